@@ -1,0 +1,143 @@
+//! The one error type of the crate: who is at fault, and a sentence for a human.
+
+use std::fmt;
+
+/// Who or what an error is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The SQL statement asked for something it may not have.
+    Caller,
+    /// What another replica sent is not acceptable.
+    Peer,
+    /// What the database file holds contradicts itself.
+    Data,
+    /// SQLite refused; the extended result code.
+    Sqlite(i32),
+    /// A bug of this crate.
+    Internal,
+}
+
+#[derive(Clone, Debug)]
+struct Inner {
+    kind: Kind,
+    message: String,
+}
+
+/// An error, one pointer wide so that `Result` stays small.
+#[derive(Clone, Debug)]
+pub struct Error(Box<Inner>);
+
+/// A result with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+const SQLITE_ERROR: i32 = 1;
+const SQLITE_INTERNAL: i32 = 2;
+const SQLITE_BUSY: i32 = 5;
+const SQLITE_LOCKED: i32 = 6;
+const SQLITE_READONLY: i32 = 8;
+
+impl Error {
+    fn new(kind: Kind, message: String) -> Self {
+        Error(Box::new(Inner { kind, message }))
+    }
+
+    /// The caller's mistake.
+    pub fn caller(message: impl Into<String>) -> Self {
+        Self::new(Kind::Caller, message.into())
+    }
+
+    /// A peer sent something unacceptable.
+    pub fn peer(message: impl Into<String>) -> Self {
+        Self::new(Kind::Peer, message.into())
+    }
+
+    /// The stored data contradicts itself.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self::new(Kind::Data, message.into())
+    }
+
+    /// A bug of this crate.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, message.into())
+    }
+
+    /// SQLite answered `code` (extended codes welcome).
+    pub fn sqlite(code: i32, message: impl Into<String>) -> Self {
+        Self::new(Kind::Sqlite(code), message.into())
+    }
+
+    /// Who or what the error is about.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The sentence, without any code.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The SQLite result code to hand to the host; never 0 (OK).
+    pub fn sqlite_code(&self) -> i32 {
+        match self.0.kind {
+            Kind::Caller | Kind::Peer | Kind::Data => SQLITE_ERROR,
+            Kind::Sqlite(0) => SQLITE_ERROR,
+            Kind::Sqlite(code) => code,
+            Kind::Internal => SQLITE_INTERNAL,
+        }
+    }
+
+    /// SQLite's primary result code, 0 when SQLite did not refuse.
+    fn primary(&self) -> i32 {
+        match self.0.kind {
+            Kind::Sqlite(code) => code & 0xff,
+            _ => 0,
+        }
+    }
+
+    /// Another connection holds the lock: the same call may succeed later.
+    pub fn is_busy(&self) -> bool {
+        matches!(self.primary(), SQLITE_BUSY | SQLITE_LOCKED)
+    }
+
+    /// The database cannot be written.
+    pub fn is_readonly(&self) -> bool {
+        self.primary() == SQLITE_READONLY
+    }
+
+    /// Puts `what: ` in front of the message.
+    #[must_use]
+    pub fn context(mut self, what: &str) -> Self {
+        self.0.message = format!("{what}: {}", self.0.message);
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_questions() {
+        assert_eq!(Error::caller("x").sqlite_code(), 1);
+        assert_eq!(Error::internal("x").sqlite_code(), 2);
+        assert_eq!(Error::sqlite(0, "x").sqlite_code(), 1);
+        assert_eq!(Error::sqlite(517, "x").sqlite_code(), 517);
+        assert!(Error::sqlite(517, "x").is_busy());
+        assert!(Error::sqlite(262, "x").is_busy());
+        assert!(Error::sqlite(1032, "x").is_readonly());
+        assert!(!Error::data("x").is_busy());
+        assert_eq!(Error::peer("b").context("a").to_string(), "a: b");
+        assert_eq!(
+            std::mem::size_of::<Result<()>>(),
+            std::mem::size_of::<usize>()
+        );
+    }
+}

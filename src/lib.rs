@@ -1,0 +1,2 @@
+//! Conflict-free replicated tables for SQLite.
+pub mod error;
