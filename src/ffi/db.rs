@@ -1,0 +1,214 @@
+//! A database connection of the host.
+
+use super::api::{c_text, Api};
+use super::stmt::Stmt;
+use crate::error::{Error, Result};
+use sqlite_loadable::ext::sqlite3;
+use std::ffi::{c_char, c_int, c_uint};
+use std::ptr::{null, null_mut};
+
+const OK: c_int = 0;
+const TOOBIG: c_int = 18;
+const PREPARE_PERSISTENT: c_uint = 1;
+const LIMIT_LENGTH: c_int = 0;
+const DBCONFIG_ENABLE_TRIGGER: c_int = 1003;
+
+/// A connection. Only what SQLite calls into gets one, and whoever keeps one (a function's or a
+/// module's state) is dropped by SQLite before the connection is gone: so it is always open.
+///
+/// It belongs to one thread at a time: SQLite holds the connection's mutex while it calls an
+/// extension, hence the state of a connection may be an `Rc`.
+#[derive(Clone, Copy)]
+pub struct Db {
+    raw: *mut sqlite3,
+    api: &'static Api,
+}
+
+impl Db {
+    /// # Safety
+    /// `raw` is an open connection of `api`'s host, for as long as the result is used.
+    pub(super) unsafe fn new(raw: *mut sqlite3, api: &'static Api) -> Db {
+        Db { raw, api }
+    }
+
+    pub(super) fn raw(&self) -> *mut sqlite3 {
+        self.raw
+    }
+
+    pub(super) fn api(&self) -> &'static Api {
+        self.api
+    }
+
+    /// Prepares one statement that will be kept and run often. What follows the first statement
+    /// is ignored.
+    ///
+    /// # Errors
+    /// SQLite's own, or `sql` holds no statement.
+    pub fn prepare(&self, sql: &str) -> Result<Stmt> {
+        let (stmt, _) = self.prepare_first(sql, PREPARE_PERSISTENT)?;
+        stmt.ok_or_else(|| Error::internal("no SQL statement to prepare"))
+    }
+
+    /// Runs every statement in `sql`, ignoring the rows they give.
+    ///
+    /// # Errors
+    /// SQLite's own; the statements before the failing one have had their effect.
+    pub fn exec(&self, sql: &str) -> Result<()> {
+        let mut rest = sql;
+        while !rest.is_empty() {
+            let (stmt, used) = self.prepare_first(rest, 0)?;
+            if let Some(mut stmt) = stmt {
+                while stmt.step()? {}
+            }
+            rest = match used {
+                0 => "",
+                _ => rest.get(used..).unwrap_or(""),
+            };
+        }
+        Ok(())
+    }
+
+    /// The first statement in `sql` (`None` for a mere comment or space) and its length in bytes.
+    fn prepare_first(&self, sql: &str, flags: c_uint) -> Result<(Option<Stmt>, usize)> {
+        let len = c_int::try_from(sql.len())
+            .map_err(|_| Error::sqlite(TOOBIG, "SQL statement too long"))?;
+        let start = sql.as_ptr().cast::<c_char>();
+        let (mut stmt, mut tail) = (null_mut(), null());
+        // SAFETY: the connection is open; SQLite reads at most `len` bytes; both results are ours.
+        let code =
+            unsafe { (self.api.prepare_v3)(self.raw, start, len, flags, &mut stmt, &mut tail) };
+        self.check(code)?;
+        let used = (tail as usize)
+            .saturating_sub(start as usize)
+            .min(sql.len());
+        // SAFETY: a statement just prepared on this connection, owned by nobody else.
+        Ok((unsafe { Stmt::new(stmt, *self) }, used))
+    }
+
+    /// The transaction on schema `main`: 0 none, 1 reading, 2 writing.
+    pub fn txn_state(&self) -> i32 {
+        // SAFETY: the connection is open and the name a C string.
+        unsafe { (self.api.txn_state)(self.raw, c"main".as_ptr()) }
+    }
+
+    /// Whether no explicit transaction is open.
+    pub fn autocommit(&self) -> bool {
+        // SAFETY: the connection is open.
+        unsafe { (self.api.get_autocommit)(self.raw) != 0 }
+    }
+
+    /// Whether schema `main` cannot be written.
+    pub fn is_readonly(&self) -> bool {
+        // SAFETY: the connection is open and the name a C string.
+        unsafe { (self.api.db_readonly)(self.raw, c"main".as_ptr()) == 1 }
+    }
+
+    /// Rows changed by the last INSERT, UPDATE or DELETE.
+    pub fn changes(&self) -> i64 {
+        // SAFETY: the connection is open.
+        unsafe {
+            match self.api.changes64 {
+                Some(changes64) => changes64(self.raw),
+                None => i64::from((self.api.changes)(self.raw)),
+            }
+        }
+    }
+
+    /// The rowid of the last insert.
+    pub fn last_insert_rowid(&self) -> i64 {
+        // SAFETY: the connection is open.
+        unsafe { (self.api.last_insert_rowid)(self.raw) }
+    }
+
+    /// The longest text or blob this connection accepts, in bytes.
+    pub fn limit_length(&self) -> usize {
+        // SAFETY: the connection is open; -1 only asks.
+        let limit = unsafe { (self.api.limit)(self.raw, LIMIT_LENGTH, -1) };
+        usize::try_from(limit).unwrap_or(0)
+    }
+
+    /// Whether the host asked to interrupt; always `false` before SQLite 3.41, which cannot tell.
+    pub fn is_interrupted(&self) -> bool {
+        match self.api.is_interrupted {
+            // SAFETY: the connection is open.
+            Some(is_interrupted) => unsafe { is_interrupted(self.raw) != 0 },
+            None => false,
+        }
+    }
+
+    /// Lets triggers fire or not, on this connection; answers what held before. A change makes
+    /// SQLite prepare every statement of the connection anew.
+    ///
+    /// # Errors
+    /// SQLite's own.
+    pub fn set_triggers_enabled(&self, enabled: bool) -> Result<bool> {
+        let mut before: c_int = 0;
+        let mut now: c_int = 0;
+        // SAFETY: the connection is open; this option takes an int and an int pointer, and a
+        // negative int only asks.
+        let code = unsafe {
+            (self.api.db_config)(
+                self.raw,
+                DBCONFIG_ENABLE_TRIGGER,
+                -1 as c_int,
+                raw_mut(&mut before),
+            )
+        };
+        self.check(code)?;
+        if (before != 0) != enabled {
+            // SAFETY: as above.
+            let code = unsafe {
+                (self.api.db_config)(
+                    self.raw,
+                    DBCONFIG_ENABLE_TRIGGER,
+                    c_int::from(enabled),
+                    raw_mut(&mut now),
+                )
+            };
+            self.check(code)?;
+        }
+        Ok(before != 0)
+    }
+
+    /// The file of schema `main`, `None` for a temporary or in-memory database.
+    pub fn filename(&self) -> Option<String> {
+        // SAFETY: the connection is open; the answer is null or a C string that lives as long.
+        let name = unsafe { c_text((self.api.db_filename)(self.raw, c"main".as_ptr())) };
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// The host's version, such as 3040001.
+    pub fn version_number(&self) -> i32 {
+        self.api.version
+    }
+
+    /// What the last failed call on this connection said.
+    pub fn error(&self) -> Error {
+        // SAFETY: the connection is open; the message is copied before anything else runs.
+        unsafe {
+            let code = (self.api.extended_errcode)(self.raw);
+            Error::sqlite(code, c_text((self.api.errmsg)(self.raw)))
+        }
+    }
+
+    /// Turns a result code into a `Result`.
+    pub(super) fn check(&self, code: c_int) -> Result<()> {
+        if code == OK {
+            return Ok(());
+        }
+        // SAFETY: the connection is open.
+        let known = unsafe { (self.api.extended_errcode)(self.raw) };
+        if known & 0xff == code & 0xff {
+            return Err(self.error());
+        }
+        // The connection does not know about this one (misuse).
+        // SAFETY: gives a static string for any code.
+        let message = unsafe { c_text((self.api.errstr)(code)) };
+        Err(Error::sqlite(code, message))
+    }
+}
+
+/// A plain pointer, as a C variadic function wants it.
+fn raw_mut(place: &mut c_int) -> *mut c_int {
+    place
+}
