@@ -5,7 +5,8 @@ use sqlite_loadable::ext::{
     sqlite3, sqlite3_api_routines, sqlite3_context, sqlite3_stmt, sqlite3_value,
 };
 use std::ffi::{c_char, c_double, c_int, c_uchar, c_uint, c_void, CStr};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::OnceLock;
 
 /// The oldest SQLite this extension runs on: 3.34.1.
 pub(super) const OLDEST_HOST: i32 = 3_034_001;
@@ -156,20 +157,38 @@ fn too_old(version: i32) -> Error {
     ))
 }
 
-static API: AtomicPtr<Api> = AtomicPtr::new(std::ptr::null_mut());
+/// One for each copy of SQLite that used this library since it was mapped. Static, because SQLite
+/// may unmap and map the library any number of times, and the heap would keep what nobody frees.
+static HOSTS: [OnceLock<Api>; 4] = [const { OnceLock::new() }; 4];
+
+/// The host in use, in [`HOSTS`].
+static CURRENT: AtomicUsize = AtomicUsize::new(0);
 
 /// The routines of the host, `None` before the entry point ran. For callbacks, which cannot be
 /// told otherwise; everything else carries its own reference.
 pub(super) fn api() -> Option<&'static Api> {
-    // SAFETY: `publish` stores only pointers to boxes that are never freed.
-    unsafe { API.load(Ordering::Acquire).as_ref() }
+    HOSTS.get(CURRENT.load(Ordering::Acquire))?.get()
 }
 
-/// Keeps `api` for good and makes [`api`] answer it.
-pub(super) fn publish(api: Api) -> &'static Api {
-    let kept: &'static mut Api = Box::leak(Box::new(api));
-    API.store(kept, Ordering::Release);
-    kept
+/// Keeps `new` for as long as the library is mapped, and makes [`api`] answer it.
+///
+/// # Errors
+/// Too many copies of SQLite.
+pub(super) fn publish(new: Api) -> Result<&'static Api> {
+    let origin = new.origin;
+    let place = HOSTS
+        .iter()
+        .position(|host| host.get().is_none_or(|known| known.origin == origin));
+    if let Some(i) = place {
+        if let Some(host) = HOSTS.get(i) {
+            let api = host.get_or_init(|| new);
+            CURRENT.store(i, Ordering::Release);
+            return Ok(api);
+        }
+    }
+    Err(Error::caller(
+        "grove-crdt was used by too many copies of SQLite in this process",
+    ))
 }
 
 impl Api {

@@ -4,7 +4,8 @@ use super::api::{api, host_string, publish, Api};
 use super::db::Db;
 use super::function::{self, Flags, Function};
 use super::guard::guarded;
-use super::vtab::{self, TableFunction};
+use super::table::TableFunction;
+use super::vtab;
 use crate::error::{Error, Result};
 use sqlite_loadable::ext::{faux_sqlite_extension_init2, sqlite3, sqlite3_api_routines};
 use std::collections::BTreeSet;
@@ -29,7 +30,12 @@ pub struct Attachment(usize);
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        attached().remove(&self.0);
+        let mut attached = attached();
+        attached.remove(&self.0);
+        if attached.is_empty() {
+            // Gives all memory back: SQLite may unmap the library now.
+            *attached = BTreeSet::new();
+        }
     }
 }
 
@@ -123,10 +129,11 @@ unsafe fn attach(
                         "grove-crdt is already in use by another copy of SQLite in this process",
                     ));
                 }
+                let api = publish(api)?;
                 // SAFETY: no connection of another SQLite is left, and none comes before
                 // `attached` is unlocked.
                 unsafe { faux_sqlite_extension_init2(table) };
-                publish(api)
+                api
             }
         };
         if !attached.insert(db as usize) {

@@ -16,13 +16,16 @@ pub(super) fn guarded<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 fn bug(payload: Box<dyn Any + Send>) -> Error {
-    let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref()) {
-        (Some(text), _) => (*text).to_owned(),
-        (None, Some(text)) => String::clone(text),
-        (None, None) => String::from("unknown"),
+    let text = match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => {
+            let text = payload.downcast_ref().copied().unwrap_or("unknown");
+            let text: String = str::to_owned(text);
+            // Dropping an odd payload could panic again: better to leak it.
+            std::mem::forget(payload);
+            text
+        }
     };
-    // Dropping a payload could panic again: better to leak it.
-    std::mem::forget(payload);
     Error::internal(format!(
         "grove-crdt: internal error (a bug, please report): {text}"
     ))

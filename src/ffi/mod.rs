@@ -10,6 +10,7 @@ mod entry;
 mod function;
 mod guard;
 mod stmt;
+mod table;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
@@ -23,5 +24,5 @@ pub use entry::sqlite3_extension_init;
 pub use entry::{sqlite3_grovecrdt_init, Attachment, Registrar};
 pub use function::{Call, Context, Flags, Function, Out};
 pub use stmt::Stmt;
+pub use table::{Risk, RowCursor, TableFunction};
 pub use value::{Value, ValueRef};
-pub use vtab::{Risk, RowCursor, TableFunction};

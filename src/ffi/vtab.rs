@@ -2,8 +2,9 @@
 
 use super::api::{api, Api};
 use super::db::Db;
-use super::function::{Context, Out};
+use super::function::Context;
 use super::guard::guarded;
+use super::table::{Risk, RowCursor, TableFunction};
 use super::value::{Value, ValueRef};
 use crate::error::{Error, Result};
 use sqlite3ext_sys::{sqlite3_index_info, sqlite3_module, sqlite3_vtab, sqlite3_vtab_cursor};
@@ -16,60 +17,6 @@ const OK: c_int = 0;
 const NOMEM: c_int = 7;
 const CONSTRAINT: c_int = 19;
 const CONSTRAINT_EQ: u8 = 2;
-
-/// Who may use a table-valued function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Risk {
-    /// SQLite's default: schemas that are trusted, and top-level SQL.
-    Normal,
-    /// Any schema.
-    Innocuous,
-    /// Top-level SQL only.
-    DirectOnly,
-}
-
-/// A table-valued function.
-pub trait TableFunction: 'static {
-    /// What it is registered with.
-    type State: 'static;
-    /// Its rows.
-    type Cursor: RowCursor;
-    /// `CREATE TABLE x(..., argument HIDDEN, ...)`, the hidden columns last.
-    const SCHEMA: &'static CStr;
-    /// The number (from 0) of the first hidden column.
-    const FIRST_HIDDEN: usize;
-    /// How many arguments it takes, at most 30.
-    const N_HIDDEN: usize;
-    /// Who may use it.
-    const RISK: Risk = Risk::Normal;
-
-    /// Starts over with these arguments, one for each hidden column, `None` where none was given.
-    ///
-    /// # Errors
-    /// Whatever makes the statement fail.
-    fn open(db: Db, state: &Rc<Self::State>, args: &[Option<Value>]) -> Result<Self::Cursor>;
-
-    /// The connection closes or the module is replaced: last chance to finalise statements.
-    fn disconnect(_state: &Rc<Self::State>) {}
-}
-
-/// The rows of a table-valued function. Starts before the first row.
-pub trait RowCursor: 'static {
-    /// Moves to the next row; `false` when there is none.
-    ///
-    /// # Errors
-    /// Whatever makes the statement fail.
-    fn next(&mut self) -> Result<bool>;
-
-    /// Column `i` of the row. Never asked for the hidden columns.
-    ///
-    /// # Errors
-    /// Whatever makes the statement fail.
-    fn column(&self, i: usize) -> Result<Out>;
-
-    /// A number for the row.
-    fn rowid(&self) -> i64;
-}
 
 /// A connected table, as SQLite sees it: `base` comes first.
 #[repr(C)]
