@@ -1,0 +1,164 @@
+//! What must be equal: a node with its twin, a node with the model, a node with another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::Connection;
+
+use super::cell::Cell;
+use super::claims::waiting;
+use super::json::{canonical, parse, Json};
+use super::model::{Model, Shown};
+use super::schema::{quote, Kind, Shape};
+
+/// One row: key cells in the order of the key, then the other columns. The rowid matters to the twin only.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Row {
+    pub cells: Vec<Cell>,
+    pub rowid: Option<i64>,
+}
+
+impl Row {
+    fn split(&self, shape: &Shape) -> (&[Cell], &[Cell]) {
+        self.cells.split_at(shape.key.len())
+    }
+}
+
+/// The rows of a table, sorted by type and bytes.
+pub fn dump(db: &Connection, shape: &Shape) -> Result<Vec<Row>, String> {
+    let columns: Vec<_> = shape.all_columns().map(quote).collect();
+    let rowid = if shape.rowid { "rowid" } else { "NULL" };
+    let sql = format!("SELECT {rowid}, {} FROM {}", columns.join(", "), shape.quoted());
+    let read = || -> rusqlite::Result<Vec<Row>> {
+        let mut statement = db.prepare(&sql)?;
+        let rows = statement.query_map([], |row| {
+            let cells = (1..=columns.len()).map(|i| Ok(Cell::of(row.get_ref(i)?)));
+            Ok(Row { cells: cells.collect::<rusqlite::Result<_>>()?, rowid: row.get(0)? })
+        })?;
+        rows.collect()
+    };
+    let mut rows = read().map_err(|e| format!("{sql}: {e}"))?;
+    rows.sort();
+    Ok(rows)
+}
+
+/// The set in a cell: its elements in canonical form. NULL is the empty set. None: not an array.
+fn elements(cell: &Cell) -> Option<Vec<Json>> {
+    match cell {
+        Cell::Null => Some(Vec::new()),
+        Cell::Text(text) => {
+            let json = parse(std::str::from_utf8(text).ok()?).ok()?;
+            Some(json.items().ok()?.to_vec())
+        }
+        _ => None,
+    }
+}
+
+/// Whether a row holds what the library must refuse: a NULL key, a counter or set that is none.
+pub fn refused(shape: &Shape, row: &Row) -> Option<String> {
+    let (key, cells) = row.split(shape);
+    if key.contains(&Cell::Null) {
+        return Some("a NULL key".into());
+    }
+    let bad = |(name, kind): &(&str, Kind), cell: &Cell| match kind {
+        Kind::Counter | Kind::Count0 if !matches!(cell, Cell::Null | Cell::Int(_)) => {
+            Some(format!("{name} = {cell:?} is no counter"))
+        }
+        Kind::Set if elements(cell).is_none() => Some(format!("{name} = {cell:?} is no set")),
+        _ => None,
+    };
+    shape.columns.iter().zip(cells).find_map(|(column, cell)| bad(column, cell))
+}
+
+/// A row as plain SQLite and the library must agree on it: NULL counts 0, a set is its elements in any order.
+/// Where counters may saturate (`edges`) only the state decides what they show.
+pub fn normal(shape: &Shape, row: &Row, edges: bool) -> Vec<String> {
+    let (key, cells) = row.split(shape);
+    let mut out: Vec<_> = key.iter().map(|cell| format!("{cell:?}")).collect();
+    for ((_, kind), cell) in shape.columns.iter().zip(cells) {
+        out.push(match (kind, cell) {
+            (Kind::Counter | Kind::Count0, _) if edges => "*".into(),
+            (Kind::Counter, Cell::Null) => "0".into(),
+            (Kind::Set, cell) => {
+                let set: BTreeSet<_> = elements(cell).unwrap_or_default().iter().map(canonical).collect();
+                format!("{set:?}")
+            }
+            (_, cell) => format!("{cell:?}"),
+        });
+    }
+    out
+}
+
+/// A row as every node must show it: the key and the tracked cells, to the byte.
+pub fn replicated(shape: &Shape, rows: &[Row]) -> Vec<Vec<Cell>> {
+    let tracked = |row: &Row| {
+        let (key, cells) = row.split(shape);
+        let columns = shape.columns.iter().zip(cells);
+        let columns = columns.filter(|((_, kind), _)| *kind != Kind::Local);
+        key.iter().chain(columns.map(|(_, cell)| cell)).cloned().collect()
+    };
+    rows.iter().map(tracked).collect()
+}
+
+/// Where the rows of a table differ from what the model says they show. Of records of which not every field has
+/// arrived (`complete` is false) only the known cells are compared, and they may be absent.
+pub fn against_model(shape: &Shape, model: &Model, rows: &[Row], complete: bool) -> Vec<String> {
+    let mut out = Vec::new();
+    let alive = model.alive(shape.table);
+    let mut shown = BTreeMap::new();
+    for row in rows {
+        let (key, cells) = row.split(shape);
+        let hits: Vec<_> = alive.keys().filter(|pk| shape.names(pk, key)).collect();
+        let [pk] = hits.as_slice() else {
+            out.push(format!("{}: row {key:?} is shown, the records of that key: {hits:?}", shape.table));
+            continue;
+        };
+        if shown.insert(**pk, key).is_some() {
+            out.push(format!("{}: two rows are named {pk:?}", shape.table));
+        }
+        for ((name, kind), cell) in shape.columns.iter().zip(cells) {
+            let state = alive[**pk].shown(name);
+            if let Some(fault) = cell_fault(*kind, cell, state.as_ref(), complete) {
+                out.push(format!("{}[{pk:?}].{name}: {fault}", shape.table));
+            }
+        }
+    }
+    let waiting = waiting(shape, &alive);
+    for pk in waiting.iter().filter(|pk| shown.contains_key(*pk)) {
+        out.push(format!("{}: {pk:?} is shown, an older claim stands: {:?}", shape.table, alive[pk]));
+    }
+    for (pk, record) in alive {
+        let tracked = shape.columns.iter().filter(|(_, kind)| *kind != Kind::Local);
+        let whole = tracked.clone().all(|(name, _)| record.fields.contains_key(*name));
+        if (whole || complete) && !shown.contains_key(pk) && !waiting.contains(pk) {
+            out.push(format!("{}: live record {pk:?} is not shown: {record:?}", shape.table));
+        }
+    }
+    out
+}
+
+fn cell_fault(kind: Kind, cell: &Cell, state: Option<&Shown>, complete: bool) -> Option<String> {
+    let differs = || Some(format!("shows {cell:?}, the state is {state:?}"));
+    match (kind, state) {
+        (Kind::Local, _) => None,
+        (Kind::Counter | Kind::Count0, None) => (!matches!(cell, Cell::Null | Cell::Int(0))).then(differs).flatten(),
+        (Kind::Set, None | Some(Shown::Elements(_))) => {
+            let Some(items) = elements(cell) else {
+                return differs();
+            };
+            if !items.windows(2).all(|pair| pair[0].raw.as_bytes() < pair[1].raw.as_bytes()) {
+                return Some(format!("{cell:?} is not in canonical order"));
+            }
+            let have: BTreeSet<_> = items.iter().map(canonical).collect();
+            let want = match state {
+                Some(Shown::Elements(want)) => want.clone(),
+                _ => BTreeSet::new(),
+            };
+            (have != want).then(differs).flatten()
+        }
+        (_, None) => complete.then(|| format!("shows {cell:?}, no change ever spoke of it")),
+        (Kind::Counter | Kind::Count0, Some(Shown::Count(None))) => (*cell != Cell::Null).then(differs).flatten(),
+        (Kind::Counter | Kind::Count0, Some(Shown::Count(Some(n)))) => (*cell != Cell::Int(*n)).then(differs).flatten(),
+        (_, Some(Shown::Value(values))) => (!values.contains(cell)).then(differs).flatten(),
+        _ => differs(),
+    }
+}

@@ -1,0 +1,143 @@
+//! After the schedule: quiescence, then everything must be equal everywhere.
+
+use super::compare::{against_model, replicated};
+use super::model::Model;
+use super::node::Node;
+use super::wire::array;
+use super::world::World;
+
+type Outcome = Result<(), String>;
+
+impl World {
+    /// Exchanges until nothing is new, and checks the six properties of a converged world.
+    pub fn finish(&mut self, by_cursor: bool) -> Outcome {
+        self.align_clocks();
+        self.deliver_owed()?;
+        self.quiesce(by_cursor)?;
+        for node in 0..self.nodes.len() {
+            self.check(node)?;
+        }
+        self.rows_are_equal()?;
+        self.digests_are_equal()?;
+        self.rows_are_the_models()?;
+        for node in 0..self.nodes.len() {
+            self.one_node_is_enough(node)?;
+        }
+        self.nothing_is_new()
+    }
+
+    /// Everyone pulls from everyone until no merge takes anything: at most nodes + 2 rounds.
+    fn quiesce(&mut self, by_cursor: bool) -> Outcome {
+        let count = self.nodes.len();
+        let mut taken = Vec::new();
+        for _ in 0..count + 2 {
+            let mut merged = 0;
+            for (to, from) in (0..count).flat_map(|a| (0..count).map(move |b| (a, b))) {
+                if to != from {
+                    let cursor = self.cursors[to][from].clone().filter(|_| by_cursor);
+                    let export = self.export(from, cursor.as_deref(), None, None)?;
+                    self.cursors[to][from] = Some(export.cursor);
+                    let name = self.script.message(&export.changes);
+                    merged += self.merge(to, &name, &export.changes, false)?.merged;
+                }
+            }
+            taken.push(merged);
+            if merged == 0 {
+                return Ok(());
+            }
+        }
+        Err(format!("no quiescence: the rounds took {taken:?} changes"))
+    }
+
+    fn rows_are_equal(&self) -> Outcome {
+        let first = &self.nodes[0];
+        self.nodes[1..].iter().try_for_each(|other| self.same_rows(first, other))
+    }
+
+    fn same_rows(&self, a: &Node, b: &Node) -> Outcome {
+        for shape in &self.tables {
+            let mine = replicated(shape, &a.rows(shape)?);
+            let other = replicated(shape, &b.rows(shape)?);
+            if mine != other {
+                let table = shape.table;
+                return Err(format!("{table} differs: {} shows\n  {mine:?}\n{} shows\n  {other:?}", a.id, b.id));
+            }
+        }
+        Ok(())
+    }
+
+    fn digests_are_equal(&self) -> Outcome {
+        let first = self.nodes[0].digests()?;
+        for node in &self.nodes[1..] {
+            if node.digests()? != first {
+                return Err(format!("digest of {} differs from {}'s", node.id, self.nodes[0].id));
+            }
+        }
+        Ok(())
+    }
+
+    fn rows_are_the_models(&self) -> Outcome {
+        let mut faults = Vec::new();
+        for node in &self.nodes {
+            for shape in &self.tables {
+                let found = against_model(shape, &self.all, &node.rows(shape)?, true);
+                faults.extend(found.iter().map(|f| format!("{}: {f}", node.id)));
+            }
+            faults.extend(node.known.lacks(&self.all).iter().map(|f| format!("{} never got {f}", node.id)));
+        }
+        match faults.len() {
+            0 => Ok(()),
+            _ => Err(faults.join("\n  ")),
+        }
+    }
+
+    /// A new node that hears of one node only becomes its equal.
+    fn one_node_is_enough(&mut self, node: usize) -> Outcome {
+        let fresh = self.fresh()?;
+        let export = self.export(node, None, None, None)?;
+        let report = fresh.merge(&array(&export.changes))?;
+        let fault = |e: String| format!("a fresh node fed from node {node} alone: {e}");
+        let claims = self.tables.iter().any(|shape| !shape.unique.is_empty());
+        if report.pending != 0 && !claims {
+            return Err(fault(format!("{} changes pending", report.pending)));
+        }
+        self.same_rows(&self.nodes[node], &fresh).map_err(fault)?;
+        if self.nodes[node].digests()? != fresh.digests()? {
+            return Err(fault("the digests differ".into()));
+        }
+        let again = Model::of(&fresh.export(None, None, None)?.changes)?;
+        let lacks = again.lacks(&Model::of(&export.changes)?);
+        if !lacks.is_empty() {
+            return Err(fault(format!("its export lacks {}", lacks.join("\n  "))));
+        }
+        fresh.check_storage().map_err(fault)
+    }
+
+    /// Nothing to deliver: the cursor comes back as it was; nothing to take: no merge says it took anything.
+    fn nothing_is_new(&mut self) -> Outcome {
+        let count = self.nodes.len();
+        let mut ends = Vec::new();
+        for node in 0..count {
+            ends.push(self.export(node, None, None, None)?);
+        }
+        for (to, end) in (0..count).flat_map(|to| (0..count).map(move |from| (to, from))) {
+            let name = self.script.message(&ends[end].changes);
+            let report = self.merge(to, &name, &ends[end].changes, true)?;
+            if report.merged != 0 {
+                let id = &self.nodes[to].id;
+                return Err(format!("{id}: all is known, and yet a merge took {} changes", report.merged));
+            }
+        }
+        for (node, end) in ends.iter().enumerate() {
+            let next = self.export(node, Some(&end.cursor), None, None)?;
+            if !next.changes.is_empty() || next.cursor != end.cursor || next.has_more {
+                let (id, changes) = (&self.nodes[node].id, array(&next.changes));
+                return Err(format!(
+                    "{id}: nothing is new, and yet {} became {} with {changes}",
+                    end.cursor, next.cursor
+                ));
+            }
+        }
+        Ok(())
+    }
+}

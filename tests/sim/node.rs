@@ -1,0 +1,284 @@
+//! One node: a database with the extension, and its twin, a plain one that runs the same statements.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use rusqlite::{params_from_iter, Connection};
+
+use super::cell::Cell;
+use super::compare::{dump, normal, refused, Row};
+use super::json::{parse, Json};
+use super::model::Model;
+use super::ops::NodeConfig;
+use super::schema::{quote, Shape};
+use super::wire::{Export, Stamp};
+use crate::common;
+
+/// What came of a merge.
+#[derive(Debug, PartialEq)]
+pub struct Merged {
+    pub merged: i128,
+    pub pending: i128,
+}
+
+pub struct Node {
+    pub id: String,
+    pub config: NodeConfig,
+    pub tables: Vec<&'static Shape>,
+    pub edges: bool,
+    /// All that this node exported or merged.
+    pub known: Model,
+    /// Own stamps that were exported, and the latest stamp that the next new one must exceed.
+    pub own: BTreeSet<Stamp>,
+    pub floor: Option<Stamp>,
+    /// Wrote since its last whole export.
+    pub dirty: bool,
+    db: Option<Connection>,
+    path: Option<PathBuf>,
+    twin: Connection,
+}
+
+type Outcome<T = ()> = Result<T, String>;
+
+fn text<E: ToString>(error: E) -> String {
+    error.to_string()
+}
+
+impl Node {
+    /// Opens a database with the case's tables, not enabled yet.
+    pub fn new(id: &str, config: &NodeConfig, path: Option<PathBuf>, tables: &[&'static Shape]) -> Outcome<Node> {
+        let twin = Connection::open_in_memory().map_err(text)?;
+        let mut node = Node {
+            id: id.to_string(),
+            config: config.clone(),
+            tables: tables.to_vec(),
+            edges: false,
+            known: Model::default(),
+            own: BTreeSet::new(),
+            floor: None,
+            dirty: false,
+            db: None,
+            path,
+            twin,
+        };
+        node.open()?;
+        for shape in tables {
+            node.run(shape.ddl)?;
+            node.twin.execute_batch(shape.ddl).map_err(text)?;
+        }
+        Ok(node)
+    }
+
+    /// The statements that a connection of this node begins with.
+    pub fn pragmas(&self) -> String {
+        format!(
+            "PRAGMA synchronous=OFF; PRAGMA journal_mode={}; PRAGMA recursive_triggers={}; PRAGMA trusted_schema={}",
+            if self.config.wal { "WAL" } else { "DELETE" },
+            u8::from(self.config.recursive_triggers),
+            u8::from(self.config.trusted_schema),
+        )
+    }
+
+    fn open(&mut self) -> Outcome {
+        let db = match &self.path {
+            Some(path) => common::open_file(path),
+            None => common::open(),
+        };
+        db.execute_batch(&self.pragmas()).map_err(text)?;
+        self.db = Some(db);
+        Ok(())
+    }
+
+    /// Closes the file and opens it again; SQLite must not find statements of ours still open. In memory: nothing.
+    pub fn reopen(&mut self) -> Outcome {
+        if self.path.is_none() {
+            return Ok(());
+        }
+        if let Some(db) = self.db.take() {
+            db.close().map_err(|(_, e)| format!("closing: {e}"))?;
+        }
+        self.open()
+    }
+
+    fn db(&self) -> Outcome<&Connection> {
+        self.db.as_ref().ok_or_else(|| "the node is closed".into())
+    }
+
+    /// Runs statements on the node alone.
+    pub fn run(&self, sql: &str) -> Outcome {
+        self.db()?.execute_batch(sql).map_err(|e| format!("{sql}: {e}"))
+    }
+
+    /// Runs a transaction's frame (BEGIN, SAVEPOINT, COMMIT …) on both.
+    pub fn frame(&mut self, sql: &str) -> Outcome {
+        self.run(sql)?;
+        self.twin.execute_batch(sql).map_err(|e| format!("twin: {sql}: {e}"))?;
+        self.same_as_twin()
+    }
+
+    /// The one value of a query.
+    pub fn ask(&self, sql: &str, arguments: &[&str]) -> Outcome<Cell> {
+        let ask = || {
+            let mut statement = self.db()?.prepare(sql).map_err(text)?;
+            let mut rows = statement.query(params_from_iter(arguments)).map_err(text)?;
+            let row = rows.next().map_err(text)?.ok_or("no row")?;
+            let cell = Cell::of(row.get_ref(0).map_err(text)?);
+            match rows.next() {
+                Ok(None) => Ok(cell),
+                Ok(Some(_)) => Err("more than one row".to_string()),
+                Err(e) => Err(e.to_string()),
+            }
+        };
+        ask().map_err(|e| format!("{}: {sql}: {e}", self.id))
+    }
+
+    pub fn ask_text(&self, sql: &str, arguments: &[&str]) -> Outcome<String> {
+        match self.ask(sql, arguments)? {
+            Cell::Text(bytes) => String::from_utf8(bytes).map_err(text),
+            other => Err(format!("{sql} gave {other:?}, not text")),
+        }
+    }
+
+    fn ask_json(&self, sql: &str, arguments: &[&str]) -> Outcome<Json> {
+        parse(&self.ask_text(sql, arguments)?)
+    }
+
+    /// A local write. It must do what plain SQLite does, or be refused for what the contract refuses.
+    /// With `plain` it runs on a connection of its own that knows nothing of the extension.
+    pub fn write(&mut self, sql: &str, plain: bool) -> Outcome {
+        let expected = self.write_twin(sql)?;
+        self.dirty = true;
+        let result = match (&self.path, plain) {
+            (Some(path), true) => Connection::open(path)
+                .and_then(|db| {
+                    db.execute_batch(&self.pragmas())?;
+                    db.execute(sql, [])
+                })
+                .map_err(text),
+            _ => self.db()?.execute(sql, []).map_err(text),
+        };
+        match (expected, result) {
+            (Ok(()), Err(e)) => Err(format!("{}: plain SQLite takes this, the node says: {e}: {sql}", self.id)),
+            (Err(why), Ok(_)) => Err(format!("{}: should be refused ({why}): {sql}", self.id)),
+            _ => self.same_as_twin(),
+        }
+    }
+
+    /// Runs the statement on the twin: Err with the reason when the node must fail too.
+    fn write_twin(&self, sql: &str) -> Outcome<Result<(), String>> {
+        self.twin.execute_batch("SAVEPOINT sim_twin").map_err(text)?;
+        let result = self.twin.execute(sql, []).map_err(text);
+        let mut bad = None;
+        for shape in &self.tables {
+            let rows = dump(&self.twin, shape)?;
+            bad = bad.or_else(|| rows.iter().find_map(|row| refused(shape, row)));
+        }
+        let end = if bad.is_some() { "ROLLBACK TO sim_twin; RELEASE sim_twin" } else { "RELEASE sim_twin" };
+        self.twin.execute_batch(end).map_err(text)?;
+        Ok(match bad {
+            Some(why) => Err(why),
+            None => result.map(|_| ()),
+        })
+    }
+
+    /// The rows must be those of the twin. Then the twin takes over the node's bytes (canonical sets, rowids).
+    pub fn same_as_twin(&mut self) -> Outcome {
+        self.compare_with_twin(false)
+    }
+
+    /// The same after a call that folds, which may show a record that waited for a unique value.
+    pub fn same_but_for_claims(&mut self) -> Outcome {
+        self.compare_with_twin(true)
+    }
+
+    fn compare_with_twin(&mut self, folded: bool) -> Outcome {
+        for shape in self.tables.clone() {
+            let mine = dump(self.db()?, shape)?;
+            let twin = dump(&self.twin, shape)?;
+            let view = |rows: &[Row]| -> BTreeSet<_> { rows.iter().map(|r| normal(shape, r, self.edges)).collect() };
+            let strict = !folded || shape.unique.is_empty();
+            if strict && view(&mine) != view(&twin) {
+                return Err(format!(
+                    "{}: table {} shows\n  {mine:?}\nplain SQLite would show\n  {twin:?}",
+                    self.id, shape.table
+                ));
+            }
+            if mine != twin {
+                self.copy_to_twin(shape, &mine)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// After a merge: the twin starts again from what the node shows.
+    pub fn reset_twin(&mut self) -> Outcome {
+        for shape in self.tables.clone() {
+            let rows = dump(self.db()?, shape)?;
+            self.copy_to_twin(shape, &rows)?;
+        }
+        Ok(())
+    }
+
+    fn copy_to_twin(&self, shape: &Shape, rows: &[Row]) -> Outcome {
+        let table = shape.quoted();
+        self.twin.execute(&format!("DELETE FROM {table}"), []).map_err(text)?;
+        let mut columns: Vec<_> = shape.all_columns().map(quote).collect();
+        if shape.rowid {
+            columns.insert(0, "rowid".into());
+        }
+        let marks = vec!["?"; columns.len()].join(", ");
+        let sql = format!("INSERT INTO {table}({}) VALUES ({marks})", columns.join(", "));
+        for row in rows {
+            let rowid = row.rowid.map(Cell::Int);
+            let values = rowid.iter().chain(&row.cells);
+            let done = self.twin.execute(&sql, params_from_iter(values));
+            done.map_err(|e| format!("twin: {sql} {row:?}: {e}"))?;
+        }
+        Ok(())
+    }
+
+    pub fn rows(&self, shape: &Shape) -> Outcome<Vec<Row>> {
+        dump(self.db()?, shape)
+    }
+
+    /// One answer of `crdt_changes_since`.
+    pub fn export(&self, since: Option<&str>, tables: Option<&str>, limit: Option<u8>) -> Outcome<Export> {
+        let limit = limit.map(|n| n.to_string());
+        let answer = match (since, tables, &limit) {
+            (None, None, None) => self.ask_text("SELECT crdt_changes_since(NULL)", &[]),
+            (Some(since), None, None) => self.ask_text("SELECT crdt_changes_since(?1)", &[since]),
+            _ => self.ask_text(
+                "SELECT crdt_changes_since(nullif(?1, ''), nullif(?2, ''), CAST(nullif(?3, '') AS INTEGER))",
+                &[since.unwrap_or(""), tables.unwrap_or(""), limit.as_deref().unwrap_or("")],
+            ),
+        };
+        Export::read(&answer?).map_err(|e| format!("{}: {e}", self.id))
+    }
+
+    pub fn merge(&self, json: &str) -> Outcome<Merged> {
+        let report = self.ask_json("SELECT crdt_merge(?1)", &[json])?;
+        for key in ["unchanged", "conflicts"] {
+            report.get(key)?.integer()?;
+        }
+        Ok(Merged { merged: report.get("merged")?.integer()?, pending: report.get("pending")?.integer()? })
+    }
+
+    /// `crdt_now()`.
+    pub fn now(&self) -> Outcome<Stamp> {
+        Stamp::read(&self.ask_json("SELECT crdt_now()", &[])?)
+    }
+
+    /// `crdt_digest(table, 'full')` of every table.
+    pub fn digests(&self) -> Outcome<Vec<String>> {
+        let one = |shape: &&Shape| self.ask_text("SELECT crdt_digest(?1, 'full')", &[shape.table]);
+        self.tables.iter().map(one).collect()
+    }
+
+    /// `crdt_check()` must find nothing.
+    pub fn check_storage(&self) -> Outcome {
+        match self.ask_text("SELECT crdt_check()", &[])?.as_str() {
+            "ok" => Ok(()),
+            breach => Err(format!("{}: crdt_check() says {breach}", self.id)),
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The table shapes that the simulation runs over, and how a row is found by its wire key.
+
+use super::cell::Cell;
+use super::json::{parse, Kind as J};
+
+/// What a column is to the simulation: its type on the wire and which values are written to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// lww, any value.
+    Any,
+    /// lww, any value but NULL.
+    NotNull,
+    /// lww in a STRICT table: values of one class.
+    Int,
+    Real,
+    Text,
+    Blob,
+    /// lww, declared JSON: mostly JSON texts.
+    Json,
+    /// lww, declared BOOLEAN: mostly 0 and 1.
+    Bool,
+    /// lww under a UNIQUE index: few values, so that records meet.
+    Claim,
+    Counter,
+    /// A counter that is NOT NULL DEFAULT 0.
+    Count0,
+    Set,
+    /// Not tracked.
+    Local,
+}
+
+/// One table, the same on every node.
+pub struct Shape {
+    pub table: &'static str,
+    pub ddl: &'static str,
+    /// Has a rowid that is not the key.
+    pub rowid: bool,
+    /// Key columns in the order of the key's declaration.
+    pub key: &'static [&'static str],
+    /// Keys to write, as SQL literals; the first ones are written most.
+    pub keys: &'static [&'static [&'static str]],
+    pub columns: &'static [(&'static str, Kind)],
+    /// The columns of each UNIQUE index besides the key.
+    pub unique: &'static [&'static [&'static str]],
+}
+
+/// Every shape; a case takes a few.
+pub const SHAPES: &[Shape] = &[
+    Shape {
+        table: "tasks",
+        ddl: "CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, title TEXT, priority INTEGER DEFAULT 0,
+              tags TEXT DEFAULT '[]', done INTEGER DEFAULT 0)",
+        rowid: true,
+        key: &["id"],
+        keys: &[
+            &["'a'"],
+            &["'b'"],
+            &["'c'"],
+            &["'A'"],
+            &["''"],
+            &["'é😀'"],
+            &["'x' || char(0)"],
+            &["CAST(x'ff' AS TEXT)"],
+            &["'[1]'"],
+            &["'a\"b''c'"],
+            &["7"],
+            &["x'61'"],
+        ],
+        columns: &[
+            ("title", Kind::Any),
+            ("priority", Kind::Counter),
+            ("tags", Kind::Set),
+            ("done", Kind::Any),
+        ],
+        unique: &[],
+    },
+    Shape {
+        table: "num",
+        ddl: "CREATE TABLE num(id INTEGER PRIMARY KEY, a REAL, b NUMERIC, n INTEGER, m)",
+        rowid: false,
+        key: &["id"],
+        keys: &[
+            &["1"],
+            &["2"],
+            &["3"],
+            &["-1"],
+            &["0"],
+            &["-9223372036854775808"],
+            &["9223372036854775806"],
+        ],
+        columns: &[
+            ("m", Kind::Any),
+            ("n", Kind::Counter),
+            ("a", Kind::Any),
+            ("b", Kind::Any),
+        ],
+        unique: &[],
+    },
+    Shape {
+        table: "pair",
+        ddl: "CREATE TABLE pair(a TEXT NOT NULL, b INTEGER NOT NULL, v, w BLOB,
+              c INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(b, a))",
+        rowid: true,
+        key: &["b", "a"],
+        keys: &[
+            &["1", "'x'"],
+            &["1", "'y'"],
+            &["2", "'x'"],
+            &["-5", "''"],
+            &["1", "x'00'"],
+            &["'t'", "'x'"],
+            &["1", "char(0)"],
+        ],
+        columns: &[("v", Kind::Any), ("c", Kind::Count0), ("w", Kind::Any)],
+        unique: &[],
+    },
+    Shape {
+        table: "wr o\"w",
+        ddl: "CREATE TABLE \"wr o\"\"w\"(\"key\" PRIMARY KEY, \"select\", \"it's\" TEXT, \"a b\") WITHOUT ROWID",
+        rowid: false,
+        key: &["key"],
+        keys: &[
+            &["1"],
+            &["'1'"],
+            &["x'31'"],
+            &["2.5"],
+            &["'k'"],
+            &["9e999"],
+            &["CAST(x'ff' AS TEXT)"],
+            &["-1e-7"],
+        ],
+        columns: &[
+            ("select", Kind::Any),
+            ("it's", Kind::Set),
+            ("a b", Kind::Any),
+        ],
+        unique: &[],
+    },
+    Shape {
+        table: "st",
+        ddl: "CREATE TABLE st(id TEXT PRIMARY KEY NOT NULL, x ANY, i INT, r REAL, t TEXT, b BLOB, s TEXT, c INTEGER) STRICT",
+        rowid: true,
+        key: &["id"],
+        keys: &[&["'a'"], &["'b'"], &["'c'"], &["'[\"a\"]'"]],
+        columns: &[
+            ("x", Kind::Any),
+            ("s", Kind::Set),
+            ("c", Kind::Counter),
+            ("i", Kind::Int),
+            ("r", Kind::Real),
+            ("t", Kind::Text),
+            ("b", Kind::Blob),
+        ],
+        unique: &[],
+    },
+    Shape {
+        table: "bare",
+        ddl: "CREATE TABLE bare(k TEXT PRIMARY KEY)",
+        rowid: true,
+        key: &["k"],
+        keys: &[&["'a'"], &["'b'"], &["'c'"], &["x'00'"], &["NULL"]],
+        columns: &[],
+        unique: &[],
+    },
+    Shape {
+        table: "typed",
+        ddl: "CREATE TABLE typed(id TEXT PRIMARY KEY NOT NULL, j JSON, f BOOLEAN, nn NOT NULL, mine)",
+        rowid: true,
+        key: &["id"],
+        keys: &[&["'a'"], &["'b'"], &["'c'"]],
+        columns: &[
+            ("nn", Kind::NotNull),
+            ("j", Kind::Json),
+            ("f", Kind::Bool),
+            ("mine", Kind::Local),
+        ],
+        unique: &[],
+    },
+    Shape {
+        table: "wi",
+        ddl: "CREATE TABLE wi(id INTEGER PRIMARY KEY, n, v TEXT) WITHOUT ROWID",
+        rowid: false,
+        key: &["id"],
+        keys: &[&["1"], &["2"], &["'x'"], &["x'00'"], &["1.5"], &["'[1]'"]],
+        columns: &[("v", Kind::Any), ("n", Kind::Counter)],
+        unique: &[],
+    },
+    Shape {
+        table: "uq",
+        ddl: "CREATE TABLE uq(id TEXT PRIMARY KEY NOT NULL, u TEXT UNIQUE, v, w INTEGER, n INTEGER, x, UNIQUE(v, w))",
+        rowid: true,
+        key: &["id"],
+        keys: &[&["'a'"], &["'b'"], &["'c'"], &["'d'"]],
+        columns: &[
+            ("u", Kind::Claim),
+            ("v", Kind::Claim),
+            ("w", Kind::Claim),
+            ("n", Kind::Counter),
+            ("x", Kind::Any),
+        ],
+        unique: &[&["u"], &["v", "w"]],
+    },
+];
+
+impl Shape {
+    pub fn quoted(&self) -> String {
+        quote(self.table)
+    }
+
+    /// Key columns, then the others.
+    pub fn all_columns(&self) -> impl Iterator<Item = &'static str> {
+        let others = self.columns.iter().map(|(name, _)| *name);
+        self.key.iter().copied().chain(others)
+    }
+
+    /// The columns of these kinds.
+    pub fn of_kind(&self, kinds: &[Kind]) -> Vec<&'static str> {
+        let hits = self.columns.iter().filter(|(_, kind)| kinds.contains(kind));
+        hits.map(|(name, _)| *name).collect()
+    }
+
+    /// The call that starts replication.
+    pub fn enable(&self) -> String {
+        let mut args = vec![self.table.to_string()];
+        for (name, kind) in self.columns {
+            match kind {
+                Kind::Counter | Kind::Count0 => args.push(format!("{name}:counter")),
+                Kind::Set => args.push(format!("{name}:set")),
+                Kind::Local => args.push(format!("{name}:none")),
+                _ => {}
+            }
+        }
+        let args: Vec<_> = args.iter().map(|a| format!("'{}'", a.replace('\'', "''"))).collect();
+        format!("SELECT crdt_enable({})", args.join(", "))
+    }
+
+    /// Whether a wire key names the row with these key cells: plain for one TEXT or INTEGER key, else a JSON array.
+    pub fn names(&self, pk: &str, key: &[Cell]) -> bool {
+        let plain = match key {
+            [Cell::Text(t)] if self.declares("TEXT") => t.as_slice() == pk.as_bytes(),
+            [Cell::Int(i)] if self.declares("INTEGER") => *pk == i.to_string(),
+            _ => false,
+        };
+        if plain {
+            return true;
+        }
+        match parse(pk).map(|json| json.kind) {
+            Ok(J::Arr(items)) if items.len() == key.len() => {
+                items.iter().zip(key).all(|(json, cell)| Cell::from_wire(json).as_ref() == Ok(cell))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the first key column is declared with this type.
+    fn declares(&self, class: &str) -> bool {
+        let name = self.key.first().copied().unwrap_or_default();
+        self.ddl.contains(&format!("{name} {class}"))
+    }
+}
+
+pub fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(table: &str) -> &'static Shape {
+        SHAPES.iter().find(|s| s.table == table).unwrap()
+    }
+
+    #[test]
+    fn wire_keys_name_rows() {
+        let text = |s: &str| Cell::Text(s.as_bytes().to_vec());
+        assert!(shape("tasks").names("a", &[text("a")]));
+        assert!(shape("tasks").names("[1]", &[text("[1]")]));
+        assert!(!shape("tasks").names("a", &[text("b")]));
+        assert!(shape("num").names("-1", &[Cell::Int(-1)]));
+        assert!(shape("pair").names(r#"[1,"x"]"#, &[Cell::Int(1), text("x")]));
+        assert!(shape("wr o\"w").names("[1]", &[Cell::Int(1)]));
+        assert!(!shape("wr o\"w").names("1", &[Cell::Int(1)]));
+        assert!(shape("wi").names(r#"["x"]"#, &[text("x")]));
+        assert!(shape("wi").names("1", &[Cell::Int(1)]));
+    }
+
+    #[test]
+    fn enabling_names_every_column_that_is_not_lww() {
+        let sql = shape("tasks").enable();
+        assert_eq!(sql, "SELECT crdt_enable('tasks', 'priority:counter', 'tags:set')");
+        let sql = shape("wr o\"w").enable();
+        assert_eq!(sql, "SELECT crdt_enable('wr o\"w', 'it''s:set')");
+    }
+}

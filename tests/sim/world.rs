@@ -1,0 +1,276 @@
+//! The simulated world: nodes, messages on their way, and what was ever put on the wire.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::clock;
+use super::compare::against_model;
+use super::deliver::Message;
+use super::model::{Id, Model};
+use super::node::Node;
+use super::ops::{Act, Case, Step, Verb, Write};
+use super::schema::{Shape, SHAPES};
+use super::script::Script;
+use super::sql::Render;
+use super::wire::{Export, Says, Stamp};
+
+/// Node ids: one begins another, two need quoting, two differ in case only.
+const IDS: [&str; 4] = ["n", "n'ü\"", "N", "n-1"];
+/// When the simulation begins, in milliseconds since the Unix epoch.
+const START: i64 = 1_767_225_600_000;
+pub struct World {
+    pub nodes: Vec<Node>,
+    pub tables: Vec<&'static Shape>,
+    /// Every record that was ever exported.
+    pub all: Model,
+    pub script: Script,
+    /// `cursors[to][from]`: where `to` stands in the log of `from`.
+    pub cursors: Vec<Vec<Option<String>>>,
+    edges: bool,
+    /// Clocks may be further apart than `max_drift`: what a node has merged it need not have taken yet.
+    pub drift: bool,
+    pub messages: Vec<Message>,
+    /// What each stamp was used for.
+    stamps: BTreeMap<Stamp, Id>,
+    /// What was said of a field under a stamp.
+    said: BTreeMap<(Id, String, Stamp), String>,
+    now: i64,
+}
+
+pub type Outcome<T = ()> = Result<T, String>;
+
+impl World {
+    /// Opens and enables the case's nodes. Files go to `folder`.
+    pub fn new(case: &Case, folder: &std::path::Path, trace: bool) -> Outcome<World> {
+        clock::install();
+        let tables: Vec<_> = case.tables.iter().map(|i| &SHAPES[*i]).collect();
+        let mut world = World {
+            nodes: Vec::new(),
+            cursors: vec![vec![None; case.nodes.len()]; case.nodes.len()],
+            tables,
+            all: Model::default(),
+            script: Script::new(trace),
+            edges: case.edges,
+            drift: case.drift,
+            messages: Vec::new(),
+            stamps: BTreeMap::new(),
+            said: BTreeMap::new(),
+            now: START,
+        };
+        for (i, config) in case.nodes.iter().enumerate() {
+            let path: Option<PathBuf> = config.file.then(|| folder.join(format!("{i}.db")));
+            let mut node = Node::new(IDS[i], config, path, &world.tables)?;
+            node.edges = case.edges;
+            node.config.skew_ms *= world.stretch();
+            world.nodes.push(node);
+            world.start(i, case.seeded >> i & 1 == 1)?;
+        }
+        Ok(world)
+    }
+
+    /// A node of its own, enabled, that has seen nothing.
+    pub fn fresh(&mut self) -> Outcome<Node> {
+        clock::set(self.now);
+        let config = self.nodes[0].config.clone();
+        let mut node = Node::new("fresh", &config, None, &self.tables)?;
+        node.run("SELECT crdt_node_id('fresh')")?;
+        for shape in &self.tables {
+            node.run(&shape.enable())?;
+        }
+        node.edges = self.edges;
+        Ok(node)
+    }
+
+    /// Skews are up to two minutes, or an hour where clocks drift beyond the limit.
+    fn stretch(&self) -> i64 {
+        if self.drift {
+            30
+        } else {
+            1
+        }
+    }
+
+    fn start(&mut self, i: usize, seeded: bool) -> Outcome {
+        self.turn(i);
+        let pragmas = self.nodes[i].pragmas();
+        self.script.line(i, &pragmas);
+        let rename = format!("SELECT crdt_node_id('{}')", IDS[i].replace('\'', "''"));
+        self.script.line(i, &rename);
+        self.nodes[i].run(&rename)?;
+        for (table, shape) in self.tables.clone().into_iter().enumerate() {
+            self.script.line(i, shape.ddl);
+            if seeded {
+                let values = [1, 2, 3, 4, 5, 6, 7, 8];
+                let rows = vec![(0, values), (1, values)];
+                let verb = Verb::Plain;
+                let sql = self.sql(&Write::Insert { table, verb, rows, rowid: None });
+                self.script.line(i, &sql);
+                self.nodes[i].write(&sql, false)?;
+            }
+            self.script.line(i, &shape.enable());
+            self.nodes[i].run(&shape.enable())?;
+            self.nodes[i].same_as_twin()?;
+        }
+        Ok(())
+    }
+
+    pub fn step(&mut self, step: &Step) -> Outcome {
+        self.now += i64::from(step.tick);
+        let count = self.nodes.len();
+        match &step.act {
+            Act::Write { node, plain, write } => {
+                let (node, sql) = (node % count, self.sql(write));
+                self.turn(node);
+                let plain = *plain && self.nodes[node].config.file;
+                self.script.line(node, &format!("{sql}{}", if plain { " -- without the extension" } else { "" }));
+                self.nodes[node].write(&sql, plain)
+            }
+            Act::Tx { node, parts, commit } => self.transaction(node % count, parts, *commit),
+            Act::Pull { to, pull } => self.pull(to % count, pull),
+            Act::Deliver { pick, to, form } => match self.messages.len() {
+                0 => Ok(()),
+                n => self.deliver(pick % n, to % count, *form),
+            },
+            Act::MergeInTx { pick, to, write, commit } => match self.messages.len() {
+                0 => Ok(()),
+                n => self.merge_in_transaction(pick % n, to % count, write, *commit),
+            },
+            Act::Look { node, how } => {
+                self.turn(node % count);
+                self.look(node % count, *how, false)
+            }
+            Act::Reopen { node } => {
+                self.turn(node % count);
+                self.script.line(node % count, ".reopen");
+                self.nodes[node % count].reopen()?;
+                self.nodes[node % count].same_as_twin()
+            }
+            Act::Skew { node, skew_ms } => {
+                self.nodes[node % count].config.skew_ms = *skew_ms * self.stretch();
+                Ok(())
+            }
+            Act::Check { node } if self.drift => self.look(node % count, 6, false),
+            Act::Check { node } => self.check(node % count),
+        }
+    }
+
+    /// Lets a node act: the wall clock is its own now.
+    pub fn turn(&mut self, node: usize) {
+        let now = self.now + self.nodes[node].config.skew_ms;
+        self.script.clock(node, now);
+        clock::set(now);
+    }
+
+    /// Sets every wall clock to one that is later than all of them.
+    pub fn align_clocks(&mut self) {
+        self.now += 3 * 3_600_000;
+        for node in &mut self.nodes {
+            node.config.skew_ms = 0;
+        }
+    }
+
+    pub fn sql(&self, write: &Write) -> String {
+        Render { tables: &self.tables, edges: self.edges }.sql(write)
+    }
+
+    /// One export, its records noted and checked.
+    pub fn export(
+        &mut self,
+        node: usize,
+        since: Option<&str>,
+        table: Option<&str>,
+        limit: Option<u8>,
+    ) -> Outcome<Export> {
+        self.turn(node);
+        let show = |v: Option<&str>| v.map_or("NULL".into(), |v| format!("'{v}'"));
+        let limit_text = limit.map_or("NULL".into(), |n| n.to_string());
+        let call = format!("SELECT crdt_changes_since({}, {}, {limit_text})", show(since), show(table));
+        self.script.line(node, &call);
+        let export = self.nodes[node].export(since, table, limit)?;
+        if limit.is_none() && export.has_more {
+            return Err(format!("{}: has_more without a limit", self.nodes[node].id));
+        }
+        self.note(node, &export, table.is_none() && !export.has_more)?;
+        self.nodes[node].same_but_for_claims()?;
+        Ok(export)
+    }
+
+    /// Takes an export into the models, and checks every stamp in it.
+    fn note(&mut self, from: usize, export: &Export, to_the_end: bool) -> Outcome {
+        let node = &mut self.nodes[from];
+        let mut fresh = Vec::new();
+        for change in &export.changes {
+            let fault = |what: &str| Err(format!("{}: {what}: {}", node.id, change.raw));
+            self.all.take(change)?;
+            node.known.take(change)?;
+            let stamp = &change.stamp;
+            if stamp.node == "_base" {
+                continue;
+            }
+            let id = (change.table.clone(), change.pk.clone());
+            let own = stamp.node == node.id;
+            if !own && !self.stamps.contains_key(stamp) {
+                return fault("a stamp that its author never issued");
+            }
+            if own && stamp.ts % 1000 != 0 {
+                return fault("an own stamp that is not whole microseconds");
+            }
+            if *self.stamps.entry(stamp.clone()).or_insert_with(|| id.clone()) != id {
+                return fault("a stamp used for two records");
+            }
+            let says = match &change.says {
+                Says::Lww(value) => value.raw.clone(),
+                Says::Counter { inc, dec } => format!("+{inc} -{dec}"),
+                Says::Tombstone => "deleted".into(),
+                Says::Add(_) | Says::Remove(..) => String::new(),
+            };
+            let key = (id, change.field.clone(), stamp.clone());
+            if *self.said.entry(key).or_insert_with(|| says.clone()) != says {
+                return fault("another thing said under the same stamp");
+            }
+            if own && node.own.insert(stamp.clone()) {
+                fresh.push(stamp.clone());
+            }
+        }
+        if to_the_end {
+            if let Some(low) = fresh.iter().find(|stamp| node.floor.as_ref().is_some_and(|f| *stamp <= f)) {
+                return Err(format!("{}: new stamp {low:?} is not above {:?}", node.id, node.floor));
+            }
+            node.floor = node.floor.clone().max(node.own.last().cloned());
+            node.dirty = false;
+        }
+        Ok(())
+    }
+
+    /// A node's whole export must carry all that it is known to hold, page by page too, and be what it shows.
+    pub fn check(&mut self, node: usize) -> Outcome {
+        let full = Model::of(&self.export(node, None, None, None)?.changes)?;
+        let mut paged = Model::default();
+        let mut cursor = None;
+        loop {
+            let page = self.export(node, cursor.as_deref(), None, Some(3))?;
+            page.changes.iter().try_for_each(|c| paged.take(c))?;
+            cursor = Some(page.cursor);
+            if !page.has_more {
+                break;
+            }
+        }
+        let node = &self.nodes[node];
+        let mut faults = Vec::new();
+        for (what, lacking) in [
+            ("the export", full.lacks(&node.known)),
+            ("the pages", paged.lacks(&full)),
+            ("the export beside the pages", full.lacks(&paged)),
+        ] {
+            faults.extend(lacking.iter().map(|l| format!("{what}: {l}")));
+        }
+        for shape in &self.tables {
+            let rows = node.rows(shape)?;
+            faults.extend(against_model(shape, &full, &rows, false));
+        }
+        match faults.len() {
+            0 => node.check_storage(),
+            _ => Err(format!("{}: {}", node.id, faults.join("\n  "))),
+        }
+    }
+}
