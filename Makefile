@@ -1,0 +1,30 @@
+# The one door to building, trying and testing: `make help` lists what is behind it.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo check test bench build clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## two databases written apart with the sqlite3 shell, then merged
+	@tests/hosts/setup.sh shell
+	@cargo build --release --locked
+	@demo/run.sh
+
+build: ## the extension, optimised, in target/release
+	cargo build --release --locked
+
+check: ## formatting, lints, examples in the documentation
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo test --locked --doc
+
+test: ## all tests, after bringing the hosts that they load the extension into
+	tests/hosts/setup.sh
+	cargo test --locked
+
+bench: ## what capture, sync and storage cost against plain SQLite (BENCH_ROWS, BENCH_ROUNDS)
+	cargo bench --locked --bench capture
+
+clean: ## everything that the above made
+	cargo clean
