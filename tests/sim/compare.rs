@@ -107,16 +107,15 @@ pub fn against_model(shape: &Shape, model: &Model, rows: &[Row], complete: bool)
     let mut shown = BTreeMap::new();
     for row in rows {
         let (key, cells) = row.split(shape);
-        let hits: Vec<_> = alive.keys().filter(|pk| shape.names(pk, key)).collect();
-        let [pk] = hits.as_slice() else {
-            out.push(format!("{}: row {key:?} is shown, the records of that key: {hits:?}", shape.table));
+        let Some(pk) = shape.named(alive.keys().copied(), key) else {
+            out.push(format!("{}: row {key:?} is shown, no live record has that key", shape.table));
             continue;
         };
-        if shown.insert(**pk, key).is_some() {
+        if shown.insert(pk, key).is_some() {
             out.push(format!("{}: two rows are named {pk:?}", shape.table));
         }
         for ((name, kind), cell) in shape.columns.iter().zip(cells) {
-            let state = alive[**pk].shown(name);
+            let state = alive[pk].shown(name);
             if let Some(fault) = cell_fault(*kind, cell, state.as_ref(), complete) {
                 out.push(format!("{}[{pk:?}].{name}: {fault}", shape.table));
             }

@@ -87,9 +87,9 @@ impl World {
             _ => vec![&order],
         };
         for batch in batches {
-            self.merge(to, &name, batch.iter().map(|i| &changes[*i]), matches!(form, Form::Object))?;
+            self.merge(to, &name, &changes, batch, matches!(form, Form::Object))?;
         }
-        if matches!(form, Form::Twice) && self.merge(to, &name, &changes, false)?.merged > 0 {
+        if matches!(form, Form::Twice) && self.merge(to, &name, &changes, &order, false)?.merged > 0 {
             return Err(format!("{}: a repeated merge took something", self.nodes[to].id));
         }
         let message = &mut self.messages[message];
@@ -109,21 +109,22 @@ impl World {
         Ok(())
     }
 
-    /// Merges changes at a node and notes that it knows them.
-    pub fn merge<'a>(
+    /// Merges some changes of a message at a node, in this order, and notes that it knows them.
+    pub fn merge(
         &mut self,
         to: usize,
         name: &str,
-        changes: impl IntoIterator<Item = &'a Change>,
+        changes: &[Change],
+        order: &[usize],
         object: bool,
     ) -> Outcome<Merged> {
-        let changes: Vec<_> = changes.into_iter().collect();
         self.turn(to);
+        self.script.merge(to, name, order);
+        let changes: Vec<_> = order.iter().map(|i| &changes[*i]).collect();
         let mut json = array(changes.iter().copied());
         if object {
             json = format!(r#"{{"changes":{json},"has_more":false}}"#);
         }
-        self.script.merge(to, name, &json);
         let node = &mut self.nodes[to];
         let report = node.merge(&json)?;
         for change in &changes {
@@ -148,7 +149,8 @@ impl World {
         self.nodes[to].frame("BEGIN")?;
         self.script.line(to, &sql);
         self.nodes[to].write(&sql, false)?;
-        self.merge(to, &name, &changes, false)?;
+        let order: Vec<_> = (0..changes.len()).collect();
+        self.merge(to, &name, &changes, &order, false)?;
         self.script.line(to, &sql);
         self.nodes[to].write(&sql, false)?;
         let end = if commit { "COMMIT" } else { "ROLLBACK" };

@@ -3,7 +3,7 @@
 use super::compare::{against_model, replicated};
 use super::model::Model;
 use super::node::Node;
-use super::wire::array;
+use super::wire::{array, Change};
 use super::world::World;
 
 type Outcome = Result<(), String>;
@@ -37,8 +37,7 @@ impl World {
                     let cursor = self.cursors[to][from].clone().filter(|_| by_cursor);
                     let export = self.export(from, cursor.as_deref(), None, None)?;
                     self.cursors[to][from] = Some(export.cursor);
-                    let name = self.script.message(&export.changes);
-                    merged += self.merge(to, &name, &export.changes, false)?.merged;
+                    merged += self.merge_all(to, &export.changes)?;
                 }
             }
             taken.push(merged);
@@ -47,6 +46,13 @@ impl World {
             }
         }
         Err(format!("no quiescence: the rounds took {taken:?} changes"))
+    }
+
+    /// Merges a whole export; how many changes were new.
+    fn merge_all(&mut self, to: usize, changes: &[Change]) -> Result<i128, String> {
+        let name = self.script.message(changes);
+        let order: Vec<_> = (0..changes.len()).collect();
+        Ok(self.merge(to, &name, changes, &order, false)?.merged)
     }
 
     fn rows_are_equal(&self) -> Outcome {
@@ -121,11 +127,10 @@ impl World {
             ends.push(self.export(node, None, None, None)?);
         }
         for (to, end) in (0..count).flat_map(|to| (0..count).map(move |from| (to, from))) {
-            let name = self.script.message(&ends[end].changes);
-            let report = self.merge(to, &name, &ends[end].changes, true)?;
-            if report.merged != 0 {
+            let merged = self.merge_all(to, &ends[end].changes)?;
+            if merged != 0 {
                 let id = &self.nodes[to].id;
-                return Err(format!("{id}: all is known, and yet a merge took {} changes", report.merged));
+                return Err(format!("{id}: all is known, and yet a merge took {merged} changes"));
             }
         }
         for (node, end) in ends.iter().enumerate() {

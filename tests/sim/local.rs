@@ -72,7 +72,9 @@ impl World {
         if node.floor.as_ref().is_some_and(|floor| now <= *floor) || now.node != node.id {
             return Err(format!("{}: crdt_now() gave {now:?}, the clock was at {:?}", node.id, node.floor));
         }
-        node.floor = Some(now);
+        if !node.dirty {
+            node.floor = Some(now);
+        }
         Ok(())
     }
 }

@@ -65,6 +65,7 @@ pub const SHAPES: &[Shape] = &[
             &["'a\"b''c'"],
             &["7"],
             &["x'61'"],
+            &["'[{\"$blob\":\"61\"}]'"],
         ],
         columns: &[
             ("title", Kind::Any),
@@ -234,22 +235,22 @@ impl Shape {
         format!("SELECT crdt_enable({})", args.join(", "))
     }
 
-    /// Whether a wire key names the row with these key cells: plain for one TEXT or INTEGER key, else a JSON array.
-    pub fn names(&self, pk: &str, key: &[Cell]) -> bool {
+    /// The one of the wire keys that names the row with these key cells: a JSON array of them, or plain when the key is one
+    /// TEXT or INTEGER.
+    pub fn named<'a>(&self, mut keys: impl Iterator<Item = &'a str> + Clone, key: &[Cell]) -> Option<&'a str> {
         let plain = match key {
-            [Cell::Text(t)] if self.declares("TEXT") => t.as_slice() == pk.as_bytes(),
-            [Cell::Int(i)] if self.declares("INTEGER") => *pk == i.to_string(),
-            _ => false,
+            [Cell::Text(t)] if self.declares("TEXT") => Some(t.clone()),
+            [Cell::Int(i)] if self.declares("INTEGER") => Some(i.to_string().into_bytes()),
+            _ => None,
         };
-        if plain {
-            return true;
-        }
-        match parse(pk).map(|json| json.kind) {
+        let listed = keys.clone().find(|pk| match parse(pk).map(|json| json.kind) {
             Ok(J::Arr(items)) if items.len() == key.len() => {
-                items.iter().zip(key).all(|(json, cell)| Cell::from_wire(json).as_ref() == Ok(cell))
+                let cells = items.iter().map(Cell::from_wire);
+                cells.zip(key).all(|(mine, cell)| mine.as_ref() == Ok(cell))
             }
             _ => false,
-        }
+        });
+        listed.or_else(|| keys.find(|pk| plain.as_deref() == Some(pk.as_bytes())))
     }
 
     /// Whether the first key column is declared with this type.
@@ -274,15 +275,19 @@ mod tests {
     #[test]
     fn wire_keys_name_rows() {
         let text = |s: &str| Cell::Text(s.as_bytes().to_vec());
-        assert!(shape("tasks").names("a", &[text("a")]));
-        assert!(shape("tasks").names("[1]", &[text("[1]")]));
-        assert!(!shape("tasks").names("a", &[text("b")]));
-        assert!(shape("num").names("-1", &[Cell::Int(-1)]));
-        assert!(shape("pair").names(r#"[1,"x"]"#, &[Cell::Int(1), text("x")]));
-        assert!(shape("wr o\"w").names("[1]", &[Cell::Int(1)]));
-        assert!(!shape("wr o\"w").names("1", &[Cell::Int(1)]));
-        assert!(shape("wi").names(r#"["x"]"#, &[text("x")]));
-        assert!(shape("wi").names("1", &[Cell::Int(1)]));
+        let named = |table: &str, pk, key: &[Cell]| shape(table).named([pk].into_iter(), key).is_some();
+        assert!(named("tasks", "a", &[text("a")]));
+        assert!(named("tasks", "", &[text("")]));
+        assert!(named("tasks", "[1]", &[text("[1]")]));
+        assert!(named("tasks", r#"["[1]"]"#, &[text("[1]")]));
+        assert!(!named("tasks", "a", &[text("b")]));
+        assert!(named("num", "-1", &[Cell::Int(-1)]));
+        assert!(named("pair", r#"[1,"x"]"#, &[Cell::Int(1), text("x")]));
+        assert!(named("wr o\"w", "[1]", &[Cell::Int(1)]));
+        assert!(!named("wr o\"w", "1", &[Cell::Int(1)]));
+        assert!(named("wi", r#"["x"]"#, &[text("x")]));
+        assert!(!named("wi", "x", &[text("x")]));
+        assert!(named("wi", "1", &[Cell::Int(1)]));
     }
 
     #[test]

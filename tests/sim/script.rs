@@ -1,6 +1,6 @@
 //! The steps of a case as SQL for each node, so that a person can replay a failure by hand.
 
-use super::wire::{array, Change};
+use super::wire::Change;
 
 /// Lines as they happen. With `trace` each goes to stderr at once, for failures that end the process.
 pub struct Script {
@@ -40,13 +40,19 @@ impl Script {
     pub fn message(&mut self, changes: &[Change]) -> String {
         let name = format!("m{}", self.messages);
         self.messages += 1;
-        self.push(format!("-- the changes of the last export(s) are message {name}: {}", array(changes)));
+        self.push(format!("-- the changes of the last export(s) are {name}: ["));
+        for (i, change) in changes.iter().enumerate() {
+            self.push(format!("--   {i}: {}", change.raw));
+        }
+        self.push("-- ]".to_string());
         name
     }
 
-    /// A merge of some changes of a message.
-    pub fn merge(&mut self, node: usize, name: &str, json: &str) {
-        self.push(format!("node {node}> SELECT crdt_merge('{}'); -- {name}", json.replace('\'', "''")));
+    /// A merge of some changes of a message, in this order.
+    pub fn merge(&mut self, node: usize, name: &str, order: &[usize]) {
+        let whole = order.iter().enumerate().all(|(i, at)| i == *at);
+        let part = if whole { String::new() } else { format!(" -- only, and in this order: {order:?}") };
+        self.line(node, &format!("SELECT crdt_merge(:{name}){part}"));
     }
 
     pub fn text(&self) -> String {

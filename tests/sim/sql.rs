@@ -107,9 +107,32 @@ impl Render<'_> {
             Verb::Ignore => ("INSERT OR IGNORE", String::new()),
             Verb::Fail => ("INSERT OR FAIL", String::new()),
             Verb::UpsertNothing => ("INSERT", " ON CONFLICT DO NOTHING".into()),
-            Verb::Upsert => ("INSERT", upsert(shape)),
+            Verb::Upsert => ("INSERT", self.upsert(shape)),
         };
         format!("{into} INTO {}({}) VALUES {}{after}", shape.quoted(), columns.join(", "), rows.join(", "))
+    }
+
+    /// On conflict: the lww columns take the new values, counters add them (unless that may overflow), sets stay.
+    fn upsert(&self, shape: &Shape) -> String {
+        let key: Vec<_> = shape.key.iter().map(|k| quote(k)).collect();
+        let sets: Vec<_> = shape
+            .columns
+            .iter()
+            .filter(|(_, kind)| *kind != Kind::Set)
+            .map(|(name, kind)| {
+                let name = quote(name);
+                match kind {
+                    Kind::Counter | Kind::Count0 if !self.edges => {
+                        format!("{name} = coalesce({}.{name}, 0) + coalesce(excluded.{name}, 0)", shape.quoted())
+                    }
+                    _ => format!("{name} = excluded.{name}"),
+                }
+            })
+            .collect();
+        if sets.is_empty() {
+            return format!(" ON CONFLICT({0}) DO UPDATE SET {0} = excluded.{0}", key.join(", "));
+        }
+        format!(" ON CONFLICT({}) DO UPDATE SET {}", key.join(", "), sets.join(", "))
     }
 
     fn update(&self, shape: &Shape, key: Option<u8>, verb: Verb, sets: &str) -> String {
@@ -162,7 +185,7 @@ impl Render<'_> {
     fn bad(&self, table: usize, key: u8, how: u8) -> String {
         let counts = &[Kind::Counter, Kind::Count0][..];
         let (kinds, pool) = match how % 2 {
-            0 => (counts, &["'x'", "1.5", "x'00'", "9e999", "''"][..]),
+            0 => (counts, &["'x'", "1.5", "x'00'", "9e999", "''", "'4'", "4.0"][..]),
             _ => (&[Kind::Set][..], &["'{}'", "'x'", "''", "5", "'\"a\"'", "'[1'", "'null'"][..]),
         };
         let (shape, column) = self.with(table, kinds);
@@ -181,29 +204,6 @@ impl Render<'_> {
             }
         }
     }
-}
-
-/// On conflict: the lww columns take the new values, counters add them, sets stay.
-fn upsert(shape: &Shape) -> String {
-    let key: Vec<_> = shape.key.iter().map(|k| quote(k)).collect();
-    let sets: Vec<_> = shape
-        .columns
-        .iter()
-        .filter(|(_, kind)| *kind != Kind::Set)
-        .map(|(name, kind)| {
-            let name = quote(name);
-            match kind {
-                Kind::Counter | Kind::Count0 => {
-                    format!("{name} = coalesce({}.{name}, 0) + coalesce(excluded.{name}, 0)", shape.quoted())
-                }
-                _ => format!("{name} = excluded.{name}"),
-            }
-        })
-        .collect();
-    if sets.is_empty() {
-        return format!(" ON CONFLICT({0}) DO UPDATE SET {0} = excluded.{0}", key.join(", "));
-    }
-    format!(" ON CONFLICT({}) DO UPDATE SET {}", key.join(", "), sets.join(", "))
 }
 
 fn condition(shape: &Shape, key: Option<u8>) -> String {

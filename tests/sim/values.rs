@@ -71,7 +71,7 @@ pub const JSONS: &[&str] = &[
     "replace(hex(zeroblob(150)), '00', '[') || replace(hex(zeroblob(150)), '00', ']')",
 ];
 /// What is added to a counter, or what it is set to.
-pub const COUNTS: &[&str] = &["1", "2", "5", "0", "-1", "-3", "100", "NULL", "'4'"];
+pub const COUNTS: &[&str] = &["1", "2", "5", "0", "-1", "-3", "100", "NULL"];
 /// The same where it may saturate.
 pub const EDGES: &[&str] = &["1", "-1", "9223372036854775807", "-9223372036854775808", "4611686018427387904"];
 /// Set elements; the first four are met most.
