@@ -1,5 +1,7 @@
 # The one door to building, trying and testing: `make help` lists what is behind it.
 
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+
 .DEFAULT_GOAL := help
 .PHONY: help demo check test bench build clean
 
@@ -24,7 +26,9 @@ test: ## all tests, after bringing the hosts that they load the extension into
 	cargo test --locked
 
 bench: ## what capture, sync and storage cost against plain SQLite (BENCH_ROWS, BENCH_ROUNDS)
+	@tests/hosts/setup.sh python
 	cargo bench --locked --bench capture
+	@/usr/bin/python3 benches/system.py $(TARGET)/release/deps/libgrove_crdt.so
 
 clean: ## everything that the above made
 	cargo clean

@@ -38,7 +38,7 @@ node() {
   "$binary" --version >/dev/null 2>&1 && return
   has npm || debian npm || return 1
   npm install --prefix "$folder/node" --no-save --no-package-lock --loglevel=error node@24 >&2
-  "$binary" --version >/dev/null
+  "$binary" --version >/dev/null 2>&1
 }
 
 [ $# -gt 0 ] || set -- shell python apsw node
