@@ -112,6 +112,16 @@ impl Error {
     }
 }
 
+/// The start of a text that came from outside, short enough for a message.
+pub fn excerpt(text: &str) -> String {
+    const MOST: usize = 80;
+    let mut out: String = text.chars().take(MOST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(MOST).is_some() {
+        out.push('…');
+    }
+    out
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.message())
@@ -135,9 +145,6 @@ mod tests {
         assert!(Error::sqlite(1032, "x").is_readonly());
         assert!(!Error::data("x").is_busy());
         assert_eq!(Error::peer("b").context("a").to_string(), "a: b");
-        assert_eq!(
-            std::mem::size_of::<Result<()>>(),
-            std::mem::size_of::<usize>()
-        );
+        assert_eq!(std::mem::size_of::<Result<()>>(), std::mem::size_of::<usize>());
     }
 }

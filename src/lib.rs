@@ -1,33 +1,77 @@
-//! grove-crdt: conflict-free replicated tables, as an SQLite extension.
+//! grove-crdt: ordinary SQLite tables that several databases write apart and merge without conflict.
+//!
+//! Two straight roads run through the crate:
+//!
+//! ```text
+//! local write → trigger (sql/triggers.sql) → log → fold → records → outbound → change JSON
+//! change JSON → import → inbound → merge → apply → rows, and records → log (for relay)
+//! ```
+//!
+//! `clock`, `value`, `key`, `change`, `record`, `merge`, `local`, `pack` and `types` are pure: they need no database and
+//! carry the laws, as property tests. `ffi` is the only unsafe code. `docs/design.md` says how things are stored and why.
 #![deny(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn)]
 
-// The modules that use all of it come next; until then some of it looks dead.
-#[allow(dead_code)]
 mod error;
 #[allow(unsafe_code, dead_code, unused_imports)]
 mod ffi;
 
+// Pure: values, stamps, changes, and how they merge.
+mod change;
+mod clock;
+mod key;
+mod local;
+mod merge;
+mod pack;
+mod record;
+mod types;
+mod value;
+
+// What is stored, and what is added to the application's tables.
+mod conn;
+mod log;
+mod node;
+mod pragma;
+mod row;
+mod schema;
+mod sql;
+mod store;
+
+// Out.
+mod cursor;
+mod fold;
+mod outbound;
+
+// In.
+mod apply;
+mod import;
+mod inbound;
+mod pending;
+mod putback;
+
+// Around it.
+mod cleanup;
+mod digest;
+mod inspect;
+mod peers;
+mod restamp;
+mod session;
+mod status;
+
+// The edge to SQL.
+mod functions;
+mod tables;
+
+use std::rc::Rc;
+
+use error::Result;
 #[cfg(feature = "extension-init")]
 pub use ffi::sqlite3_extension_init;
 pub use ffi::sqlite3_grovecrdt_init;
 
-use error::Result;
-use ffi::{Attachment, Flags, Out, Registrar};
-use std::rc::Rc;
-
-/// What a connection keeps.
-struct State {
-    _attachment: Attachment,
-}
-
 /// Registers everything on a connection.
-fn register(registrar: &mut Registrar, attachment: Attachment) -> Result<()> {
-    let state = Rc::new(State {
-        _attachment: attachment,
-    });
-    let pure = Flags::INNOCUOUS | Flags::DETERMINISTIC;
-    registrar.function(c"crdt_version", 0, pure, &state, |_| {
-        Ok(Out::Text(env!("CARGO_PKG_VERSION").to_owned()))
-    })
+fn register(to: &mut ffi::Registrar, attachment: ffi::Attachment) -> Result<()> {
+    let conn = Rc::new(conn::Conn::new(to.db(), attachment));
+    functions::register(to, &conn)?;
+    tables::register(to, &conn)
 }

@@ -1,9 +1,7 @@
 //! The host's table of routines, checked once and then kept for as long as the library is mapped.
 
 use crate::error::{Error, Result};
-use sqlite_loadable::ext::{
-    sqlite3, sqlite3_api_routines, sqlite3_context, sqlite3_stmt, sqlite3_value,
-};
+use sqlite_loadable::ext::{sqlite3, sqlite3_api_routines, sqlite3_context, sqlite3_stmt, sqlite3_value};
 use std::ffi::{c_char, c_double, c_int, c_uchar, c_uint, c_void, CStr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::OnceLock;
@@ -143,9 +141,7 @@ routines! {
 }
 
 fn missing(routine: &str) -> Error {
-    Error::caller(format!(
-        "grove-crdt cannot run on this SQLite: it was built without sqlite3_{routine}"
-    ))
+    Error::caller(format!("grove-crdt cannot run on this SQLite: it was built without sqlite3_{routine}"))
 }
 
 fn too_old(version: i32) -> Error {
@@ -176,9 +172,7 @@ pub(super) fn api() -> Option<&'static Api> {
 /// Too many copies of SQLite.
 pub(super) fn publish(new: Api) -> Result<&'static Api> {
     let origin = new.origin;
-    let place = HOSTS
-        .iter()
-        .position(|host| host.get().is_none_or(|known| known.origin == origin));
+    let place = HOSTS.iter().position(|host| host.get().is_none_or(|known| known.origin == origin));
     if let Some(i) = place {
         if let Some(host) = HOSTS.get(i) {
             let api = host.get_or_init(|| new);
@@ -186,9 +180,7 @@ pub(super) fn publish(new: Api) -> Result<&'static Api> {
             return Ok(api);
         }
     }
-    Err(Error::caller(
-        "grove-crdt was used by too many copies of SQLite in this process",
-    ))
+    Err(Error::caller("grove-crdt was used by too many copies of SQLite in this process"))
 }
 
 impl Api {
@@ -204,10 +196,7 @@ impl Api {
 ///
 /// # Safety
 /// `malloc` is the host's `sqlite3_malloc`.
-pub(super) unsafe fn host_string(
-    malloc: unsafe extern "C" fn(c_int) -> *mut c_void,
-    text: &str,
-) -> *mut c_char {
+pub(super) unsafe fn host_string(malloc: unsafe extern "C" fn(c_int) -> *mut c_void, text: &str) -> *mut c_char {
     let text = without_nul(text);
     let Ok(size) = c_int::try_from(text.len() + 1) else {
         return std::ptr::null_mut();
@@ -241,9 +230,7 @@ pub(super) unsafe fn c_text(text: *const c_char) -> String {
         return String::new();
     }
     // SAFETY: as the caller promises.
-    unsafe { CStr::from_ptr(text) }
-        .to_string_lossy()
-        .into_owned()
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
 /// A slice of memory that SQLite described by address and length; empty when it gave none.
@@ -253,9 +240,7 @@ pub(super) unsafe fn c_text(text: *const c_char) -> String {
 pub(super) unsafe fn bytes<'a>(pointer: *const u8, len: c_int) -> &'a [u8] {
     match usize::try_from(len) {
         // SAFETY: as the caller promises.
-        Ok(len) if len > 0 && !pointer.is_null() => unsafe {
-            std::slice::from_raw_parts(pointer, len)
-        },
+        Ok(len) if len > 0 && !pointer.is_null() => unsafe { std::slice::from_raw_parts(pointer, len) },
         _ => &[],
     }
 }

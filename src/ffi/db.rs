@@ -70,17 +70,13 @@ impl Db {
 
     /// The first statement in `sql` (`None` for a mere comment or space) and its length in bytes.
     fn prepare_first(&self, sql: &str, flags: c_uint) -> Result<(Option<Stmt>, usize)> {
-        let len = c_int::try_from(sql.len())
-            .map_err(|_| Error::sqlite(TOOBIG, "SQL statement too long"))?;
+        let len = c_int::try_from(sql.len()).map_err(|_| Error::sqlite(TOOBIG, "SQL statement too long"))?;
         let start = sql.as_ptr().cast::<c_char>();
         let (mut stmt, mut tail) = (null_mut(), null());
         // SAFETY: the connection is open; SQLite reads at most `len` bytes; both results are ours.
-        let code =
-            unsafe { (self.api.prepare_v3)(self.raw, start, len, flags, &mut stmt, &mut tail) };
+        let code = unsafe { (self.api.prepare_v3)(self.raw, start, len, flags, &mut stmt, &mut tail) };
         self.check(code)?;
-        let used = (tail as usize)
-            .saturating_sub(start as usize)
-            .min(sql.len());
+        let used = (tail as usize).saturating_sub(start as usize).min(sql.len());
         // SAFETY: a statement just prepared on this connection, owned by nobody else.
         Ok((unsafe { Stmt::new(stmt, *self) }, used))
     }
@@ -146,24 +142,13 @@ impl Db {
         let mut now: c_int = 0;
         // SAFETY: the connection is open; this option takes an int and an int pointer, and a
         // negative int only asks.
-        let code = unsafe {
-            (self.api.db_config)(
-                self.raw,
-                DBCONFIG_ENABLE_TRIGGER,
-                -1 as c_int,
-                raw_mut(&mut before),
-            )
-        };
+        let code =
+            unsafe { (self.api.db_config)(self.raw, DBCONFIG_ENABLE_TRIGGER, -1 as c_int, raw_mut(&mut before)) };
         self.check(code)?;
         if (before != 0) != enabled {
             // SAFETY: as above.
             let code = unsafe {
-                (self.api.db_config)(
-                    self.raw,
-                    DBCONFIG_ENABLE_TRIGGER,
-                    c_int::from(enabled),
-                    raw_mut(&mut now),
-                )
+                (self.api.db_config)(self.raw, DBCONFIG_ENABLE_TRIGGER, c_int::from(enabled), raw_mut(&mut now))
             };
             self.check(code)?;
         }

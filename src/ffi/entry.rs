@@ -49,11 +49,7 @@ pub struct Registrar {
 impl Registrar {
     #[cfg(test)]
     pub fn for_tests(db: Db) -> Registrar {
-        Registrar {
-            db,
-            functions: Vec::new(),
-            tables: Vec::new(),
-        }
+        Registrar { db, functions: Vec::new(), tables: Vec::new() }
     }
 
     /// The connection being extended.
@@ -82,11 +78,7 @@ impl Registrar {
     ///
     /// # Errors
     /// SQLite's own.
-    pub fn table<T: TableFunction>(
-        &mut self,
-        name: &'static CStr,
-        state: &Rc<T::State>,
-    ) -> Result<()> {
+    pub fn table<T: TableFunction>(&mut self, name: &'static CStr, state: &Rc<T::State>) -> Result<()> {
         vtab::register::<T>(self.db, name, Rc::clone(state))?;
         self.tables.push(name);
         Ok(())
@@ -167,9 +159,7 @@ unsafe fn entry(
 ) -> c_int {
     let outcome = guarded(|| {
         if db.is_null() || table.is_null() {
-            return Err(Error::caller(
-                "grove-crdt needs an SQLite that can load extensions",
-            ));
+            return Err(Error::caller("grove-crdt needs an SQLite that can load extensions"));
         }
         // SAFETY: as the caller promises.
         unsafe { attach(db, table, register) }

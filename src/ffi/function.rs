@@ -70,11 +70,7 @@ impl Context<'_> {
     /// # Safety
     /// `raw` is a context of `api`'s host that outlives the result.
     pub(super) unsafe fn new(raw: *mut sqlite3_context, api: &'static Api) -> Self {
-        Context {
-            raw,
-            api,
-            call: PhantomData,
-        }
+        Context { raw, api, call: PhantomData }
     }
 
     /// Answers NULL.
@@ -243,45 +239,24 @@ pub(super) fn unregister(db: Db, name: &CStr, n_args: i32) -> Result<()> {
     // SAFETY: the connection is open, the name a C string; no function means: forget the name.
     let code = unsafe {
         let (name, utf8) = (name.as_ptr(), c_int::from(UTF8));
-        sqlite3ext_create_function_v2(
-            db.raw(),
-            name,
-            n_args,
-            utf8,
-            nothing,
-            None,
-            None,
-            None,
-            None,
-        )
+        sqlite3ext_create_function_v2(db.raw(), name, n_args, utf8, nothing, None, None, None, None)
     };
     db.check(code)
 }
 
 /// What SQLite calls.
-unsafe extern "C" fn call<S: 'static>(
-    context: *mut sqlite3_context,
-    argc: c_int,
-    argv: *mut *mut sqlite3_value,
-) {
+unsafe extern "C" fn call<S: 'static>(context: *mut sqlite3_context, argc: c_int, argv: *mut *mut sqlite3_value) {
     let Some(api) = api() else { return };
     // SAFETY: SQLite passes a context that is alive, of a function registered above (so its
     // data is a `Registered<S>`, which is not destroyed while it runs), on an open connection,
     // and `argc` arguments.
     let (answer, registered, db, args) = unsafe {
-        let registered = (api.user_data)(context)
-            .cast::<Registered<S>>()
-            .cast_const();
+        let registered = (api.user_data)(context).cast::<Registered<S>>().cast_const();
         let args: &[*mut sqlite3_value] = match usize::try_from(argc) {
             Ok(argc) if argc > 0 && !argv.is_null() => std::slice::from_raw_parts(argv, argc),
             _ => &[],
         };
-        (
-            Context::new(context, api),
-            &*registered,
-            Db::new((api.context_db_handle)(context), api),
-            args,
-        )
+        (Context::new(context, api), &*registered, Db::new((api.context_db_handle)(context), api), args)
     };
     let state = &registered.state;
     let outcome = guarded(|| {

@@ -26,7 +26,5 @@ fn bug(payload: Box<dyn Any + Send>) -> Error {
             text
         }
     };
-    Error::internal(format!(
-        "grove-crdt: internal error (a bug, please report): {text}"
-    ))
+    Error::internal(format!("grove-crdt: internal error (a bug, please report): {text}"))
 }

@@ -34,12 +34,7 @@ impl Stmt {
     /// # Safety
     /// `raw` is null or a statement of `db` that nobody else uses or finalises.
     pub(super) unsafe fn new(raw: *mut sqlite3_stmt, db: Db) -> Option<Stmt> {
-        NonNull::new(raw).map(|raw| Stmt {
-            raw,
-            db,
-            stepped: false,
-            columns: 0,
-        })
+        NonNull::new(raw).map(|raw| Stmt { raw, db, stepped: false, columns: 0 })
     }
 
     fn raw(&self) -> *mut sqlite3_stmt {
@@ -83,21 +78,12 @@ impl Stmt {
                 ValueRef::Null => (api.bind_null)(stmt, i),
                 ValueRef::Integer(number) => (api.bind_int64)(stmt, i, number),
                 ValueRef::Real(number) => (api.bind_double)(stmt, i, number),
-                ValueRef::Text(text) => (api.bind_text64)(
-                    stmt,
-                    i,
-                    text.as_ptr().cast(),
-                    text.len() as u64,
-                    transient(),
-                    UTF8,
-                ),
-                ValueRef::Blob(blob) => (api.bind_blob64)(
-                    stmt,
-                    i,
-                    blob.as_ptr().cast(),
-                    blob.len() as u64,
-                    transient(),
-                ),
+                ValueRef::Text(text) => {
+                    (api.bind_text64)(stmt, i, text.as_ptr().cast(), text.len() as u64, transient(), UTF8)
+                }
+                ValueRef::Blob(blob) => {
+                    (api.bind_blob64)(stmt, i, blob.as_ptr().cast(), blob.len() as u64, transient())
+                }
             }
         };
         self.db.check(code)

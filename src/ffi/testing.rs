@@ -14,9 +14,7 @@ pub fn attach_always() {
             rusqlite::auto_extension::register_auto_extension(std::mem::transmute::<
                 *const (),
                 rusqlite::auto_extension::RawAutoExtension,
-            >(
-                super::sqlite3_grovecrdt_init as *const (),
-            ))
+            >(super::sqlite3_grovecrdt_init as *const ()))
             .unwrap();
         }
     });

@@ -47,14 +47,8 @@ impl TableFunction for CountTo {
             _ => None,
         };
         match (number(from), number(to)) {
-            (Some(from), to) => Ok(Count {
-                rows: (from..=to.unwrap_or(from)).collect(),
-                at: 0,
-            }),
-            (None, Some(to)) => Ok(Count {
-                rows: vec![-to],
-                at: 0,
-            }),
+            (Some(from), to) => Ok(Count { rows: (from..=to.unwrap_or(from)).collect(), at: 0 }),
+            (None, Some(to)) => Ok(Count { rows: vec![-to], at: 0 }),
             (None, None) => Err(Error::caller("count needs a number")),
         }
     }
@@ -64,9 +58,7 @@ impl TableFunction for CountTo {
 }
 
 fn rows(conn: &rusqlite::Connection, sql: &str) -> rusqlite::Result<Vec<i64>> {
-    conn.prepare(sql)?
-        .query_map([], |row| row.get(0))?
-        .collect()
+    conn.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
 }
 
 /// Registers on a fresh connection what the crate itself does not have.
@@ -85,28 +77,16 @@ fn table_functions() {
     assert_eq!(all("SELECT n FROM count_to WHERE b = 5").unwrap(), [-5]);
     assert_eq!(all("SELECT a FROM count_to(3)").unwrap(), [3]);
     assert_eq!(all("SELECT n FROM count_to(3, 2)").unwrap(), [0i64; 0]);
-    assert_eq!(
-        all("SELECT c.n FROM count_to(1, 2) AS o, count_to(o.n, 2) AS c").unwrap(),
-        [1, 2, 2]
-    );
-    assert_eq!(
-        all("SELECT c.n FROM count_to AS c, (SELECT 3 AS v) AS s WHERE c.a = s.v").unwrap(),
-        [3]
-    );
-    assert_eq!(
-        all("SELECT n FROM count_to(1, 3) WHERE a = 2").unwrap(),
-        [0i64; 0]
-    );
+    assert_eq!(all("SELECT c.n FROM count_to(1, 2) AS o, count_to(o.n, 2) AS c").unwrap(), [1, 2, 2]);
+    assert_eq!(all("SELECT c.n FROM count_to AS c, (SELECT 3 AS v) AS s WHERE c.a = s.v").unwrap(), [3]);
+    assert_eq!(all("SELECT n FROM count_to(1, 3) WHERE a = 2").unwrap(), [0i64; 0]);
     let message = |sql| all(sql).unwrap_err().to_string();
     assert!(message("SELECT n FROM count_to").contains("count needs a number"));
     assert!(message("SELECT n FROM count_to(7)").contains("seven\u{fffd}!"));
     assert!(message("SELECT n FROM count_to(12, 13)").contains("internal error"));
-    conn.execute_batch("CREATE VIEW v AS SELECT n FROM count_to(1)")
-        .unwrap();
+    conn.execute_batch("CREATE VIEW v AS SELECT n FROM count_to(1)").unwrap();
     assert!(message("SELECT n FROM v").contains("unsafe"));
-    assert!(conn
-        .execute_batch("CREATE VIRTUAL TABLE t USING count_to")
-        .is_err());
+    assert!(conn.execute_batch("CREATE VIRTUAL TABLE t USING count_to").is_err());
     assert_eq!((state.get(), Rc::strong_count(&state)), (0, 3));
     conn.close().unwrap();
     assert_eq!((state.get(), Rc::strong_count(&state)), (1, 1));
@@ -142,10 +122,7 @@ fn functions() {
     assert_eq!(text("SELECT f('real')"), "Real(0.5)");
     assert_eq!(text("SELECT f('empty')"), "Text(\"\")");
     assert_eq!(text("SELECT f('nothing')"), "Blob([])");
-    assert_eq!(
-        text("SELECT json_array(f('json'))"),
-        "Text(\"[[1]]\")".replace('\\', "")
-    );
+    assert_eq!(text("SELECT json_array(f('json'))"), "Text(\"[[1]]\")".replace('\\', ""));
     for (sql, expected) in [
         ("x''", "Blob([])"),
         ("''", "Text(\"\")"),
@@ -163,15 +140,11 @@ fn functions() {
         other => panic!("{other}"),
     };
     assert_eq!(error("SELECT f('what')"), (1, "unknown".into()));
-    assert_eq!(
-        error("SELECT f('busy')"),
-        (517, "while: snap\u{fffd}shot".into())
-    );
+    assert_eq!(error("SELECT f('busy')"), (517, "while: snap\u{fffd}shot".into()));
     let (code, message) = error("SELECT f('panic', 1)");
     assert_eq!(code, 2);
     assert!(message.starts_with("grove-crdt: internal error (a bug, please report): oh 2"));
-    conn.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_LENGTH, 1_000_000)
-        .unwrap();
+    conn.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_LENGTH, 1_000_000).unwrap();
     assert_eq!(db.limit_length(), 1_000_000);
     assert_eq!(error("SELECT f('long')").0, 18);
     conn.close().unwrap();
@@ -182,8 +155,7 @@ fn functions() {
 fn statements() {
     let (db, _conn) = open();
     db.exec("-- nothing\n").unwrap();
-    db.exec("CREATE TABLE t(a, b); -- x\nINSERT INTO t VALUES (1, 'one'), (2, 'two');;")
-        .unwrap();
+    db.exec("CREATE TABLE t(a, b); -- x\nINSERT INTO t VALUES (1, 'one'), (2, 'two');;").unwrap();
     assert_eq!((db.changes(), db.last_insert_rowid()), (2, 2));
     let error = db.exec("SELECT 1; SELEC").unwrap_err();
     assert!(error.message().contains("SELEC") && error.kind() == Kind::Sqlite(1));
@@ -192,10 +164,7 @@ fn statements() {
     let mut stmt = db.prepare("SELECT ?1, typeof(?1), :x AS named").unwrap();
     assert_eq!((stmt.param_count(), stmt.column_count()), (2, 3));
     assert_eq!(stmt.param_index(":x"), Some(2));
-    assert_eq!(
-        (stmt.param_index(":y"), stmt.param_index("\0")),
-        (None, None)
-    );
+    assert_eq!((stmt.param_index(":y"), stmt.param_index("\0")), (None, None));
     assert_eq!(stmt.column_name(2), "named");
     assert!(stmt.readonly() && stmt.column(0).is_null());
     for value in [
@@ -235,8 +204,7 @@ fn connection() {
     assert_eq!(db.txn_state(), 0);
     db.exec("BEGIN; CREATE TABLE t(a)").unwrap();
     assert_eq!((db.txn_state(), db.autocommit()), (2, false));
-    db.exec("COMMIT; CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO t VALUES (2); END")
-        .unwrap();
+    db.exec("COMMIT; CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO t VALUES (2); END").unwrap();
     assert!(db.set_triggers_enabled(false).unwrap());
     db.exec("INSERT INTO t VALUES (1)").unwrap();
     assert_eq!(rows(&conn, "SELECT a FROM t").unwrap(), [1]);

@@ -44,13 +44,7 @@ pub(super) fn register<T: TableFunction>(db: Db, name: &CStr, state: Rc<T::State
     // SAFETY: the connection is open, the name a C string, the module static. `data` stays until
     // SQLite calls `destroy`, exactly once, also when registering fails.
     let code = unsafe {
-        sqlite3ext_create_module_v2(
-            db.raw(),
-            name.as_ptr(),
-            Methods::<T>::MODULE,
-            data.cast(),
-            Some(destroy::<T>),
-        )
+        sqlite3ext_create_module_v2(db.raw(), name.as_ptr(), Methods::<T>::MODULE, data.cast(), Some(destroy::<T>))
     };
     db.check(code)
 }
@@ -61,9 +55,7 @@ pub(super) fn register<T: TableFunction>(db: Db, name: &CStr, state: Rc<T::State
 /// SQLite's own.
 pub(super) fn unregister(db: Db, name: &CStr) -> Result<()> {
     // SAFETY: the connection is open, the name a C string; no module means: forget the name.
-    let code = unsafe {
-        sqlite3ext_create_module_v2(db.raw(), name.as_ptr(), std::ptr::null(), null_mut(), None)
-    };
+    let code = unsafe { sqlite3ext_create_module_v2(db.raw(), name.as_ptr(), std::ptr::null(), null_mut(), None) };
     db.check(code)
 }
 
@@ -151,11 +143,7 @@ unsafe extern "C" fn connect<T: TableFunction>(
             db.check(unsafe { (api.vtab_config)(db.raw(), risk) })?;
         }
         Ok(Box::new(Table::<T> {
-            base: sqlite3_vtab {
-                pModule: std::ptr::null(),
-                nRef: 0,
-                zErrMsg: null_mut(),
-            },
+            base: sqlite3_vtab { pModule: std::ptr::null(), nRef: 0, zErrMsg: null_mut() },
             db,
             state: Rc::clone(state),
         }))
@@ -197,21 +185,16 @@ unsafe extern "C" fn destroy<T: TableFunction>(data: *mut c_void) {
 }
 
 /// Takes `hidden = value` as argument; which ones were given goes into `idxNum`, a bit each.
-unsafe extern "C" fn best_index<T: TableFunction>(
-    _table: *mut sqlite3_vtab,
-    info: *mut sqlite3_index_info,
-) -> c_int {
+unsafe extern "C" fn best_index<T: TableFunction>(_table: *mut sqlite3_vtab, info: *mut sqlite3_index_info) -> c_int {
     // SAFETY: SQLite passes a structure that is ours to fill during this call, with `nConstraint`
     // constraints and as many usages (both pointers may be null when there are none).
     let (info, constraints, usages) = unsafe {
         let info = &mut *info;
         let (constraint, usage) = (info.aConstraint, info.aConstraintUsage);
         match usize::try_from(info.nConstraint) {
-            Ok(n) if n > 0 && !constraint.is_null() && !usage.is_null() => (
-                info,
-                std::slice::from_raw_parts(constraint, n),
-                std::slice::from_raw_parts_mut(usage, n),
-            ),
+            Ok(n) if n > 0 && !constraint.is_null() && !usage.is_null() => {
+                (info, std::slice::from_raw_parts(constraint, n), std::slice::from_raw_parts_mut(usage, n))
+            }
             _ => (info, &[][..], &mut [][..]),
         }
     };
@@ -242,15 +225,8 @@ unsafe extern "C" fn best_index<T: TableFunction>(
     OK
 }
 
-unsafe extern "C" fn open<T: TableFunction>(
-    _table: *mut sqlite3_vtab,
-    cursor: *mut *mut sqlite3_vtab_cursor,
-) -> c_int {
-    let fresh = Box::new(Cursor::<T> {
-        base: sqlite3_vtab_cursor { pVtab: null_mut() },
-        args: Vec::new(),
-        rows: None,
-    });
+unsafe extern "C" fn open<T: TableFunction>(_table: *mut sqlite3_vtab, cursor: *mut *mut sqlite3_vtab_cursor) -> c_int {
+    let fresh = Box::new(Cursor::<T> { base: sqlite3_vtab_cursor { pVtab: null_mut() }, args: Vec::new(), rows: None });
     // SAFETY: SQLite passes a place for the cursor, and sets its `pVtab`.
     unsafe { *cursor = Box::into_raw(fresh).cast() };
     OK
@@ -355,10 +331,7 @@ unsafe extern "C" fn column<T: TableFunction>(
     }
 }
 
-unsafe extern "C" fn rowid<T: TableFunction>(
-    cursor: *mut sqlite3_vtab_cursor,
-    place: *mut i64,
-) -> c_int {
+unsafe extern "C" fn rowid<T: TableFunction>(cursor: *mut sqlite3_vtab_cursor, place: *mut i64) -> c_int {
     // SAFETY: as in `filter`; a place for the number.
     unsafe {
         let this = &*cursor.cast::<Cursor<T>>();

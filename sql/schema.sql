@@ -1,0 +1,54 @@
+-- The tables that grove-crdt adds to a database, once. Everything about every enabled table is in here.
+
+-- Settings. `format` is the version of this layout.
+CREATE TABLE IF NOT EXISTS _crdt_pragma(name TEXT PRIMARY KEY NOT NULL, value) WITHOUT ROWID;
+
+-- Node ids and the small numbers that stand for them. 0 is the shared author of rows from before crdt_enable.
+CREATE TABLE IF NOT EXISTS _crdt_node(n INTEGER PRIMARY KEY, node TEXT NOT NULL UNIQUE);
+
+-- One row: this node's number, its clock, the last log row that the clock has stamped, a token for caches, and what
+-- crdt_status has to tell (forks made by themselves, twins: two values under one stamp, unreadable sets).
+CREATE TABLE IF NOT EXISTS _crdt_state(
+  one INTEGER PRIMARY KEY CHECK (one = 1), self INTEGER NOT NULL, ts INTEGER NOT NULL, c INTEGER NOT NULL,
+  folded INTEGER NOT NULL, token INTEGER NOT NULL, forks INTEGER NOT NULL, twins INTEGER NOT NULL, unread TEXT);
+
+-- Tables that are or were enabled. gen counts the changes of its set of fields.
+CREATE TABLE IF NOT EXISTS _crdt_table(
+  t INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, enabled INTEGER NOT NULL, gen INTEGER NOT NULL);
+
+-- Fields by number within their table. type: lww, counter, set, none, or one that a peer has and this node does not.
+-- A base stamp of generation g covers the lww fields with born <= g < died; born is NULL for fields of no column here.
+-- bit is a lww field's place in the log's masks.
+CREATE TABLE IF NOT EXISTS _crdt_field(
+  t INTEGER NOT NULL, f INTEGER NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, bit INTEGER, born INTEGER, died INTEGER,
+  PRIMARY KEY(t, f)) WITHOUT ROWID;
+
+-- The changes in the order in which they arrived here. m: a mask of changed lww fields when >= 0 (further words in v0…),
+-- -1 insert, -2 delete, -3 a row that a REPLACE may have removed, -4 taken from a peer (v0: the fields, NULL for all),
+-- -5 a counter or set changed (v0: its field, v1: old, v2: new), -6 a row from before crdt_enable (-1, -6: v0… the values of
+-- counters and sets). at: wall time as a Julian day. Tables that need more key columns k1… or value columns v1… add them.
+CREATE TABLE IF NOT EXISTS _crdt_log(seq INTEGER PRIMARY KEY, t, m, at, k0, v0);
+
+-- Rows as they were when they were deleted, until the fold has taken them into the clocks. Wider tables add columns.
+CREATE TABLE IF NOT EXISTS _crdt_grave(seq INTEGER PRIMARY KEY, v0);
+
+-- One row a record: base stamp (g, ts, c, n), dead (1) or not, and exceptions (src/pack.rs). pk is the key's wire text,
+-- or an INTEGER for decimal keys.
+CREATE TABLE IF NOT EXISTS _crdt_clock(t INTEGER NOT NULL, pk NOT NULL, g, ts, c, n, dead, x, PRIMARY KEY(t, pk)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS _crdt_dead ON _crdt_clock(t, pk) WHERE dead;
+
+-- Parts of counters (e: '' or the operation, n: author), marks of sets (e: element, n: node), and changes kept for later
+-- versions (e: stamp, n: author); s is packed (src/pack.rs).
+CREATE TABLE IF NOT EXISTS _crdt_parts(
+  t INTEGER NOT NULL, pk NOT NULL, f INTEGER NOT NULL, e TEXT NOT NULL, n INTEGER NOT NULL, s NOT NULL,
+  PRIMARY KEY(t, pk, f, e, n)) WITHOUT ROWID;
+
+-- Records whose row cannot be shown: why, and since when (nanoseconds).
+CREATE TABLE IF NOT EXISTS _crdt_pending(t INTEGER NOT NULL, pk NOT NULL, reason TEXT NOT NULL, since INTEGER NOT NULL,
+  PRIMARY KEY(t, pk)) WITHOUT ROWID;
+
+-- Changes stamped too far in the future: kept aside until their time has come.
+CREATE TABLE IF NOT EXISTS _crdt_future(id INTEGER PRIMARY KEY, ts INTEGER NOT NULL, change TEXT NOT NULL UNIQUE, since INTEGER NOT NULL);
+
+-- Peers that pulled or pushed: the place in our log that they have come back with, and when they were last seen (nanoseconds).
+CREATE TABLE IF NOT EXISTS _crdt_peers(node TEXT PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;

@@ -1,0 +1,137 @@
+//! Shows a record's state in the application's table: the merged value is the state, the row is its picture.
+
+use crate::conn::Conn;
+use crate::error::{Error, Kind, Result};
+use crate::ffi::Value;
+use crate::key::Pk;
+use crate::record::Record;
+use crate::row;
+use crate::schema::Form;
+use crate::types::Type;
+
+/// What became of a record's row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Shown {
+    /// The row is as the state says, or a delete took it away.
+    Yes,
+    /// The table cannot hold it: why.
+    Pending(String),
+}
+
+/// Makes the row of `pk` show `record`. Values that the live row now holds are let go from the record; values that it
+/// cannot hold stay in it.
+pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<Shown> {
+    let Some(key) = pk.decode(&form.shape.classes) else {
+        if !record.alive() {
+            return Ok(Shown::Yes);
+        }
+        let why =
+            format!("the key '{}' is none that this table's primary key can hold", crate::error::excerpt(&pk.wire()));
+        return Ok(Shown::Pending(why));
+    };
+    let live = row::read(conn, form, pk)?;
+    let outcome = match (record.alive(), live) {
+        (true, Some(live)) => update(conn, form, &key, record, &live),
+        (true, None) => insert(conn, form, pk, &key, record),
+        (false, Some(live)) => {
+            keep_values(form, record, &live);
+            row::delete(conn, form, &key)
+        }
+        (false, None) => return Ok(Shown::Yes),
+    };
+    match outcome {
+        Ok(()) => {
+            if record.alive() {
+                settle(conn, form, pk, &key, record)?;
+            }
+            Ok(Shown::Yes)
+        }
+        Err(e) => refused(e).map(Shown::Pending),
+    }
+}
+
+/// The reason, when an error is the table's refusal; other errors (busy, full disk, interrupt) are errors.
+pub fn refused(e: Error) -> Result<String> {
+    const CONSTRAINT: i32 = 19;
+    const ERROR: i32 = 1;
+    const MISMATCH: i32 = 20;
+    const TOO_BIG: i32 = 18;
+    match e.kind() {
+        Kind::Sqlite(code) if matches!(code & 0xff, CONSTRAINT | ERROR | MISMATCH | TOO_BIG) => {
+            Ok(e.message().to_owned())
+        }
+        _ => Err(e),
+    }
+}
+
+fn insert(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], record: &Record) -> Result<()> {
+    let cells: Vec<(usize, Value)> =
+        form.tracked.iter().enumerate().filter_map(|(i, t)| Some((i, row::shown(record, t)?))).collect();
+    if row::key_is_exact(&form.shape.classes, key) {
+        return row::insert(conn, form, key, &cells);
+    }
+    // Affinity may make another key of it: then the row is taken back.
+    conn.savepoint("crdt_key", || {
+        row::insert(conn, form, key, &cells)?;
+        if row::exists(conn, form, pk)? {
+            Ok(())
+        } else {
+            Err(Error::sqlite(20, "the key's type is none that this table's primary key can hold"))
+        }
+    })
+}
+
+fn update(conn: &Conn, form: &Form, key: &[Value], record: &Record, live: &[Value]) -> Result<()> {
+    row::update(conn, form, key, &differing(form, record, live))
+}
+
+/// The cells that do not show the state: index and what they should hold.
+fn differing(form: &Form, record: &Record, live: &[Value]) -> Vec<(usize, Value)> {
+    let cells = form.tracked.iter().zip(live).enumerate();
+    cells
+        .filter_map(|(i, (tracked, cell))| {
+            let want = row::shown(record, tracked)?;
+            (!crate::value::identical(want.as_ref(), cell.as_ref())).then_some((i, want))
+        })
+        .collect()
+}
+
+/// Before a row goes, its values go into the record.
+fn keep_values(form: &Form, record: &mut Record, live: &[Value]) {
+    for (tracked, cell) in form.tracked.iter().zip(live) {
+        if tracked.ty == Type::Lww {
+            if let Some(lww) = record.lww.get_mut(&tracked.field).filter(|lww| lww.saved.is_none()) {
+                lww.saved = Some(crate::value::to_json(cell.as_ref(), tracked.column.form));
+            }
+        }
+    }
+}
+
+/// Compares the written row with the state: cells that a trigger changed are put back, values that the row holds to the
+/// byte of their JSON are let go.
+fn settle(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], record: &mut Record) -> Result<()> {
+    for again in [true, false] {
+        let Some(live) = row::read(conn, form, pk)? else { return Ok(()) };
+        let wrong = differing(form, record, &live);
+        if again && !wrong.is_empty() {
+            // What still differs after this is what the column's affinity makes of the value.
+            if let Err(e) = row::update(conn, form, key, &wrong) {
+                refused(e)?;
+            }
+            continue;
+        }
+        for (tracked, cell) in form.tracked.iter().zip(&live) {
+            if tracked.ty != Type::Lww {
+                continue;
+            }
+            if let Some(lww) = record.lww.get_mut(&tracked.field) {
+                let holds = |json: &String| crate::value::to_json(cell.as_ref(), tracked.column.form) == *json;
+                if lww.saved.as_ref().is_some_and(holds) {
+                    lww.saved = None;
+                }
+            }
+        }
+        return Ok(());
+    }
+    Ok(())
+}

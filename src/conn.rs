@@ -1,0 +1,137 @@
+//! What belongs to one connection: its statements, prepared once, and the description of its enabled tables.
+//!
+//! `sqlite3_close` disconnects virtual tables, then refuses if statements are open, then destroys functions. So the cached
+//! statements are finalised when a virtual table of ours is disconnected; it is touched when the first one is cached.
+//! <https://sqlite.org/c3ref/close.html>
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
+
+use crate::error::Result;
+use crate::ffi::{Attachment, Db, Stmt, ValueRef};
+use crate::schema::Catalog;
+
+/// Most statements kept; past that the cache starts over.
+const MAX_STATEMENTS: usize = 256;
+
+/// The state behind every function and virtual table of one connection.
+pub struct Conn {
+    /// The connection.
+    pub db: Db,
+    statements: RefCell<HashMap<String, Stmt>>,
+    touched: Cell<bool>,
+    /// The enabled tables as last read, and the marks of what was read.
+    pub catalog: RefCell<Option<Rc<Catalog>>>,
+    _attachment: Attachment,
+}
+
+impl Conn {
+    /// The state of a new connection.
+    pub fn new(db: Db, attachment: Attachment) -> Self {
+        Conn {
+            db,
+            statements: RefCell::default(),
+            touched: Cell::new(false),
+            catalog: RefCell::default(),
+            _attachment: attachment,
+        }
+    }
+
+    /// The statement `sql`, prepared before or now.
+    pub fn stmt(&self, sql: &str) -> Result<Cached<'_>> {
+        let kept = self.statements.borrow_mut().remove_entry(sql);
+        let (sql, stmt) = match kept {
+            Some(entry) => entry,
+            None => (sql.to_owned(), self.db.prepare(sql)?),
+        };
+        Ok(Cached { conn: self, sql, stmt: Some(stmt) })
+    }
+
+    /// Runs `sql` to its end; the number of rows it changed.
+    pub fn run(&self, sql: &str, values: &[ValueRef<'_>]) -> Result<i64> {
+        let mut stmt = self.stmt(sql)?;
+        stmt.bind_all(values)?;
+        while stmt.step()? {}
+        Ok(self.db.changes())
+    }
+
+    /// The first column of the first row of `sql`, made into `T`; None when there is no row.
+    pub fn first<T>(&self, sql: &str, values: &[ValueRef<'_>], read: impl FnOnce(&Stmt) -> T) -> Result<Option<T>> {
+        let mut stmt = self.stmt(sql)?;
+        stmt.bind_all(values)?;
+        Ok(if stmt.step()? { Some(read(&stmt)) } else { None })
+    }
+
+    /// The INTEGER that `sql` gives.
+    pub fn int(&self, sql: &str, values: &[ValueRef<'_>]) -> Result<Option<i64>> {
+        Ok(self.first(sql, values, |row| row.i64(0))?.flatten())
+    }
+
+    /// Runs `work` in a savepoint: all of it happens, or nothing.
+    pub fn savepoint<T>(&self, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.run(&format!("SAVEPOINT {name}"), &[])?;
+        let outcome = work().and_then(|value| {
+            self.run(&format!("RELEASE {name}"), &[])?;
+            Ok(value)
+        });
+        if outcome.is_err() {
+            // Either may fail when SQLite has rolled the transaction back already: the first error is the one to tell.
+            let _ = self.run(&format!("ROLLBACK TO {name}"), &[]);
+            let _ = self.run(&format!("RELEASE {name}"), &[]);
+        }
+        outcome
+    }
+
+    /// Finalises every cached statement: the connection is about to close.
+    pub fn finalise(&self) {
+        self.touched.set(false);
+        let kept = std::mem::take(&mut *self.statements.borrow_mut());
+        drop(kept);
+        self.catalog.replace(None);
+    }
+
+    fn keep(&self, sql: String, stmt: Stmt) {
+        if !self.touched.replace(true) && self.db.prepare("SELECT 1 FROM crdt_tables() LIMIT 0").is_err() {
+            // Nothing would finalise it in time, so it is not kept.
+            self.touched.set(false);
+            return;
+        }
+        let mut kept = self.statements.borrow_mut();
+        if kept.len() >= MAX_STATEMENTS {
+            kept.clear();
+        }
+        kept.insert(sql, stmt);
+    }
+}
+
+/// A statement on loan from the cache; it goes back, reset, when dropped.
+pub struct Cached<'a> {
+    conn: &'a Conn,
+    sql: String,
+    stmt: Option<Stmt>,
+}
+
+impl Deref for Cached<'_> {
+    type Target = Stmt;
+
+    fn deref(&self) -> &Stmt {
+        self.stmt.as_ref().unwrap_or_else(|| unreachable!("only drop takes the statement"))
+    }
+}
+
+impl DerefMut for Cached<'_> {
+    fn deref_mut(&mut self) -> &mut Stmt {
+        self.stmt.as_mut().unwrap_or_else(|| unreachable!("only drop takes the statement"))
+    }
+}
+
+impl Drop for Cached<'_> {
+    fn drop(&mut self) {
+        if let Some(mut stmt) = self.stmt.take() {
+            stmt.reset_and_clear();
+            self.conn.keep(std::mem::take(&mut self.sql), stmt);
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! The fold: gives each row of the log's tail its stamp and takes it into the records' state.
+//!
+//! Lazy: it runs before a merge, an export, an inspection. Stamps are a pure function of the log and the clock row, so it does
+//! not matter who folds, or when. Where the database cannot be written, the same is done in memory.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+
+use crate::clock::{Hlc, BASE_NODE};
+use crate::error::Result;
+use crate::ffi::{Value, ValueRef};
+use crate::key::Pk;
+use crate::local;
+use crate::log::{Event, Reader};
+use crate::record::{FieldId, Record};
+use crate::schema::{Form, Table};
+use crate::sql::ident;
+use crate::store::{RecordKey, Store};
+use crate::types::Type;
+
+/// Log rows folded before the records they touch are written.
+const CHUNK: usize = 100_000;
+/// Folds in a row: the rewriting of cells adds log rows of its own.
+const ROUNDS: usize = 4;
+
+/// Where the fold's result goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Into {
+    /// The database: the caller holds a savepoint.
+    Database,
+    /// Memory: the store's overlay.
+    Memory,
+}
+
+/// Folds the log's tail. In memory, what is folded stands in `store.overlay`.
+pub fn fold(store: &mut Store<'_>, into: Into) -> Result<()> {
+    for _ in 0..ROUNDS {
+        let end = store.last_seq()?;
+        if end <= store.folded {
+            return Ok(());
+        }
+        let mut fold = Fold { store, into, slots: HashMap::new(), suspects: BTreeMap::new(), cells: BTreeMap::new() };
+        fold.run(end)?;
+        let cells = fold.finish(end)?;
+        if into == Into::Memory {
+            return Ok(());
+        }
+        rewrite(store, cells)?;
+    }
+    Ok(())
+}
+
+/// A record that the fold has met.
+enum Slot {
+    /// Inserted under this stamp, and not known to exist before: most rows end here.
+    Fresh(Hlc),
+    /// Read, and changed since.
+    Loaded { before: Option<Record>, now: Box<Record> },
+}
+
+/// A counter or set cell whose text is not what its state shows: the field and the raw value last seen.
+type Cells = BTreeMap<(RecordKey, FieldId), Value>;
+
+struct Fold<'s, 'c> {
+    store: &'s mut Store<'c>,
+    into: Into,
+    slots: HashMap<RecordKey, Slot>,
+    suspects: BTreeMap<RecordKey, (i64, Hlc)>,
+    cells: Cells,
+}
+
+impl Fold<'_, '_> {
+    fn run(&mut self, end: i64) -> Result<()> {
+        let mut rows = Reader::new(self.store.conn, self.store.folded, end)?;
+        while rows.step()? {
+            self.take(&rows)?;
+            if self.slots.len() >= CHUNK && self.into == Into::Database {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, row: &Reader<'_>) -> Result<()> {
+        let event = row.event();
+        let stamp = match event {
+            Event::Relay => return Ok(()),
+            Event::Backfill => Hlc::new(0, 1, &std::rc::Rc::from(BASE_NODE)),
+            // Every other row takes one stamp, whatever the tables hold by now.
+            _ => self.store.stamp(row.at()),
+        };
+        let Some(table) = self.store.table(row.table()) else { return Ok(()) };
+        let Ok(form) = table.form(self.store.conn) else { return Ok(()) };
+        let key = (table.id, row.key(&form.shape.classes));
+        if event == Event::Suspect {
+            self.suspects.insert(key, (row.seq(), stamp));
+            return Ok(());
+        }
+        // Any later sign of the row settles the suspicion: an insert writes every field, the others show that it was there.
+        self.suspects.remove(&key);
+        if matches!(event, Event::Insert | Event::Backfill) && form.parts().next().is_none() {
+            if let Entry::Vacant(free) = self.slots.entry(key.clone()) {
+                free.insert(Slot::Fresh(stamp));
+                return Ok(());
+            }
+        }
+        if let Event::Update(mask) = event {
+            let fields = row.masked(&table, mask);
+            if !fields.is_empty() {
+                local::update(self.record(&table, &key)?, &fields, &stamp);
+            }
+            return Ok(());
+        }
+        match event {
+            Event::Delete => self.delete(&table, form, &key, row.seq(), &stamp),
+            Event::Part => self.part(&table, form, &key, row, &stamp),
+            Event::Insert | Event::Backfill => self.insert(&table, form, &key, row, &stamp, event == Event::Backfill),
+            _ => Ok(()),
+        }
+    }
+
+    /// The state of a record as it stands now in this fold.
+    fn record(&mut self, table: &Table, key: &RecordKey) -> Result<&mut Record> {
+        let fresh = match self.slots.get(key) {
+            Some(Slot::Loaded { .. }) => None,
+            Some(Slot::Fresh(stamp)) => Some(Some(stamp.clone())),
+            None => Some(None),
+        };
+        if let Some(inserted) = fresh {
+            let before = self.store.load(table, &key.1)?;
+            let mut now = Box::new(before.clone().unwrap_or_default());
+            if let Some(stamp) = inserted {
+                fresh_row(&mut now, table, &stamp);
+            }
+            self.slots.insert(key.clone(), Slot::Loaded { before, now });
+        }
+        match self.slots.get_mut(key) {
+            Some(Slot::Loaded { now, .. }) => Ok(now),
+            _ => Err(crate::error::Error::internal("a record that was just read is gone")),
+        }
+    }
+
+    fn delete(&mut self, table: &Table, form: &Form, key: &RecordKey, seq: i64, stamp: &Hlc) -> Result<()> {
+        let values = grave(self.store, form, seq)?;
+        local::delete(self.record(table, key)?, values, stamp);
+        Ok(())
+    }
+
+    fn insert(
+        &mut self,
+        table: &Table,
+        form: &Form,
+        key: &RecordKey,
+        row: &Reader<'_>,
+        stamp: &Hlc,
+        backfill: bool,
+    ) -> Result<()> {
+        let values: Vec<Value> = (0..form.parts().count()).map(|i| row.value(i).to_value()).collect();
+        let record = self.record(table, key)?;
+        let anew = record.epitaph;
+        if backfill {
+            local::backfill(record, table.covered(), stamp);
+        } else {
+            local::insert(record, table.covered(), stamp);
+        }
+        for (tracked, value) in form.parts().zip(values) {
+            let record = self.record(table, key)?;
+            match tracked.ty {
+                Type::Set => {
+                    let old: Vec<String> = record.elements(tracked.field).into_iter().map(str::to_owned).collect();
+                    self.set(table, key, tracked.field, old, value, stamp)?;
+                }
+                _ if backfill => local::counter_backfill(record, tracked.field, &value, stamp),
+                _ => {
+                    local::counter_insert(record, tracked.field, &value, stamp, anew);
+                    self.counter_cell(key, tracked.field, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, table: &Table, form: &Form, key: &RecordKey, row: &Reader<'_>, stamp: &Hlc) -> Result<()> {
+        let field = row.value(0).as_i64().and_then(|f| FieldId::try_from(f).ok());
+        let Some(tracked) = field.and_then(|f| form.tracked(f)) else { return Ok(()) };
+        let (old, new) = (row.value(1).to_value(), row.value(2).to_value());
+        if tracked.ty == Type::Set {
+            let old = self.elements(&old)?.unwrap_or_default();
+            return self.set(table, key, tracked.field, old, new, stamp);
+        }
+        local::counter_update(self.record(table, key)?, tracked.field, &old, &new, stamp);
+        self.counter_cell(key, tracked.field, new);
+        Ok(())
+    }
+
+    /// A counter that was set to NULL shows 0 once it has a part.
+    fn counter_cell(&mut self, key: &RecordKey, field: FieldId, value: Value) {
+        if value == Value::Null {
+            self.cells.insert((key.clone(), field), value);
+        } else {
+            self.cells.remove(&(key.clone(), field));
+        }
+    }
+
+    fn set(
+        &mut self,
+        table: &Table,
+        key: &RecordKey,
+        field: FieldId,
+        old: Vec<String>,
+        value: Value,
+        stamp: &Hlc,
+    ) -> Result<()> {
+        match self.elements(&value)? {
+            Some(new) => {
+                let canonical = crate::types::set::column_text(new.iter().map(String::as_str));
+                let is_canonical = value == Value::Text(canonical.into_bytes());
+                local::set(self.record(table, key)?, field, &old, &new, stamp);
+                if is_canonical {
+                    self.cells.remove(&(key.clone(), field));
+                } else {
+                    self.cells.insert((key.clone(), field), value);
+                }
+            }
+            // Neither we nor SQLite can read it: the set stays as it was, and crdt_status names it.
+            None if self.into == Into::Database => {
+                let name = format!("{}[{}].{}", table.name, key.1.wire(), table.field(field).map_or("", |f| &f.name));
+                self.store.conn.run("UPDATE main._crdt_state SET unread = ?1", &[name.as_str().into()])?;
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// The elements of a set's column value; None when they cannot be read.
+    fn elements(&self, value: &Value) -> Result<Option<Vec<String>>> {
+        let text = match value {
+            Value::Null => return Ok(Some(Vec::new())),
+            Value::Text(bytes) => bytes,
+            _ => return Ok(None),
+        };
+        let strict = std::str::from_utf8(text).ok().and_then(|text| crate::types::set::elements(text).ok());
+        if strict.is_some() {
+            return Ok(strict);
+        }
+        // SQLite takes what we do not: JSON5, for one.
+        let lenient =
+            self.store.conn.first("SELECT json(?1)", &[ValueRef::Text(text)], |row| row.text(0).map(str::to_owned));
+        Ok(lenient.ok().flatten().flatten().and_then(|text| crate::types::set::elements(&text).ok()))
+    }
+
+    /// Writes the records met so far, in key order.
+    fn flush(&mut self) -> Result<()> {
+        let mut slots: Vec<(RecordKey, Slot)> = self.slots.drain().collect();
+        slots.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let mut current = None;
+        for (key, slot) in slots {
+            if current.as_ref().is_none_or(|t: &std::rc::Rc<Table>| t.id != key.0) {
+                current = self.store.table(key.0);
+            }
+            let Some(table) = &current else { continue };
+            write(self.store, self.into, table, key, slot)?;
+        }
+        Ok(())
+    }
+
+    /// Settles what is left: rows that a REPLACE removed, the records not yet written, the clock.
+    fn finish(mut self, end: i64) -> Result<Cells> {
+        for (key, (seq, stamp)) in std::mem::take(&mut self.suspects) {
+            let Some(table) = self.store.table(key.0) else { continue };
+            let Ok(form) = table.form(self.store.conn) else { continue };
+            if crate::row::exists(self.store.conn, form, &key.1)? {
+                continue;
+            }
+            self.delete(&table, form, &key, seq, &stamp)?;
+        }
+        self.flush()?;
+        self.store.folded = end;
+        if self.into == Into::Database {
+            self.store.conn.run("DELETE FROM main._crdt_grave WHERE seq <= ?1", &[end.into()])?;
+            self.store.save_clock()?;
+        }
+        Ok(self.cells)
+    }
+}
+
+/// A row without counters and sets, new or from before `crdt_enable`.
+fn fresh_row(record: &mut Record, table: &Table, stamp: &Hlc) {
+    if &*stamp.node == BASE_NODE {
+        local::backfill(record, table.covered(), stamp);
+    } else {
+        local::insert(record, table.covered(), stamp);
+    }
+}
+
+fn write(store: &mut Store<'_>, into: Into, table: &Table, key: RecordKey, slot: Slot) -> Result<()> {
+    if let (Slot::Fresh(stamp), Into::Database) = (&slot, into) {
+        if insert_fresh(store, table, &key.1, stamp)? {
+            return Ok(());
+        }
+    }
+    let (before, now) = match slot {
+        Slot::Loaded { before, now } => (before, *now),
+        Slot::Fresh(stamp) => {
+            let before = store.load(table, &key.1)?;
+            let mut now = before.clone().unwrap_or_default();
+            fresh_row(&mut now, table, &stamp);
+            (before, now)
+        }
+    };
+    match into {
+        Into::Memory => {
+            store.overlay.insert(key, now);
+        }
+        Into::Database => {
+            // What the application wrote is what is shown: nothing is pending any more.
+            store
+                .conn
+                .run("DELETE FROM main._crdt_pending WHERE t = ?1 AND pk = ?2", &[table.id.into(), key.1.as_ref()])?;
+            store.save(table, &key.1, before.as_ref(), &now)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the state of a row never seen before; false when it was seen.
+fn insert_fresh(store: &Store<'_>, table: &Table, pk: &Pk, stamp: &Hlc) -> Result<bool> {
+    use crate::pack::Nodes;
+    let node = i64::from(store.nodes.number(&stamp.node)?);
+    let values = [
+        table.id.into(),
+        pk.as_ref(),
+        i64::from(table.gen).into(),
+        stamp.ts.into(),
+        i64::from(stamp.c).into(),
+        node.into(),
+    ];
+    let changed = store
+        .conn
+        .run("INSERT OR IGNORE INTO main._crdt_clock(t, pk, g, ts, c, n) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", &values)?;
+    Ok(changed > 0)
+}
+
+/// The lww values of a row as it was deleted, as JSON, by field.
+fn grave(store: &Store<'_>, form: &Form, seq: i64) -> Result<Vec<(FieldId, Option<String>)>> {
+    let mut row = store.conn.stmt("SELECT * FROM main._crdt_grave WHERE seq = ?1")?;
+    row.bind(1, seq)?;
+    let found = row.step()?;
+    let values = form.of(Type::Lww).enumerate().map(|(i, tracked)| {
+        let value = found.then(|| crate::value::to_json(row.column(i + 1), tracked.column.form));
+        (tracked.field, value)
+    });
+    Ok(values.collect())
+}
+
+/// Gives counter and set cells the text that their state shows, unless they were written again since.
+fn rewrite(store: &mut Store<'_>, cells: Cells) -> Result<()> {
+    for (((t, pk), field), raw) in cells {
+        let Some(table) = store.table(t) else { continue };
+        let Ok(form) = table.form(store.conn) else { continue };
+        let (Some(tracked), Some(record)) = (form.tracked(field), store.load(&table, &pk)?) else { continue };
+        let Some(shown) = crate::row::shown(&record, tracked) else { continue };
+        let Some(key) = pk.decode(&form.shape.classes) else { continue };
+        let column = ident(&tracked.column.name);
+        let n = key.len();
+        let sql = format!(
+            "UPDATE main.{} SET {column} = ?{} WHERE {} AND {column} IS ?{} COLLATE BINARY",
+            ident(&form.shape.name),
+            n + 1,
+            crate::row::key_condition(form),
+            n + 2
+        );
+        let mut values: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
+        values.extend([shown.as_ref(), raw.as_ref()]);
+        // A trigger or a constraint of the application's may refuse: then the cell stays as it was written.
+        let _ = store.conn.run(&sql, &values);
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Functions that show the state.
+
+use std::rc::Rc;
+
+use super::args::Args;
+use crate::conn::Conn;
+use crate::error::{Error, Result};
+use crate::ffi::{Call, Out, ValueRef};
+use crate::key::Pk;
+use crate::outbound::with_values;
+use crate::record::Record;
+use crate::schema::Table;
+use crate::store::Store;
+use crate::{digest, session};
+
+/// Records in one page of the readable view.
+const SHADOW_PAGE: usize = 500;
+
+/// `crdt_inspect(table, pk)`
+pub fn inspect(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_inspect", "table, pk", 2, 2)?;
+    one_record(&args, crate::inspect::text)
+}
+
+/// `crdt_state(table, pk)`
+pub fn state(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_state", "table, pk", 2, 2)?;
+    one_record(&args, crate::inspect::state)
+}
+
+/// The text that `show` makes of a record; NULL when nothing is known of it.
+fn one_record(args: &Args<'_>, show: fn(&Table, &[String], &str, &Record) -> String) -> Result<Out> {
+    args.named((|| {
+        let name = args.text(0, "table")?;
+        let wire = match args.value(1) {
+            ValueRef::Integer(i) => i.to_string(),
+            ValueRef::Text(_) => args.text(1, "pk")?.to_owned(),
+            _ => return Err(args.wrong(1, "pk", "the key's text, or an INTEGER key")),
+        };
+        let shown = on_state(args.conn(), name, |store| {
+            let table = Rc::clone(store.catalog.enabled(name)?);
+            let form = table.form(store.conn)?;
+            let pk = Pk::from_wire(&form.shape.classes, &wire);
+            let columns: Vec<String> = form.shape.columns.iter().map(|c| c.name.clone()).collect();
+            Ok(with_values(store, &table, &pk)?.map(|record| show(&table, &columns, &wire, &record)))
+        })?;
+        Ok(shown.map_or(Out::Null, Out::Text))
+    })())
+}
+
+fn on_state<T>(conn: &Conn, name: &str, work: impl FnOnce(&Store<'_>) -> Result<T>) -> Result<T> {
+    session::read(conn, work)?.ok_or_else(|| crate::schema::not_enabled(name))
+}
+
+/// `crdt_digest(table [, 'full'])`
+pub fn digest(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_digest", "table [, 'full']", 1, 2)?;
+    args.named((|| {
+        let name = args.text(0, "table")?;
+        let full = match args.optional(1, "'full'")? {
+            None => false,
+            Some("full") => true,
+            Some(_) => return Err(args.wrong(1, "'full'", "the word 'full' or left out")),
+        };
+        let digest = on_state(args.conn(), name, |store| digest::digest(store, store.catalog.enabled(name)?, full))?;
+        Ok(Out::Text(digest))
+    })())
+}
+
+/// `crdt_status()`
+pub fn status(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_status", "", 0, 0)?;
+    args.named((|| match session::read(args.conn(), crate::status::json)? {
+        Some(json) => Ok(Out::Text(json)),
+        None => session::write(args.conn(), |store| crate::status::json(store)).map(Out::Text),
+    })())
+}
+
+/// `crdt_shadow(table, page)`: what the view `_<table>_crdt` reads, page by page: the rows after those of `page`.
+pub fn shadow(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_shadow", "table, page", 2, 2)?;
+    args.named((|| {
+        let name = args.text(0, "table")?;
+        let after = args.optional(1, "json")?.map(last_key).transpose()?;
+        let page = session::peek(args.conn(), |store| {
+            let Ok(table) = store.catalog.enabled(name).cloned() else { return Ok(None) };
+            let form = table.form(store.conn)?;
+            let after = after.map(|wire| Pk::from_wire(&form.shape.classes, &wire));
+            let mut rows = Vec::new();
+            for pk in digest::keys_after(store, &table, after.as_ref(), SHADOW_PAGE)? {
+                if let Some(record) = with_values(store, &table, &pk)? {
+                    crate::inspect::shadow(&table, &pk.wire(), &record, &mut rows);
+                }
+            }
+            Ok((!rows.is_empty()).then(|| format!("[{}]", rows.join(","))))
+        })?;
+        Ok(page.flatten().map_or(Out::Null, Out::Text))
+    })())
+}
+
+fn last_key(page: &str) -> Result<String> {
+    let rows: Vec<Vec<serde_json::Value>> =
+        serde_json::from_str(page).map_err(|_| Error::caller("crdt_shadow: page is an answer of crdt_shadow"))?;
+    match rows.last().and_then(|row| row.first()) {
+        Some(serde_json::Value::String(key)) => Ok(key.clone()),
+        _ => Err(Error::caller("crdt_shadow: page is an answer of crdt_shadow")),
+    }
+}

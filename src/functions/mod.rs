@@ -1,0 +1,42 @@
+//! The SQL functions: arguments checked here, the work done elsewhere.
+
+mod admin;
+mod args;
+mod inspect;
+mod sync;
+
+pub use admin::json_strings;
+pub use sync::{stamp_or_zero, table_names};
+
+use std::rc::Rc;
+
+use crate::conn::Conn;
+use crate::error::Result;
+use crate::ffi::{Flags, Out, Registrar};
+
+/// Registers every function.
+pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
+    let (pure, writes, reads) = (Flags::INNOCUOUS | Flags::DETERMINISTIC, Flags::DIRECTONLY, Flags::INNOCUOUS);
+    to.function(c"crdt_version", 0, pure, conn, |_| Ok(Out::Text(env!("CARGO_PKG_VERSION").to_owned())))?;
+
+    to.function(c"crdt_enable", -1, writes, conn, admin::enable)?;
+    to.function(c"crdt_schema", -1, writes, conn, admin::schema)?;
+    to.function(c"crdt_disable", -1, writes, conn, admin::disable)?;
+    to.function(c"crdt_node_id", -1, writes, conn, admin::node_id)?;
+    to.function(c"crdt_fork", -1, writes, conn, admin::fork)?;
+    to.function(c"crdt_pragma", -1, writes, conn, admin::pragma)?;
+    to.function(c"crdt_cleanup_tombstones", -1, writes, conn, admin::cleanup_tombstones)?;
+
+    to.function(c"crdt_now", -1, writes, conn, sync::now)?;
+    to.function(c"crdt_cursor", -1, writes, conn, sync::cursor)?;
+    to.function(c"crdt_changes_since", -1, writes, conn, sync::changes_since)?;
+    to.function(c"crdt_merge", -1, writes, conn, sync::merge)?;
+    to.function(c"crdt_pull", -1, writes, conn, sync::pull)?;
+    to.function(c"crdt_push", -1, writes, conn, sync::push)?;
+
+    to.function(c"crdt_inspect", -1, writes, conn, inspect::inspect)?;
+    to.function(c"crdt_state", -1, writes, conn, inspect::state)?;
+    to.function(c"crdt_digest", -1, writes, conn, inspect::digest)?;
+    to.function(c"crdt_status", -1, writes, conn, inspect::status)?;
+    to.function(c"crdt_shadow", 2, reads, conn, inspect::shadow)
+}

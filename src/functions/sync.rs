@@ -1,0 +1,285 @@
+//! Functions that exchange changes: out, in, and both in Grove's request forms.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::args::Args;
+use crate::change::{Body, Change, Names};
+use crate::clock::Hlc;
+use crate::conn::Conn;
+use crate::cursor::{self, Since};
+use crate::error::{Error, Result};
+use crate::ffi::{Call, Out};
+use crate::inbound::{merge_changes, Report};
+use crate::outbound::{Export, Item, Scope};
+use crate::store::Store;
+use crate::value::write_text;
+use crate::{import, peers, pragma, session};
+
+/// `crdt_now()`
+pub fn now(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_now", "", 0, 0)?;
+    session::refuse_after_writes(args.conn(), "crdt_now")?;
+    args.named(session::write(args.conn(), |store| {
+        let stamp = store.stamp(store.wall);
+        store.save_clock()?;
+        Ok(Out::Text(stamp.to_json()))
+    }))
+}
+
+/// `crdt_cursor()`
+pub fn cursor(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_cursor", "", 0, 0)?;
+    session::refuse_after_writes(args.conn(), "crdt_cursor")?;
+    args.named((|| {
+        let end = |store: &Store<'_>| {
+            let scope = Scope::new(store, None)?;
+            cursor::write(store.conn, &store.me, store.last_seq()?, store.clock, &scope.name)
+        };
+        read_or_install(args.conn(), &end).map(Out::Text)
+    })())
+}
+
+/// `crdt_changes_since(cursor [, tables [, limit [, options]]])`
+pub fn changes_since(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_changes_since", "cursor [, tables [, limit [, options]]]", 1, 4)?;
+    session::refuse_after_writes(args.conn(), "crdt_changes_since")?;
+    args.named((|| {
+        let since = args.optional(0, "cursor")?;
+        let tables = args.optional(1, "tables")?.map(table_names).transpose()?;
+        let limit = match args.value(2) {
+            crate::ffi::ValueRef::Null => None,
+            value => match value.as_i64() {
+                Some(n) if n > 0 => Some(n),
+                _ => return Err(args.wrong(2, "limit", "an INTEGER above 0, or NULL")),
+            },
+        };
+        if let Some(options) = args.optional(3, "options")? {
+            check_options(options)?;
+        }
+        let conn = args.conn();
+        read_or_install(conn, &|store| page(store, since, tables.as_deref(), limit)).map(Out::Text)
+    })())
+}
+
+/// Runs `work` on the state; on that of new tables of ours when there are none yet.
+fn read_or_install<T>(conn: &Conn, work: &dyn Fn(&Store<'_>) -> Result<T>) -> Result<T> {
+    match session::read(conn, |store| work(store))? {
+        Some(answer) => Ok(answer),
+        None => session::write(conn, |store| work(store)),
+    }
+}
+
+/// A name, or a JSON array of names.
+pub fn table_names(text: &str) -> Result<Vec<String>> {
+    if !text.trim_start().starts_with('[') {
+        return Ok(vec![text.to_owned()]);
+    }
+    serde_json::from_str(text).map_err(|e| Error::caller(format!("tables is a name or a JSON array of names: {e}")))
+}
+
+fn check_options(text: &str) -> Result<()> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Options {
+        #[serde(default)]
+        format: Option<String>,
+    }
+    let options: Options = serde_json::from_str(text)
+        .map_err(|e| Error::caller(format!("options is a JSON object such as {{\"format\":\"grove\"}}: {e}")))?;
+    match options.format.as_deref() {
+        None | Some("grove") => Ok(()),
+        Some(other) => Err(Error::caller(format!("format '{}' is not one of: grove", crate::error::excerpt(other)))),
+    }
+}
+
+/// One answer: the changes after a cursor, as many as fit.
+fn page(store: &Store<'_>, since: Option<&str>, tables: Option<&[String]>, limit: Option<i64>) -> Result<String> {
+    page_of(store, since, tables, limit, &|_| true)
+}
+
+fn page_of(
+    store: &Store<'_>,
+    since: Option<&str>,
+    tables: Option<&[String]>,
+    limit: Option<i64>,
+    wanted: &dyn Fn(&Item) -> bool,
+) -> Result<String> {
+    let scope = Scope::new(store, tables)?;
+    let from = match since {
+        None => Since::Start,
+        Some(json) => cursor::read(store.conn, &store.me, json, &scope.name)?,
+    };
+    let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
+    let limit = limit.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+    let mut export = Export::new(store, from)?;
+    let (mut out, mut items, mut count) = (String::from("{\"changes\":["), Vec::new(), 0usize);
+    while count < limit && out.len() < bytes && export.next(store, &scope, &mut items)? {
+        for item in items.drain(..).filter(|item| wanted(item)) {
+            if count > 0 {
+                out.push(',');
+            }
+            item.write_json(&mut out);
+            count += 1;
+        }
+    }
+    out.push_str("],\"latest_hlc\":");
+    let unmoved = matches!(from, Since::Place(seq, _) if seq == export.at);
+    match (since, from) {
+        // Nothing new: the cursor as it was, also one that only names an instant.
+        (Some(json), _) if unmoved => out.push_str(json.trim()),
+        _ => out.push_str(&cursor::write(store.conn, &store.me, export.at, export.latest, &scope.name)?),
+    }
+    out.push_str(if export.has_more() { ",\"has_more\":true}" } else { ",\"has_more\":false}" });
+    Ok(out)
+}
+
+/// `crdt_merge(json)`
+pub fn merge(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_merge", "json", 1, 1)?;
+    args.named((|| {
+        let changes = import::parse(args.json(0, "json")?)?;
+        session::write(args.conn(), |store| {
+            import::check_tables(&store.catalog, changes.iter())?;
+            let report = merge_changes(store, &changes)?;
+            Ok(Out::Text(format!("{{{},\"latest_hlc\":{}}}", told(&report), store.clock.by(&store.me).to_json())))
+        })
+    })())
+}
+
+fn told(report: &Report) -> String {
+    let Report { merged, unchanged, conflicts, pending } = report;
+    format!("\"merged\":{merged},\"unchanged\":{unchanged},\"conflicts\":{conflicts},\"pending\":{pending}")
+}
+
+#[derive(Deserialize)]
+struct PullRequest<'a> {
+    #[serde(default)]
+    tables: Option<Vec<String>>,
+    #[serde(borrow, default)]
+    since: Option<&'a RawValue>,
+    #[serde(default)]
+    node_id: Option<String>,
+    #[serde(default)]
+    filter: Option<Filter>,
+}
+
+#[derive(Deserialize, Default)]
+struct Filter {
+    #[serde(default)]
+    pk_filter: Option<Vec<String>>,
+    #[serde(default)]
+    field_filter: Option<Vec<String>>,
+}
+
+impl Filter {
+    /// Deletes pass a filter of fields: who has the record must learn of them.
+    fn wants(&self, item: &Item) -> bool {
+        let listed = |list: &Option<Vec<String>>, name: &str| {
+            list.as_ref().is_none_or(|list| list.is_empty() || list.iter().any(|l| l == name))
+        };
+        listed(&self.pk_filter, &item.pk)
+            && (matches!(item.body, Body::Tombstone | Body::Row) || listed(&self.field_filter, &item.field))
+    }
+}
+
+/// `crdt_pull(request)`
+pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_pull", "request", 1, 1)?;
+    session::refuse_after_writes(args.conn(), "crdt_pull")?;
+    args.named((|| {
+        let request: PullRequest<'_> = serde_json::from_str(args.json(0, "request")?)
+            .map_err(|e| Error::peer(format!("not a pull request {{\"tables\",\"since\",\"node_id\"}}: {e}")))?;
+        let since = request.since.map(RawValue::get).filter(|json| *json != "null");
+        let filter = request.filter.unwrap_or_default();
+        let answer = read_or_install(args.conn(), &|store| {
+            page_of(store, since, request.tables.as_deref(), None, &|item| filter.wants(item))
+        })?;
+        if let Some(node) = &request.node_id {
+            peers::pulled(args.conn(), node, since.unwrap_or("null"))?;
+        }
+        Ok(Out::Text(answer))
+    })())
+}
+
+#[derive(Deserialize)]
+struct PushRequest<'a> {
+    #[serde(default)]
+    node_id: Option<String>,
+    #[serde(borrow, default)]
+    changes: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct PushOptions {
+    #[serde(default)]
+    counters: Option<String>,
+}
+
+/// `crdt_push(request [, options])`
+pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_push", "request [, options]", 1, 2)?;
+    args.named((|| {
+        let request: PushRequest<'_> = serde_json::from_str(args.json(0, "request")?)
+            .map_err(|e| Error::peer(format!("not a push request {{\"node_id\",\"changes\"}}: {e}")))?;
+        let operations = counters_are_operations(args.optional(1, "options")?)?;
+        session::write(args.conn(), |store| {
+            let (good, rejected) = sift(store, request.changes.as_deref().unwrap_or_default(), operations);
+            let report = merge_changes(store, &good)?;
+            if let Some(node) = &request.node_id {
+                peers::seen(store.conn, node, store.wall)?;
+            }
+            let latest = store.clock.by(&store.me).to_json();
+            Ok(Out::Text(format!(
+                "{{{},\"latest_hlc\":{latest},\"rejected\":[{}]}}",
+                told(&report),
+                rejected.join(",")
+            )))
+        })
+    })())
+}
+
+fn counters_are_operations(options: Option<&str>) -> Result<bool> {
+    let Some(text) = options else { return Ok(false) };
+    let options: PushOptions = serde_json::from_str(text)
+        .map_err(|e| Error::caller(format!("options is a JSON object such as {{\"counters\":\"operations\"}}: {e}")))?;
+    match options.counters.as_deref() {
+        None | Some("totals") => Ok(false),
+        Some("operations") => Ok(true),
+        Some(other) => {
+            Err(Error::caller(format!("counters is 'totals' or 'operations', not '{}'", crate::error::excerpt(other))))
+        }
+    }
+}
+
+/// The good changes of a push, and a JSON entry for each bad one.
+fn sift(store: &Store<'_>, raw: &[&RawValue], operations: bool) -> (Vec<Change>, Vec<String>) {
+    let (mut good, mut rejected, mut names) = (Vec::new(), Vec::new(), Names::default());
+    for (i, raw) in raw.iter().enumerate() {
+        let read = import::one(raw.get(), &mut names).and_then(|change| {
+            store.catalog.enabled(&change.table)?;
+            Ok(change)
+        });
+        match read {
+            Ok(mut change) => {
+                if let Body::Counter { operation, .. } = &mut change.body {
+                    *operation |= operations;
+                }
+                good.push(change);
+            }
+            Err(e) => {
+                let mut entry = format!("{{\"index\":{i},\"reason\":");
+                write_text(&mut entry, e.message());
+                entry.push('}');
+                rejected.push(entry);
+            }
+        }
+    }
+    (good, rejected)
+}
+
+/// The stamp for "none", where Grove's JSON always has one.
+pub fn stamp_or_zero(hlc: Option<&Hlc>) -> Hlc {
+    hlc.cloned().unwrap_or_else(Hlc::zero)
+}

@@ -1,0 +1,178 @@
+//! What a local write does to a record's state. Pure.
+
+use std::rc::Rc;
+
+use crate::clock::Hlc;
+use crate::ffi::Value;
+use crate::record::{FieldId, Record};
+use crate::types::counter::{shown, Part};
+use crate::types::lww::Lww;
+use crate::types::set::Mark;
+
+/// A row was inserted: every lww field is written.
+pub fn insert(record: &mut Record, fields: &[FieldId], stamp: &Hlc) {
+    record.epitaph = false;
+    record.row = Some(stamp.clone());
+    update(record, fields, stamp);
+}
+
+/// Cells were updated.
+pub fn update(record: &mut Record, fields: &[FieldId], stamp: &Hlc) {
+    for field in fields {
+        let prev = record.lww.get(field).map(|old| old.hlc.clone());
+        record.lww.insert(*field, Lww::live(stamp.clone(), prev));
+    }
+}
+
+/// A row that was there before `crdt_enable`: its stamps lie below every real write.
+pub fn backfill(record: &mut Record, fields: &[FieldId], stamp: &Hlc) {
+    if !record.epitaph {
+        record.join_row(stamp);
+        for field in fields {
+            record.lww.entry(*field).or_insert_with(|| Lww::live(stamp.clone(), None));
+        }
+    }
+}
+
+/// A row was deleted; `values` are its lww values as JSON, kept for a revival.
+pub fn delete(record: &mut Record, values: Vec<(FieldId, Option<String>)>, stamp: &Hlc) {
+    for (field, value) in values {
+        if let Some(lww) = record.lww.get_mut(&field) {
+            // A value that the cell could not hold is the state; the cell's was only what was shown.
+            lww.saved = lww.saved.take().or(value);
+        }
+    }
+    record.join_tomb(stamp);
+}
+
+/// A counter's value in an inserted row: what it adds to what is kept, so that the cell shows what was written.
+pub fn counter_insert(record: &mut Record, field: FieldId, value: &Value, stamp: &Hlc, anew: bool) {
+    let kept = record.sum(field);
+    match (value, kept) {
+        (Value::Integer(v), _) => add(record, field, i128::from(*v) - kept.unwrap_or(0), stamp, anew),
+        (_, Some(kept)) => add(record, field, -kept, stamp, anew),
+        _ => {}
+    }
+}
+
+/// A counter's cell was updated.
+pub fn counter_update(record: &mut Record, field: FieldId, old: &Value, new: &Value, stamp: &Hlc) {
+    let number = |value: &Value| match value {
+        Value::Integer(v) => *v,
+        _ => 0,
+    };
+    let kept = record.sum(field);
+    if kept.is_none() && *new == Value::Null {
+        return;
+    }
+    let kept = kept.unwrap_or(0);
+    // A sum beyond what a cell can hold: the difference is to the true sum.
+    let from =
+        if i128::from(shown(kept)) != kept && shown(kept) == number(old) { kept } else { i128::from(number(old)) };
+    add(record, field, i128::from(number(new)) - from, stamp, false);
+}
+
+/// A counter's value in a row from before `crdt_enable`.
+pub fn counter_backfill(record: &mut Record, field: FieldId, value: &Value, stamp: &Hlc) {
+    if let Value::Integer(v) = value {
+        let mut part = Part::empty(stamp.clone());
+        part.add(i128::from(*v), stamp.clone());
+        let parts = record.counters.entry(field).or_default();
+        parts.entry((Rc::clone(&stamp.node), String::new())).or_insert_with(|| part.clone()).join(&part);
+    }
+}
+
+/// Adds to this node's part. A difference of nothing is recorded only as the counter's first part.
+fn add(record: &mut Record, field: FieldId, delta: i128, stamp: &Hlc, anew: bool) {
+    let parts = record.counters.entry(field).or_default();
+    if delta == 0 && !parts.is_empty() {
+        return;
+    }
+    let born = anew.then(|| stamp.clone());
+    let part = parts
+        .entry((Rc::clone(&stamp.node), String::new()))
+        .or_insert_with(|| Part { born, ..Part::empty(stamp.clone()) });
+    part.add(delta, stamp.clone());
+}
+
+/// A set's cell changed from `old` to `new` (canonical elements, sorted).
+pub fn set(record: &mut Record, field: FieldId, old: &[String], new: &[String], stamp: &Hlc) {
+    for gained in new.iter().filter(|e| old.binary_search(e).is_err()) {
+        mark(record, field, gained, stamp, Mark::added(stamp.tick()));
+    }
+    for lost in old.iter().filter(|e| new.binary_search(e).is_err()) {
+        for seen in crate::merge::seen_adds(record, field, lost, stamp) {
+            mark(record, field, lost, &seen, Mark::removed(seen.tick()));
+        }
+        mark(record, field, lost, stamp, Mark::operation(stamp.tick()));
+    }
+}
+
+fn mark(record: &mut Record, field: FieldId, element: &str, by: &Hlc, mark: Mark) {
+    let marks = record.sets.entry(field).or_default();
+    marks.entry((element.to_owned(), Rc::clone(&by.node))).or_default().join(&mark);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ts: i64) -> Hlc {
+        Hlc::new(ts, 0, &Rc::from("n"))
+    }
+
+    fn int(v: i64) -> Value {
+        Value::Integer(v)
+    }
+
+    #[test]
+    fn a_counter_shows_what_was_written() {
+        let mut record = Record::default();
+        counter_insert(&mut record, 1, &Value::Null, &at(1), false);
+        assert_eq!(record.sum(1), None, "NULL makes no part");
+        counter_insert(&mut record, 1, &int(0), &at(1), false);
+        assert_eq!(record.sum(1), Some(0), "0 makes an empty one");
+        counter_update(&mut record, 1, &int(0), &int(5), &at(2));
+        counter_update(&mut record, 1, &int(5), &Value::Null, &at(3));
+        assert_eq!(record.sum(1), Some(0));
+        counter_update(&mut record, 1, &Value::Null, &int(i64::MIN), &at(4));
+        counter_update(&mut record, 1, &int(i64::MIN), &int(i64::MAX), &at(5));
+        assert_eq!(record.sum(1), Some(i128::from(i64::MAX)));
+        counter_insert(&mut record, 1, &int(2), &at(6), false);
+        assert_eq!(record.sum(1), Some(2), "an insert over kept state too");
+    }
+
+    #[test]
+    fn a_saturated_counter_counts_from_its_true_sum() {
+        let mut record = Record::default();
+        counter_insert(&mut record, 1, &int(i64::MAX), &at(1), false);
+        let other = Part { inc: 10, dec: 0, hlc: Hlc::new(1, 0, &Rc::from("b")), born: None };
+        record.counters.entry(1).or_default().insert((Rc::from("b"), String::new()), other);
+        counter_update(&mut record, 1, &int(i64::MAX), &int(i64::MAX - 1), &at(2));
+        assert_eq!(record.sum(1), Some(i128::from(i64::MAX) - 1));
+    }
+
+    #[test]
+    fn a_set_records_the_difference() {
+        let of = |text: &str| crate::types::set::elements(text).unwrap();
+        let mut record = Record::default();
+        set(&mut record, 1, &[], &of(r#"["a","b"]"#), &at(1));
+        set(&mut record, 1, &of(r#"["a","b"]"#), &of(r#"["b","c"]"#), &at(2));
+        assert_eq!(record.elements(1), [r#""b""#, r#""c""#]);
+        set(&mut record, 1, &of(r#"["b","c"]"#), &of(r#"["a"]"#), &at(3));
+        assert_eq!(record.elements(1), [r#""a""#]);
+        assert_eq!(record.latest(), Some(at(3)));
+    }
+
+    #[test]
+    fn a_deleted_row_keeps_its_values_and_an_insert_lets_them_go() {
+        let mut record = Record::default();
+        insert(&mut record, &[1], &at(1));
+        delete(&mut record, vec![(1, Some("7".into()))], &at(2));
+        assert!(!record.alive());
+        assert_eq!(record.lww.get(&1).and_then(|l| l.saved.as_deref()), Some("7"));
+        insert(&mut record, &[1], &at(3));
+        assert!(record.alive());
+        assert_eq!(record.lww.get(&1).and_then(|l| l.saved.as_deref()), None);
+    }
+}

@@ -1,0 +1,145 @@
+//! The log: what the triggers appended, row by row, and what a merge appends.
+
+use crate::conn::{Cached, Conn};
+use crate::error::{Error, Result};
+use crate::ffi::ValueRef;
+use crate::key::{KeyClass, Pk};
+use crate::record::FieldId;
+use crate::schema::install::WORD_BITS;
+use crate::schema::Table;
+
+/// What a log row tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// Cells were updated: the first word of the mask.
+    Update(i64),
+    /// A row was inserted.
+    Insert,
+    /// A row was deleted.
+    Delete,
+    /// A row that a REPLACE may have removed.
+    Suspect,
+    /// Taken from a peer.
+    Relay,
+    /// A counter or set was written.
+    Part,
+    /// A row from before `crdt_enable`.
+    Backfill,
+    /// None of ours.
+    Unknown,
+}
+
+impl Event {
+    fn of(m: Option<i64>) -> Event {
+        match m {
+            Some(mask @ 0..) => Event::Update(mask),
+            Some(-1) => Event::Insert,
+            Some(-2) => Event::Delete,
+            Some(-3) => Event::Suspect,
+            Some(-4) => Event::Relay,
+            Some(-5) => Event::Part,
+            Some(-6) => Event::Backfill,
+            _ => Event::Unknown,
+        }
+    }
+}
+
+/// Reads rows of the log in order.
+pub struct Reader<'a> {
+    rows: Cached<'a>,
+    keys: Vec<usize>,
+    values: Vec<usize>,
+}
+
+impl<'a> Reader<'a> {
+    /// The rows after `from` up to `to`.
+    pub fn new(conn: &'a Conn, from: i64, to: i64) -> Result<Reader<'a>> {
+        let mut rows = conn.stmt("SELECT * FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq")?;
+        rows.bind_all(&[from.into(), to.into()])?;
+        Ok(Reader { rows, keys: Vec::new(), values: Vec::new() })
+    }
+
+    /// Goes to the next row; false when there is none.
+    pub fn step(&mut self) -> Result<bool> {
+        let more = self.rows.step()?;
+        if more && self.keys.is_empty() {
+            // Only now: a table that gained columns makes the statement be prepared again at its first step.
+            for i in 4..self.rows.column_count() {
+                let name = self.rows.column_name(i);
+                match name.as_bytes().first() {
+                    Some(b'k') => self.keys.push(i),
+                    Some(b'v') => self.values.push(i),
+                    _ => return Err(Error::data(format!("_crdt_log has a column '{name}' that is none of ours"))),
+                }
+            }
+        }
+        Ok(more)
+    }
+
+    /// Place in the log.
+    pub fn seq(&self) -> i64 {
+        self.rows.i64(0).unwrap_or(0)
+    }
+
+    /// The table's number.
+    pub fn table(&self) -> i64 {
+        self.rows.i64(1).unwrap_or(0)
+    }
+
+    /// What it tells.
+    pub fn event(&self) -> Event {
+        Event::of(self.rows.i64(2))
+    }
+
+    /// Wall time of the write, nanoseconds.
+    pub fn at(&self) -> i64 {
+        match self.rows.column(3) {
+            ValueRef::Real(day) => crate::store::nanoseconds(day),
+            _ => 0,
+        }
+    }
+
+    /// The key.
+    pub fn key(&self, classes: &[KeyClass]) -> Pk {
+        let mut values = [ValueRef::Null; 4];
+        if let Some(values) = values.get_mut(..classes.len()) {
+            for (value, column) in values.iter_mut().zip(&self.keys) {
+                *value = self.rows.column(*column);
+            }
+            return Pk::encode(classes, values);
+        }
+        let values: Vec<_> = self.keys.iter().take(classes.len()).map(|column| self.rows.column(*column)).collect();
+        Pk::encode(classes, &values)
+    }
+
+    /// The key of a relay entry, which is stored as such.
+    pub fn stored_key(&self) -> Result<Pk> {
+        Pk::from_stored(self.keys.first().map_or(ValueRef::Null, |column| self.rows.column(*column)))
+    }
+
+    /// Value column `i`.
+    pub fn value(&self, i: usize) -> ValueRef<'_> {
+        self.values.get(i).map_or(ValueRef::Null, |column| self.rows.column(*column))
+    }
+
+    /// The fields that an update's mask names, in rising order of their bits.
+    pub fn masked(&self, table: &Table, first: i64) -> Vec<FieldId> {
+        let word = |bit: u32| match (bit / WORD_BITS) as usize {
+            0 => first,
+            word => self.value(word - 1).as_i64().unwrap_or(0),
+        };
+        let set = |bit: u32| word(bit) >> (bit % WORD_BITS) & 1 == 1;
+        table.fields.iter().filter(|f| f.bit.is_some_and(set)).map(|f| f.id).collect()
+    }
+}
+
+/// Appends a relay entry: `fields` of a record changed by a merge, all of it for None. `at` is nanoseconds.
+pub fn append_relay(conn: &Conn, t: i64, pk: &Pk, fields: Option<&[FieldId]>, at: i64) -> Result<()> {
+    let packed = fields.map(|fields| crate::pack::pack_fields(fields.iter().copied()));
+    let fields = packed.as_deref().map_or(ValueRef::Null, ValueRef::Blob);
+    conn.run(
+        "INSERT INTO main._crdt_log(t, m, at, k0, v0) VALUES (?1, -4, ?2, ?3, ?4)",
+        &[t.into(), crate::store::julian_day(at).into(), pk.as_ref(), fields],
+    )?;
+    Ok(())
+}

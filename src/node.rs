@@ -1,0 +1,54 @@
+//! This database's identity: minted once, and given up when the file was copied.
+
+use std::rc::Rc;
+
+use crate::clock::{check_node, Hlc, BASE_NODE};
+use crate::error::{Error, Result};
+use crate::pack::Nodes;
+use crate::store::Store;
+
+/// A new random node id.
+fn mint(store: &Store<'_>) -> Result<Rc<str>> {
+    let id = store.conn.first("SELECT lower(hex(randomblob(8)))", &[], |row| row.text(0).map(Rc::from))?;
+    id.flatten().ok_or_else(|| Error::internal("SQLite gave no random bytes"))
+}
+
+/// Sets the node id of a database that has made no changes yet.
+pub fn rename(store: &mut Store<'_>, new: &str) -> Result<()> {
+    check_node(new).map_err(|e| Error::caller(format!("crdt_node_id: {}", e.message())))?;
+    if new.contains('~') || new == BASE_NODE || new.contains('\0') {
+        return Err(Error::caller("crdt_node_id: an id has no '~' and no U+0000, and is not '_base'"));
+    }
+    if new == &*store.me {
+        return Ok(());
+    }
+    if store.clock != crate::clock::Tick::default() || store.folded > 0 || store.last_seq()? > 0 {
+        return Err(Error::caller(
+            "crdt_node_id: changes of the old id may exist, so it stays; after copying a file call crdt_fork()",
+        ));
+    }
+    become_node(store, &Rc::from(new))
+}
+
+/// Gives the database a new node id; its data and history stay. Own stamps that lie in the future are made anew.
+pub fn fork(store: &mut Store<'_>) -> Result<()> {
+    let new = mint(store)?;
+    let old = Rc::clone(&store.me);
+    become_node(store, &new)?;
+    crate::restamp::future(store, &old)
+}
+
+/// Forks because a peer told of a change of this node that it never made.
+pub fn fork_because(store: &mut Store<'_>, _stamp: &Hlc) -> Result<()> {
+    let new = mint(store)?;
+    become_node(store, &new)?;
+    store.conn.run("UPDATE main._crdt_state SET forks = forks + 1", &[])?;
+    Ok(())
+}
+
+fn become_node(store: &mut Store<'_>, new: &Rc<str>) -> Result<()> {
+    let number = i64::from(store.nodes.number(new)?);
+    store.conn.run("UPDATE main._crdt_state SET self = ?1", &[number.into()])?;
+    store.me = Rc::clone(new);
+    Ok(())
+}

@@ -1,0 +1,338 @@
+//! The road out: log rows after a cursor → the fields they touched, by record → each one's present state, once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use crate::change::{Body, Writer};
+use crate::clock::{Hlc, Tick};
+use crate::cursor::Since;
+use crate::error::Result;
+use crate::ffi::Value;
+use crate::key::Pk;
+use crate::log::{Event, Reader};
+use crate::record::{FieldId, Marks, Record};
+use crate::schema::{Form, Kind, Table};
+use crate::store::{RecordKey, Store};
+use crate::types::Type;
+
+/// Records gathered before they are written out: bounds the memory of a page.
+const WINDOW: usize = 50_000;
+
+/// The fields of a record that are to be sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Pick {
+    /// All of them.
+    All,
+    /// These.
+    Fields(Vec<FieldId>),
+    /// Those stamped after the cursor's instant.
+    Later,
+}
+
+impl Pick {
+    fn add(&mut self, more: Pick) {
+        match (&mut *self, more) {
+            (Pick::All, _) | (_, Pick::Later) => {}
+            (Pick::Later, more) | (_, more @ Pick::All) => *self = more,
+            (Pick::Fields(have), Pick::Fields(more)) => {
+                have.extend(more);
+                have.sort_unstable();
+                have.dedup();
+            }
+        }
+    }
+
+    fn has(&self, field: FieldId) -> bool {
+        match self {
+            Pick::All | Pick::Later => true,
+            Pick::Fields(fields) => fields.contains(&field),
+        }
+    }
+}
+
+/// One change of the answer.
+pub struct Item {
+    /// The table's name.
+    pub table: Rc<Table>,
+    /// The key's text.
+    pub pk: String,
+    /// Field name as on the wire.
+    pub field: String,
+    /// Stamp.
+    pub hlc: Hlc,
+    /// What it says.
+    pub body: Body,
+}
+
+impl Item {
+    /// Appends it as JSON.
+    pub fn write_json(&self, out: &mut String) {
+        Writer { table: &self.table.name, pk: &self.pk }.write(out, &self.field, &self.hlc, &self.body);
+    }
+}
+
+impl Item {
+    /// The type's name on the wire.
+    pub fn crdt_type(&self) -> &str {
+        match &self.body {
+            Body::Tombstone => "",
+            Body::Row | Body::Lww { .. } => "lww",
+            Body::Counter { .. } => "counter",
+            Body::Add(_) | Body::Remove { .. } => "set",
+            Body::Other { crdt_type, .. } => crdt_type,
+        }
+    }
+
+    /// Whether it is a delete.
+    pub fn is_tombstone(&self) -> bool {
+        self.body == Body::Tombstone
+    }
+
+    /// The value for a `value` column: that of a cell; the totals or the operation as JSON for counters and sets.
+    pub fn value(&self) -> Result<crate::ffi::Out> {
+        use crate::ffi::Out;
+        Ok(match &self.body {
+            Body::Lww { value, .. } => Out::Value(crate::value::decode(value)?),
+            Body::Row => Out::Int(1),
+            Body::Counter { inc, dec, .. } => Out::Text(format!("{{\"inc\":{inc},\"dec\":{dec}}}")),
+            Body::Add(elements) => set_value("add", elements),
+            Body::Remove { elements, .. } => set_value("remove", elements),
+            Body::Tombstone | Body::Other { .. } => Out::Null,
+        })
+    }
+}
+
+fn set_value(op: &str, elements: &[String]) -> crate::ffi::Out {
+    let elements = crate::types::set::column_text(elements.iter().map(String::as_str));
+    crate::ffi::Out::Text(format!("{{\"op\":\"{op}\",\"elements\":{elements}}}"))
+}
+
+/// Which tables an answer covers.
+pub struct Scope {
+    /// Their numbers; None for all enabled ones.
+    tables: Option<Vec<i64>>,
+    /// The name of the selection, part of the cursor's check.
+    pub name: String,
+}
+
+impl Scope {
+    /// The tables of the names given, or all.
+    pub fn new(store: &Store<'_>, names: Option<&[String]>) -> Result<Scope> {
+        let Some(names) = names else { return Ok(Scope { tables: None, name: "*".to_owned() }) };
+        let mut ids = Vec::new();
+        for name in names {
+            ids.push(store.catalog.enabled(name)?.id);
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        let name = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        Ok(Scope { tables: Some(ids), name })
+    }
+
+    fn covers(&self, table: &Table) -> bool {
+        table.enabled && self.tables.as_ref().is_none_or(|ids| ids.contains(&table.id))
+    }
+}
+
+/// Goes through the log from a cursor on, record by record.
+pub struct Export {
+    since: Since,
+    /// The last log row delivered.
+    pub at: i64,
+    end: i64,
+    /// The latest stamp delivered.
+    pub latest: Tick,
+    queue: std::vec::IntoIter<(RecordKey, Pick, i64)>,
+    /// The log row that the gathered records reach to.
+    gathered: i64,
+}
+
+impl Export {
+    /// An export of what lies after `since` up to the present end of the log.
+    pub fn new(store: &Store<'_>, since: Since) -> Result<Export> {
+        let (at, latest) = match since {
+            Since::Start | Since::Instant(_) => (0, Tick::default()),
+            Since::Place(seq, tick) => (seq, tick),
+        };
+        let end = store.last_seq()?;
+        Ok(Export { since, at, end, latest, queue: Vec::new().into_iter(), gathered: at })
+    }
+
+    /// Whether records may be left.
+    pub fn has_more(&self) -> bool {
+        !self.queue.as_slice().is_empty() || self.gathered < self.end
+    }
+
+    /// Appends the changes of the next record to `items`; false when there is none left.
+    pub fn next(&mut self, store: &Store<'_>, scope: &Scope, items: &mut Vec<Item>) -> Result<bool> {
+        loop {
+            let Some((key, pick, _)) = self.queue.next() else {
+                self.at = self.gathered;
+                if self.gathered >= self.end {
+                    return Ok(false);
+                }
+                self.gather(store, scope)?;
+                continue;
+            };
+            if let Some(table) = store.table(key.0) {
+                let from = items.len();
+                collect(store, &table, &key.1, &pick, items)?;
+                if let (Since::Instant(tick), Pick::Later) = (self.since, &pick) {
+                    let later = items.split_off(from).into_iter().filter(|item| item.hlc.tick() > tick);
+                    items.extend(later);
+                }
+                for item in items.iter().skip(from) {
+                    self.latest = self.latest.max(item.hlc.tick());
+                }
+            }
+            // Everything before the first row of the next record is delivered.
+            self.at = self.queue.as_slice().first().map_or(self.gathered, |(_, _, first)| first - 1);
+            return Ok(true);
+        }
+    }
+
+    /// Reads log rows until the window is full.
+    fn gather(&mut self, store: &Store<'_>, scope: &Scope) -> Result<()> {
+        let mut index: HashMap<RecordKey, usize> = HashMap::new();
+        let mut found: Vec<(RecordKey, Pick, i64)> = Vec::new();
+        let mut rows = Reader::new(store.conn, self.gathered, self.end)?;
+        let mut covered: BTreeMap<i64, Option<Rc<Table>>> = BTreeMap::new();
+        while found.len() < WINDOW && rows.step()? {
+            self.gathered = rows.seq();
+            let t = rows.table();
+            let table = covered.entry(t).or_insert_with(|| store.table(t).filter(|table| scope.covers(table)));
+            let Some(table) = table else { continue };
+            let Ok(form) = table.form(store.conn) else { continue };
+            let Some(mut pick) = picked(&rows, table)? else { continue };
+            if let Since::Instant(tick) = self.since {
+                if rows.at() < tick.ts {
+                    pick = Pick::Later;
+                }
+            }
+            let pk = if rows.event() == Event::Relay { rows.stored_key()? } else { rows.key(&form.shape.classes) };
+            let key = (t, pk);
+            match index.get(&key).and_then(|i| found.get_mut(*i)) {
+                Some((_, have, _)) => have.add(pick),
+                None => {
+                    index.insert(key.clone(), found.len());
+                    found.push((key, pick, rows.seq()));
+                }
+            }
+        }
+        if found.len() < WINDOW {
+            self.gathered = self.end;
+        }
+        self.queue = found.into_iter();
+        Ok(())
+    }
+}
+
+/// The fields that a log row touched; None when it touched nothing.
+fn picked(row: &Reader<'_>, table: &Table) -> Result<Option<Pick>> {
+    Ok(match row.event() {
+        Event::Insert | Event::Backfill => Some(Pick::All),
+        Event::Delete | Event::Suspect => Some(Pick::Fields(Vec::new())),
+        Event::Update(mask) => Some(Pick::Fields(row.masked(table, mask))).filter(|p| *p != Pick::Fields(Vec::new())),
+        Event::Part => row.value(0).as_i64().and_then(|f| FieldId::try_from(f).ok()).map(|f| Pick::Fields(vec![f])),
+        Event::Relay => Some(match row.value(0).as_bytes() {
+            Some(bytes) => Pick::Fields(crate::pack::unpack_fields(bytes)?),
+            None => Pick::All,
+        }),
+        Event::Unknown => None,
+    })
+}
+
+/// The changes that tell the picked fields of a record. A tombstone, and a row stamp that shows, travel with every one.
+fn collect(store: &Store<'_>, table: &Rc<Table>, pk: &Pk, pick: &Pick, items: &mut Vec<Item>) -> Result<()> {
+    let Some(record) = store.load(table, pk)? else { return Ok(()) };
+    let wire = pk.wire().into_owned();
+    let mut push = |field: &str, hlc: &Hlc, body: Body| {
+        items.push(Item { table: Rc::clone(table), pk: wire.clone(), field: field.to_owned(), hlc: hlc.clone(), body });
+    };
+    if let Some(tomb) = &record.tomb {
+        push(crate::change::TOMBSTONE, tomb, Body::Tombstone);
+    }
+    if let Some(row) = record.visible_row() {
+        push(crate::change::ROW, row, Body::Row);
+    }
+    let form = table.form(store.conn)?;
+    let mut live = None;
+    for field in table.fields.iter().filter(|field| pick.has(field.id)) {
+        if let Some(lww) = record.lww.get(&field.id) {
+            let value = match &lww.saved {
+                Some(json) => Some(json.clone()),
+                None => live_value(store, form, pk, field.id, &mut live)?,
+            };
+            if let Some(value) = value {
+                push(&field.name, &lww.hlc, Body::Lww { value, prev: lww.prev.clone(), altered: lww.altered });
+            }
+        }
+        if let Some(parts) = record.counters.get(&field.id) {
+            for ((_, operation), part) in parts {
+                let body = Body::Counter {
+                    inc: part.inc,
+                    dec: part.dec,
+                    born: part.born.clone(),
+                    operation: !operation.is_empty(),
+                };
+                push(&field.name, &part.hlc, body);
+            }
+        }
+        if let Some(marks) = record.sets.get(&field.id) {
+            set_changes(marks, &mut |hlc, body| push(&field.name, hlc, body));
+        }
+        if let (Some(kept), Kind::Foreign(name)) = (record.kept.get(&field.id), &field.kind) {
+            for (hlc, json) in kept {
+                push(&field.name, hlc, Body::Other { crdt_type: name.clone(), json: json.clone() });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn live_value(
+    store: &Store<'_>,
+    form: &Form,
+    pk: &Pk,
+    field: FieldId,
+    live: &mut Option<Option<Vec<Value>>>,
+) -> Result<Option<String>> {
+    if live.is_none() {
+        *live = Some(crate::row::read(store.conn, form, pk)?);
+    }
+    let Some(Some(cells)) = live else { return Ok(None) };
+    let cell = form.tracked.iter().zip(cells.iter()).find(|(t, _)| t.field == field && t.ty == Type::Lww);
+    Ok(cell.map(|(tracked, cell)| crate::value::to_json(cell.as_ref(), tracked.column.form)))
+}
+
+/// A set's marks as changes: one add for each live tag, one remove for each element and remover.
+pub fn set_changes(marks: &Marks, push: &mut impl FnMut(&Hlc, Body)) {
+    let mut dead: BTreeMap<&str, Vec<Hlc>> = BTreeMap::new();
+    for ((element, node), mark) in marks {
+        if let (Some(add), true) = (mark.add, mark.dead) {
+            dead.entry(element).or_default().push(add.by(node));
+        }
+    }
+    for ((element, node), mark) in marks {
+        if let Some(add) = mark.add.filter(|_| !mark.dead) {
+            push(&add.by(node), Body::Add(vec![element.clone()]));
+        }
+        if let Some(op) = mark.op {
+            let op = op.by(node);
+            // A remove has seen only adds before it; the latest remove of the element names them all.
+            let tags = dead.get(element.as_str()).into_iter().flatten().filter(|tag| **tag <= op).cloned().collect();
+            push(&op, Body::Remove { elements: vec![element.clone()], tags: Some(tags) });
+        }
+    }
+}
+
+/// A record with the values of its live cells filled in, as JSON.
+pub fn with_values(store: &Store<'_>, table: &Table, pk: &Pk) -> Result<Option<Record>> {
+    let Some(mut record) = store.load(table, pk)? else { return Ok(None) };
+    let form = table.form(store.conn)?;
+    let mut live = None;
+    for (field, lww) in record.lww.iter_mut().filter(|(_, lww)| lww.saved.is_none()) {
+        lww.saved = live_value(store, form, pk, *field, &mut live)?;
+    }
+    Ok(Some(record))
+}

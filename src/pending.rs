@@ -1,0 +1,86 @@
+//! What is kept but not shown: rows that the table refused, and changes stamped too far in the future.
+
+use crate::change::Change;
+use crate::conn::Conn;
+use crate::error::Result;
+use crate::inbound::{merge_changes, Report};
+use crate::key::Pk;
+use crate::store::{RecordKey, Store};
+
+/// Notes why a record's row cannot be shown, or with None that nothing is pending.
+pub fn set(store: &Store<'_>, t: i64, pk: &Pk, reason: Option<&str>) -> Result<()> {
+    let key = [t.into(), pk.as_ref()];
+    match reason {
+        None => store.conn.run("DELETE FROM main._crdt_pending WHERE t = ?1 AND pk = ?2", &key)?,
+        Some(reason) => store.conn.run(
+            "INSERT INTO main._crdt_pending(t, pk, reason, since) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT(t, pk) DO UPDATE SET reason = excluded.reason",
+            &[t.into(), pk.as_ref(), reason.into(), store.wall.into()],
+        )?,
+    };
+    Ok(())
+}
+
+/// The records that wait.
+pub fn list(conn: &Conn) -> Result<Vec<RecordKey>> {
+    let mut rows = conn.stmt("SELECT t, pk FROM main._crdt_pending ORDER BY since, t, pk")?;
+    let mut all = Vec::new();
+    while rows.step()? {
+        all.push((rows.i64(0).unwrap_or(0), Pk::from_stored(rows.column(1))?));
+    }
+    Ok(all)
+}
+
+/// Puts changes aside whose time has not come; the others.
+pub fn set_aside<'c>(store: &Store<'_>, changes: &'c [Change], report: &mut Report) -> Result<Vec<&'c Change>> {
+    let limit = store.wall.saturating_add(store.max_drift);
+    let (late, due): (Vec<_>, Vec<_>) = changes.iter().partition(|change| change.hlc.ts > limit);
+    for change in late {
+        let mut json = String::new();
+        change.write_json(&mut json);
+        let values = [change.hlc.ts.into(), json.as_str().into(), store.wall.into()];
+        let new = store
+            .conn
+            .run("INSERT OR IGNORE INTO main._crdt_future(ts, change, since) VALUES (?1, ?2, ?3)", &values)?;
+        report.merged += u64::from(new > 0);
+        report.pending += u64::from(new > 0);
+        report.unchanged += u64::from(new == 0);
+    }
+    Ok(due)
+}
+
+/// Whether changes wait whose time has come.
+pub fn is_due(store: &Store<'_>) -> Result<bool> {
+    let limit = store.wall.saturating_add(store.max_drift);
+    let sql = "SELECT 1 FROM main._crdt_future WHERE ts <= ?1 LIMIT 1";
+    Ok(store.conn.int(sql, &[limit.into()])?.is_some())
+}
+
+/// Merges the changes whose time has come. In the caller's savepoint.
+pub fn release(store: &mut Store<'_>) -> Result<()> {
+    if !is_due(store)? {
+        return Ok(());
+    }
+    let limit = store.wall.saturating_add(store.max_drift);
+    let mut due = Vec::new();
+    let mut rows = store.conn.stmt("SELECT change FROM main._crdt_future WHERE ts <= ?1 ORDER BY ts, id")?;
+    rows.bind(1, limit)?;
+    while rows.step()? {
+        // Its table may have been disabled since: then it goes on waiting.
+        if let Ok(change) = crate::import::one(rows.text(0).unwrap_or_default(), &mut crate::change::Names::default()) {
+            if store.catalog.enabled(&change.table).is_ok() {
+                due.push(change);
+            }
+        }
+    }
+    drop(rows);
+    for change in &due {
+        let mut json = String::new();
+        change.write_json(&mut json);
+        store.conn.run("DELETE FROM main._crdt_future WHERE change = ?1", &[json.as_str().into()])?;
+    }
+    if !due.is_empty() {
+        merge_changes(store, &due)?;
+    }
+    Ok(())
+}

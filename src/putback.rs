@@ -1,0 +1,144 @@
+//! What the application's triggers and cascades do to rows while a merge writes others: told apart, and put back.
+//!
+//! The merged value is the state. Triggers fire on merged rows (full-text indexes rely on it), but they fired where the
+//! change was made too, and what they wrote there comes as changes of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::Result;
+use crate::ffi::Value;
+use crate::key::Pk;
+use crate::log::{Event, Reader};
+use crate::record::Record;
+use crate::schema::Form;
+use crate::store::{RecordKey, Store};
+use crate::types::Type;
+use crate::{apply, row};
+
+/// Watches which rows are written besides those that the merge writes.
+pub struct Watch {
+    /// Whether anything could write besides: a trigger of the application's, or a foreign key's action.
+    possible: bool,
+    /// How far the log has been looked at.
+    seen: i64,
+    /// Rows written besides.
+    besides: BTreeSet<RecordKey>,
+    /// The cells of such rows before the merge; None where there was no row.
+    were: BTreeMap<RecordKey, Option<Vec<Value>>>,
+    /// What they should show after it.
+    wanted: BTreeMap<RecordKey, Option<Vec<Value>>>,
+}
+
+impl Watch {
+    /// Looks whether the schema has anything that could write besides.
+    pub fn new(store: &Store<'_>) -> Result<Watch> {
+        let triggers = "SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND name NOT GLOB '_crdt_[0-9]*_*'
+                        UNION ALL SELECT 1 FROM temp.sqlite_schema WHERE type = 'trigger'
+                        UNION ALL SELECT 1 FROM main._crdt_table t, pragma_foreign_key_list(t.name, 'main') f
+                        WHERE f.on_delete NOT IN ('NO ACTION', 'RESTRICT') OR f.on_update NOT IN ('NO ACTION', 'RESTRICT')
+                        LIMIT 1";
+        let possible = store.conn.int(triggers, &[])?.is_some();
+        let seen = store.last_seq()?;
+        Ok(Watch { possible, seen, besides: BTreeSet::new(), were: BTreeMap::new(), wanted: BTreeMap::new() })
+    }
+
+    /// Before a record is shown: what its row should show, should it also be written by others. Its cells from before the
+    /// merge go into the record, as the row may be gone by now.
+    pub fn intend(&mut self, form: &Form, t: i64, pk: &Pk, record: &mut Record) {
+        let key = (t, pk.clone());
+        let Some(were) = self.were.get(&key) else { return };
+        if let Some(cells) = were {
+            fill(form, record, cells);
+        }
+        let cells = form.tracked.iter().map(|tracked| row::shown(record, tracked).unwrap_or(Value::Null));
+        self.wanted.insert(key, record.alive().then(|| cells.collect()));
+    }
+
+    /// After a record was shown: rows that were written besides it.
+    pub fn notice(&mut self, store: &Store<'_>, pk: &Pk, t: i64, mark: i64) -> Result<()> {
+        if !self.possible {
+            return Ok(());
+        }
+        let from = self.seen.max(mark);
+        let mut rows = Reader::new(store.conn, from, i64::MAX)?;
+        while rows.step()? {
+            self.seen = rows.seq();
+            let Some(table) = store.table(rows.table()) else { continue };
+            let Ok(form) = table.form(store.conn) else { continue };
+            let key = (table.id, rows.key(&form.shape.classes));
+            if rows.event() != Event::Suspect && (key.0 != t || key.1 != *pk) {
+                self.besides.insert(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether rows were written besides whose cells before the merge are not known.
+    pub fn surprised(&self) -> bool {
+        self.besides.iter().any(|key| !self.were.contains_key(key))
+    }
+
+    /// Reads the rows that were written besides, as they are before the merge.
+    pub fn remember(&mut self, store: &Store<'_>) -> Result<()> {
+        for key in std::mem::take(&mut self.besides) {
+            let Some(table) = store.table(key.0) else { continue };
+            let cells = row::read(store.conn, table.form(store.conn)?, &key.1)?;
+            self.were.insert(key, cells);
+        }
+        self.wanted.clear();
+        self.seen = store.last_seq()?;
+        Ok(())
+    }
+
+    /// Puts back what was written besides. A row that can no longer be put back, as when a cascade took it with its
+    /// parent, is pending, its values kept in its record.
+    pub fn put_back(&self, store: &Store<'_>, reasons: &mut BTreeMap<RecordKey, String>) -> Result<()> {
+        for key in &self.besides {
+            let Some(table) = store.table(key.0) else { continue };
+            let form = table.form(store.conn)?;
+            let want = self.wanted.get(key).or_else(|| self.were.get(key)).and_then(Option::as_ref);
+            let Some(values) = key.1.decode(&form.shape.classes) else { continue };
+            let now = row::read(store.conn, form, &key.1)?;
+            let outcome = match (want, now) {
+                (None, None) => Ok(()),
+                (None, Some(_)) => row::delete(store.conn, form, &values),
+                (Some(want), None) => row::insert(store.conn, form, &values, &numbered(want)),
+                (Some(want), Some(now)) => {
+                    let cells = numbered(want).into_iter().filter(|(i, cell)| now.get(*i) != Some(cell));
+                    row::update(store.conn, form, &values, &cells.collect::<Vec<_>>())
+                }
+            };
+            if let Err(e) = outcome {
+                let reason = apply::refused(e)?;
+                if let Some(want) = want {
+                    keep(store, key, want)?;
+                    reasons.insert(key.clone(), reason);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn numbered(cells: &[Value]) -> Vec<(usize, Value)> {
+    cells.iter().cloned().enumerate().collect()
+}
+
+/// Keeps the lww values of a row that is gone in its record.
+fn keep(store: &Store<'_>, key: &RecordKey, cells: &[Value]) -> Result<()> {
+    let Some(table) = store.table(key.0) else { return Ok(()) };
+    let form = table.form(store.conn)?;
+    let Some(before) = store.load(&table, &key.1)? else { return Ok(()) };
+    let mut now = before.clone();
+    fill(form, &mut now, cells);
+    store.save(&table, &key.1, Some(&before), &now)
+}
+
+/// Puts the lww cells of a row into its record, where it does not hold later ones.
+fn fill(form: &Form, record: &mut Record, cells: &[Value]) {
+    for (tracked, cell) in form.tracked.iter().zip(cells).filter(|(tracked, _)| tracked.ty == Type::Lww) {
+        if let Some(lww) = record.lww.get_mut(&tracked.field).filter(|lww| lww.saved.is_none()) {
+            lww.saved = Some(crate::value::to_json(cell.as_ref(), tracked.column.form));
+        }
+    }
+}

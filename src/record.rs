@@ -1,0 +1,164 @@
+//! A record's state: the clocks of its fields, its tombstone, the parts of its counters and sets. Pure.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::clock::Hlc;
+use crate::types::counter::Part;
+use crate::types::lww::Lww;
+use crate::types::set::Mark;
+
+/// A field's number within its table: interned by name and type, never used again for another.
+pub type FieldId = u32;
+
+/// The parts of one counter: by author, and by operation for clients that send single operations.
+///
+/// The second half of the key is empty for totals and the operation's `ts:c` for an operation.
+pub type Parts = BTreeMap<(Rc<str>, String), Part>;
+/// The marks of one set, by element and node.
+pub type Marks = BTreeMap<(String, Rc<str>), Mark>;
+/// Changes of a type that this version does not have, by author and stamp: the whole change as JSON.
+pub type Kept = BTreeMap<Hlc, String>;
+
+/// Everything that is replicated of one row.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Record {
+    /// The latest delete.
+    pub tomb: Option<Hlc>,
+    /// The latest insert, where no field shows a stamp as late.
+    pub row: Option<Hlc>,
+    /// The clocks of last-writer-wins fields.
+    pub lww: BTreeMap<FieldId, Lww>,
+    /// The parts of counters.
+    pub counters: BTreeMap<FieldId, Parts>,
+    /// The marks of sets.
+    pub sets: BTreeMap<FieldId, Marks>,
+    /// What is kept for later versions.
+    pub kept: BTreeMap<FieldId, Kept>,
+    /// Field states were forgotten: only the key and the tombstone remain.
+    pub epitaph: bool,
+}
+
+impl Record {
+    /// The latest stamp of any field, the row's own not included.
+    fn latest_field(&self) -> Option<Hlc> {
+        let lww = self.lww.values().map(|l| &l.hlc);
+        let parts = self.counters.values().flat_map(|p| p.values().map(|p| &p.hlc));
+        let kept = self.kept.values().flat_map(|k| k.keys());
+        let latest = lww.chain(parts).chain(kept).max().cloned();
+        let marks = self
+            .sets
+            .values()
+            .flat_map(|marks| marks.iter())
+            .filter_map(|((_, node), mark)| mark.latest().map(|tick| tick.by(node)))
+            .max();
+        latest.max(marks)
+    }
+
+    /// The latest stamp of any write to the record, deletes not included.
+    pub fn latest(&self) -> Option<Hlc> {
+        self.latest_field().max(self.row.clone())
+    }
+
+    /// A record is alive when any stamp lies above its tombstone's.
+    pub fn alive(&self) -> bool {
+        match (&self.tomb, self.latest()) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(tomb), Some(latest)) => latest > *tomb,
+        }
+    }
+
+    /// The row's own stamp, when the record's fields would not show one as late: only then is it part of the state.
+    pub fn visible_row(&self) -> Option<&Hlc> {
+        let row = self.row.as_ref()?;
+        (self.latest_field().as_ref() < Some(row)).then_some(row)
+    }
+
+    /// The latest stamp of one field; None when it has no state.
+    pub fn stamp_of(&self, field: FieldId) -> Option<Hlc> {
+        let lww = self.lww.get(&field).map(|l| l.hlc.clone());
+        let part = self.counters.get(&field).and_then(|parts| parts.values().map(|p| &p.hlc).max().cloned());
+        let marks = self.sets.get(&field).into_iter().flatten();
+        let mark = marks.filter_map(|((_, node), mark)| mark.latest().map(|tick| tick.by(node))).max();
+        let kept = self.kept.get(&field).and_then(|kept| kept.keys().max().cloned());
+        lww.max(part).max(mark).max(kept)
+    }
+
+    /// The stamp of the latest write or delete.
+    pub fn last_stamp(&self) -> Option<Hlc> {
+        self.latest().max(self.tomb.clone())
+    }
+
+    /// Takes in a stamp of the row itself; true when it was news.
+    pub fn join_row(&mut self, hlc: &Hlc) -> bool {
+        let news = self.latest().as_ref() < Some(hlc);
+        if self.row.as_ref() < Some(hlc) {
+            self.row = Some(hlc.clone());
+        }
+        news
+    }
+
+    /// Takes in a delete; true when it was news.
+    pub fn join_tomb(&mut self, hlc: &Hlc) -> bool {
+        let news = self.tomb.as_ref() < Some(hlc);
+        if news {
+            self.tomb = Some(hlc.clone());
+        }
+        news
+    }
+
+    /// The exact sum of a counter; None while it has no part.
+    pub fn sum(&self, field: FieldId) -> Option<i128> {
+        let parts = self.counters.get(&field).filter(|parts| !parts.is_empty())?;
+        Some(crate::types::counter::sum(parts.values()))
+    }
+
+    /// The live elements of a set, in canonical order.
+    pub fn elements(&self, field: FieldId) -> Vec<&str> {
+        let mut live: Vec<&str> = self
+            .sets
+            .get(&field)
+            .into_iter()
+            .flatten()
+            .filter(|(_, mark)| mark.is_live())
+            .map(|((element, _), _)| element.as_str())
+            .collect();
+        live.dedup(); // sorted by element already
+        live
+    }
+
+    /// Drops the values and field states; key and tombstone remain.
+    pub fn forget(&mut self) {
+        *self = Record { tomb: self.tomb.take(), epitaph: true, ..Record::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ts: i64) -> Hlc {
+        Hlc::new(ts, 0, &Rc::from("n"))
+    }
+
+    #[test]
+    fn a_later_write_of_any_kind_revives() {
+        let mut record = Record { tomb: Some(at(5)), ..Record::default() };
+        assert!(!record.alive());
+        record.lww.insert(1, Lww::live(at(5), None));
+        assert!(!record.alive(), "the tombstone wins a tie");
+        record.counters.entry(2).or_default().insert((Rc::from("n"), String::new()), Part::empty(at(6)));
+        assert!(record.alive());
+    }
+
+    #[test]
+    fn the_row_stamp_counts_only_while_no_field_is_as_late() {
+        let mut record = Record::default();
+        assert!(record.join_row(&at(3)));
+        assert_eq!(record.visible_row(), Some(&at(3)));
+        record.lww.insert(1, Lww::live(at(3), None));
+        assert_eq!(record.visible_row(), None);
+        assert!(!record.join_row(&at(3)));
+    }
+}

@@ -1,0 +1,244 @@
+//! What is added to the database for one enabled table: its triggers and its view, as SQL.
+
+use crate::conn::Conn;
+use crate::error::Result;
+use crate::schema::shape::{Affinity, Column, Shape};
+use crate::schema::unique::{clashes, Clash};
+use crate::schema::Tracked;
+use crate::sql::{fill, ident, list, literal, section, TRIGGERS, VIEW};
+use crate::types::Type;
+
+/// Bits in one word of a mask: a mask is never negative, and one bit stays free.
+pub const WORD_BITS: u32 = 62;
+
+/// A trigger or view to be: its name and the statement that creates it.
+pub struct Object {
+    /// Name in the schema.
+    pub name: String,
+    /// `CREATE …`, without the final semicolon, as SQLite keeps it.
+    pub sql: String,
+}
+
+/// The table to be enabled and what of it is tracked.
+pub struct Target<'a> {
+    /// Its number.
+    pub t: i64,
+    /// Its shape.
+    pub shape: &'a Shape,
+    /// Its tracked columns, in the order of their fields' numbers.
+    pub tracked: &'a [Tracked],
+}
+
+/// How many key and value columns the log, and value columns the grave, must have for a table.
+pub struct Widths {
+    /// `k0…` in the log.
+    pub keys: usize,
+    /// `v0…` in the log.
+    pub values: usize,
+    /// `v0…` in the grave.
+    pub grave: usize,
+}
+
+impl Target<'_> {
+    /// The name of the table's view.
+    pub fn view_name(&self) -> String {
+        format!("_{}_crdt", self.shape.name)
+    }
+
+    /// What the table's triggers write.
+    pub fn widths(&self) -> Widths {
+        let parts = self.parts().count();
+        Widths {
+            keys: self.shape.key.len(),
+            values: parts.max(if parts > 0 { 3 } else { 1 }).max(self.words()),
+            grave: self.lww().count().max(1),
+        }
+    }
+
+    /// All triggers of the table, and its view.
+    pub fn objects(&self, conn: &Conn) -> Result<Vec<Object>> {
+        let mut all = vec![self.trigger("insert", "insert", &[])];
+        if self.lww().next().is_some() {
+            all.push(self.update());
+        }
+        for column in self.parts() {
+            all.push(self.part(column));
+        }
+        let mut columns: Vec<String> = self.shape.key.iter().map(|k| ident(k)).collect();
+        if self.shape.rowid_alias {
+            // UPDATE … SET rowid = … is matched by its spelling.
+            let aliases = ["rowid", "_rowid_", "oid"].into_iter().filter(|name| self.shape.column(name).is_none());
+            columns.extend(aliases.map(str::to_owned));
+        }
+        all.push(self.trigger("key", "key", &[("columns", &list(columns))]));
+        all.push(self.trigger("delete", "delete", &[]));
+        for (i, clash) in clashes(conn, self.shape)?.iter().enumerate() {
+            all.push(self.suspect(clash, i, true));
+            all.push(self.suspect(clash, i, false));
+        }
+        let name = self.view_name();
+        let sql = fill(VIEW, &[("view", &ident(&name)), ("table", &literal(&self.shape.name))]);
+        all.push(Object { name, sql: sql.trim_end().trim_end_matches(';').to_owned() });
+        Ok(all)
+    }
+
+    /// The log's columns and expressions that name the row `row` (`new`, `old`): for statements that read the table.
+    pub fn key_columns(&self) -> String {
+        list((0..self.shape.key.len()).map(|i| format!("k{i}")))
+    }
+
+    /// `, v0, v1…` for the counters and sets, and the matching values of the row `row`.
+    pub fn part_columns(&self, row: &str) -> (String, String) {
+        let names = (0..self.parts().count()).map(|i| format!(", v{i}")).collect();
+        let values = self.parts().map(|p| format!(", {row}{}", ident(&p.column.name))).collect();
+        (names, values)
+    }
+
+    fn lww(&self) -> impl Iterator<Item = &Tracked> {
+        self.tracked.iter().filter(|t| t.ty == Type::Lww)
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Tracked> {
+        self.tracked.iter().filter(|t| t.ty != Type::Lww)
+    }
+
+    fn words(&self) -> usize {
+        let most = self.lww().filter_map(|t| t.bit).max().unwrap_or(0);
+        (most / WORD_BITS) as usize // words after the first, which is the mask itself
+    }
+
+    fn keys(&self, row: &str) -> String {
+        list(self.shape.key.iter().map(|k| format!("{row}.{}", ident(k))))
+    }
+
+    /// The new row's key, refused when a part of it is NULL.
+    fn new_keys(&self) -> String {
+        let table = &self.shape.name;
+        list(self.shape.key.iter().map(|key| {
+            let nullable = !self.shape.rowid_alias && self.shape.column(key).is_some_and(|c| !c.not_null);
+            let column = format!("new.{}", ident(key));
+            if nullable && !self.shape.without_rowid {
+                let why = literal(&format!("crdt: {table}.{key} is part of the key and cannot be NULL"));
+                format!("CASE WHEN {column} IS NULL THEN RAISE(ABORT, {why}) ELSE {column} END")
+            } else {
+                column
+            }
+        }))
+    }
+
+    /// A counter's or set's new value, refused when it is none.
+    fn checked(&self, tracked: &Tracked) -> String {
+        let column = format!("new.{}", ident(&tracked.column.name));
+        let name = format!("crdt: {}.{}", self.shape.name, tracked.column.name);
+        let (good, why) = match tracked.ty {
+            Type::Set => (
+                format!("{column} IS NULL OR typeof({column}) = 'text' AND (SELECT type FROM json_tree({column}) LIMIT 1) IS 'array'"),
+                format!("{name} is a set; write a JSON array or NULL"),
+            ),
+            _ => (
+                format!("typeof({column}) IN ('integer', 'null')"),
+                format!("{name} is a counter; write an INTEGER or NULL"),
+            ),
+        };
+        format!("CASE WHEN {good} THEN {column} ELSE RAISE(ABORT, {}) END", literal(&why))
+    }
+
+    fn trigger(&self, kind: &str, template: &str, more: &[(&str, &str)]) -> Object {
+        let name = format!("_crdt_{}_{kind}", self.t);
+        let grave: Vec<&Tracked> = self.lww().collect();
+        let in_grave =
+            |row: &str| grave.iter().map(|t| format!(", {row}.{}", ident(&t.column.name))).collect::<String>();
+        let (log_parts, _) = self.part_columns("");
+        let new_parts: String = self.parts().map(|p| format!(", {}", self.checked(p))).collect();
+        let mut values: Vec<(&str, &str)> = more.to_vec();
+        let owned = [
+            ("name", ident(&name)),
+            ("table", ident(&self.shape.name)),
+            ("t", self.t.to_string()),
+            ("log_keys", self.key_columns()),
+            ("new_keys", self.new_keys()),
+            ("old_keys", self.keys("old")),
+            ("row_keys", self.keys("\"o\"")),
+            ("key_changed", self.key_changed("old", "new")),
+            ("log_parts", log_parts),
+            ("new_parts", new_parts),
+            ("grave_columns", (0..grave.len()).map(|i| format!(", v{i}")).collect()),
+            ("old_values", in_grave("old")),
+            ("row_values", in_grave("\"o\"")),
+        ];
+        values.extend(owned.iter().map(|(key, value)| (*key, value.as_str())));
+        let sql = fill(section(TRIGGERS, template), &values);
+        Object { name, sql: sql.trim_end_matches(';').to_owned() }
+    }
+
+    fn update(&self) -> Object {
+        let words = self.words();
+        let mut masks = vec![Vec::new(); words + 1];
+        for tracked in self.lww() {
+            let bit = tracked.bit.unwrap_or(0);
+            let test = format!("({})<<{}", changed(&tracked.column), bit % WORD_BITS);
+            if let Some(mask) = masks.get_mut((bit / WORD_BITS) as usize) {
+                mask.push(test);
+            }
+        }
+        let masks: Vec<String> =
+            masks.iter().map(|m| if m.is_empty() { "0".to_owned() } else { m.join("|") }).collect();
+        let (first, rest) = masks.split_first().map_or(("0", &[][..]), |(f, r)| (f.as_str(), r));
+        self.trigger(
+            "update",
+            "update",
+            &[
+                ("columns", &list(self.lww().map(|t| ident(&t.column.name)))),
+                ("mask", first),
+                ("log_words", &(0..rest.len()).map(|i| format!(", v{i}")).collect::<String>()),
+                ("words", &rest.iter().map(|m| format!(", {m}")).collect::<String>()),
+            ],
+        )
+    }
+
+    fn part(&self, tracked: &Tracked) -> Object {
+        let kind = format!("field{}", tracked.field);
+        let more = [
+            ("column", ident(&tracked.column.name)),
+            ("field", tracked.field.to_string()),
+            ("checked", self.checked(tracked)),
+        ];
+        self.trigger(&kind, "parts", &more.each_ref().map(|(key, value)| (*key, value.as_str())))
+    }
+
+    fn suspect(&self, clash: &Clash, i: usize, insert: bool) -> Object {
+        let event = match (&clash.columns, insert) {
+            (_, true) => "INSERT".to_owned(),
+            (None, false) => "UPDATE".to_owned(),
+            (Some(columns), false) => format!("UPDATE OF {}", list(columns.iter().map(|c| ident(c)))),
+        };
+        let other = self.key_changed("\"o\"", if insert { "new" } else { "old" });
+        let when = clash.when.as_ref().map_or_else(String::new, |when| format!(" WHEN {when}"));
+        let kind = format!("{}{i}", if insert { "clash" } else { "move" });
+        let condition = format!("({}) AND ({other})", clash.condition);
+        self.trigger(&kind, "suspect", &[("event", &event), ("when", &when), ("clash", &condition)])
+    }
+
+    /// SQL that tells whether two rows have different keys, by type and bytes.
+    fn key_changed(&self, a: &str, b: &str) -> String {
+        let differ = self.shape.key.iter().map(|key| {
+            let k = ident(key);
+            let loose = self.shape.column(key).is_some_and(|c| c.affinity == Affinity::Blob);
+            let types = if loose { format!(" OR typeof({a}.{k}) <> typeof({b}.{k})") } else { String::new() };
+            format!("{a}.{k} IS NOT {b}.{k} COLLATE BINARY{types}")
+        });
+        differ.collect::<Vec<_>>().join(" OR ")
+    }
+}
+
+/// SQL that tells whether an UPDATE changed a column, by type and bytes. SQL finds 1 and 1.0 equal, and only a column
+/// without affinity keeps both.
+fn changed(column: &Column) -> String {
+    let c = ident(&column.name);
+    let types = if column.affinity == Affinity::Blob {
+        format!(" OR typeof(old.{c}) <> typeof(new.{c})")
+    } else {
+        String::new()
+    };
+    format!("old.{c} IS NOT new.{c} COLLATE BINARY{types}")
+}

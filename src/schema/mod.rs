@@ -1,0 +1,295 @@
+//! Which tables are enabled, and what of them is tracked.
+
+pub mod enable;
+pub mod install;
+pub mod shape;
+pub mod switch;
+pub mod unique;
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::conn::Conn;
+use crate::error::{Error, Result};
+use crate::record::FieldId;
+use crate::types::Type;
+use shape::{Column, Shape};
+
+/// The layout of the `_crdt` tables that this version reads and writes.
+pub const FORMAT: i64 = 1;
+
+/// What a field is.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// A type of this version.
+    Known(Type),
+    /// A column that is not tracked.
+    None,
+    /// A type that this version does not have.
+    Foreign(String),
+}
+
+impl Kind {
+    /// The name in storage and on the wire.
+    pub fn name(&self) -> &str {
+        match self {
+            Kind::Known(ty) => ty.name(),
+            Kind::None => "none",
+            Kind::Foreign(name) => name,
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Kind {
+        match (name, Type::parse(name)) {
+            ("none", _) => Kind::None,
+            (_, Some(ty)) => Kind::Known(ty),
+            _ => Kind::Foreign(name.to_owned()),
+        }
+    }
+}
+
+/// One field of one table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Field {
+    /// Its number.
+    pub id: FieldId,
+    /// Its column's name.
+    pub name: String,
+    /// Its type.
+    pub kind: Kind,
+    /// A lww field's place in the log's masks.
+    pub bit: Option<u32>,
+    /// The generation in which it became a tracked column here; None for fields of no column.
+    pub born: Option<u32>,
+    /// The generation in which it ceased to be one.
+    pub died: Option<u32>,
+}
+
+impl Field {
+    /// Whether a column of the table is tracked as this field now.
+    pub fn is_local(&self) -> bool {
+        self.born.is_some() && self.died.is_none() && self.kind != Kind::None
+    }
+
+    fn covered_in(&self, gen: u32) -> bool {
+        self.kind == Kind::Known(Type::Lww)
+            && self.born.is_some_and(|born| born <= gen)
+            && self.died.is_none_or(|died| gen < died)
+    }
+}
+
+/// A tracked column: the field and the column.
+pub struct Tracked {
+    /// The field.
+    pub field: FieldId,
+    /// Its type.
+    pub ty: Type,
+    /// Its bit in the log's masks (lww only).
+    pub bit: Option<u32>,
+    /// The column.
+    pub column: Column,
+}
+
+/// A table that is or was enabled.
+pub struct Table {
+    /// Its number.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// Whether it is enabled now.
+    pub enabled: bool,
+    /// Counts the changes of its set of fields.
+    pub gen: u32,
+    /// All its fields in the order of their numbers.
+    pub fields: Vec<Field>,
+    covered: Vec<FieldId>,
+    form: OnceCell<Form>,
+}
+
+/// The columns of a table as they are now.
+pub struct Form {
+    /// The table itself.
+    pub shape: Shape,
+    /// Tracked columns in the order of their fields' numbers.
+    pub tracked: Vec<Tracked>,
+}
+
+impl Form {
+    /// The tracked columns of one type.
+    pub fn of(&self, ty: Type) -> impl Iterator<Item = &Tracked> {
+        self.tracked.iter().filter(move |t| t.ty == ty)
+    }
+
+    /// The tracked counters and sets.
+    pub fn parts(&self) -> impl Iterator<Item = &Tracked> {
+        self.tracked.iter().filter(|t| t.ty != Type::Lww)
+    }
+
+    /// The tracked column of a field.
+    pub fn tracked(&self, field: FieldId) -> Option<&Tracked> {
+        self.tracked.binary_search_by_key(&field, |t| t.field).ok().and_then(|i| self.tracked.get(i))
+    }
+}
+
+impl Table {
+    /// The field of that number.
+    pub fn field(&self, id: FieldId) -> Option<&Field> {
+        self.fields.binary_search_by_key(&id, |f| f.id).ok().and_then(|i| self.fields.get(i))
+    }
+
+    /// The field of that name and type.
+    pub fn named(&self, name: &str, kind: &Kind) -> Option<&Field> {
+        self.fields.iter().find(|f| f.name == name && f.kind == *kind)
+    }
+
+    /// The fields that a base stamp of this generation covers.
+    pub fn covered(&self) -> &[FieldId] {
+        &self.covered
+    }
+
+    /// The fields that a base stamp of generation `gen` covers.
+    pub fn covered_in(&self, gen: u32) -> Vec<FieldId> {
+        self.fields.iter().filter(|f| f.covered_in(gen)).map(|f| f.id).collect()
+    }
+
+    /// Whether records may have parts: anything but lww.
+    pub fn has_parts(&self) -> bool {
+        self.fields.iter().any(|f| !matches!(f.kind, Kind::Known(Type::Lww) | Kind::None))
+    }
+
+    /// The table's columns as they are now.
+    ///
+    /// # Errors
+    /// The table is gone or is no longer one that can be enabled.
+    pub fn form(&self, conn: &Conn) -> Result<&Form> {
+        if let Some(form) = self.form.get() {
+            return Ok(form);
+        }
+        let shape = Shape::read(conn, &self.name)?;
+        let tracked = self
+            .fields
+            .iter()
+            .filter(|f| f.is_local())
+            .filter_map(|f| match (&f.kind, shape.column(&f.name)) {
+                (Kind::Known(ty), Some(column)) => {
+                    Some(Tracked { field: f.id, ty: *ty, bit: f.bit, column: column.clone() })
+                }
+                _ => None,
+            })
+            .collect();
+        Ok(self.form.get_or_init(|| Form { shape, tracked }))
+    }
+}
+
+/// All tables that are or were enabled.
+pub struct Catalog {
+    /// What this was read under: the token in `_crdt_state`, and the schema's version.
+    mark: (i64, i64),
+    tables: Vec<Rc<Table>>,
+    by_id: HashMap<i64, Rc<Table>>,
+}
+
+impl Catalog {
+    /// The catalog as it is now; None in a database that has none.
+    pub fn current(conn: &Conn) -> Result<Option<Rc<Catalog>>> {
+        let Some(token) = token(conn)? else { return Ok(None) };
+        let version = conn.int("PRAGMA main.schema_version", &[])?.unwrap_or(0);
+        let mark = (token, version);
+        if let Some(kept) = conn.catalog.borrow().as_ref().filter(|kept| kept.mark == mark) {
+            return Ok(Some(Rc::clone(kept)));
+        }
+        check_format(conn)?;
+        let fresh = Rc::new(Catalog::read(conn, mark)?);
+        conn.catalog.replace(Some(Rc::clone(&fresh)));
+        Ok(Some(fresh))
+    }
+
+    fn read(conn: &Conn, mark: (i64, i64)) -> Result<Catalog> {
+        let mut fields: HashMap<i64, Vec<Field>> = HashMap::new();
+        let small = |v: Option<i64>| v.and_then(|v| u32::try_from(v).ok());
+        let mut rows = conn.stmt("SELECT t, f, name, type, bit, born, died FROM main._crdt_field ORDER BY t, f")?;
+        while rows.step()? {
+            let damaged = || Error::data("_crdt_field holds a row that is none of ours");
+            fields.entry(rows.i64(0).ok_or_else(damaged)?).or_default().push(Field {
+                id: small(rows.i64(1)).ok_or_else(damaged)?,
+                name: rows.text(2).ok_or_else(damaged)?.to_owned(),
+                kind: Kind::parse(rows.text(3).ok_or_else(damaged)?),
+                bit: small(rows.i64(4)),
+                born: small(rows.i64(5)),
+                died: small(rows.i64(6)),
+            });
+        }
+        drop(rows);
+        let mut tables = Vec::new();
+        let mut rows = conn.stmt("SELECT t, name, enabled, gen FROM main._crdt_table ORDER BY t")?;
+        while rows.step()? {
+            let damaged = || Error::data("_crdt_table holds a row that is none of ours");
+            let id = rows.i64(0).ok_or_else(damaged)?;
+            let gen = small(rows.i64(3)).ok_or_else(damaged)?;
+            let fields = fields.remove(&id).unwrap_or_default();
+            tables.push(Rc::new(Table {
+                id,
+                name: rows.text(1).ok_or_else(damaged)?.to_owned(),
+                enabled: rows.i64(2) == Some(1),
+                gen,
+                covered: fields.iter().filter(|f| f.covered_in(gen)).map(|f| f.id).collect(),
+                fields,
+                form: OnceCell::new(),
+            }));
+        }
+        drop(rows);
+        let by_id = tables.iter().map(|t| (t.id, Rc::clone(t))).collect();
+        Ok(Catalog { mark, tables, by_id })
+    }
+
+    /// Every table, in the order in which they were first enabled.
+    pub fn tables(&self) -> &[Rc<Table>] {
+        &self.tables
+    }
+
+    /// The table of that number.
+    pub fn by_id(&self, id: i64) -> Option<&Rc<Table>> {
+        self.by_id.get(&id)
+    }
+
+    /// The table of that name, enabled or not.
+    pub fn by_name(&self, name: &str) -> Option<&Rc<Table>> {
+        self.tables.iter().find(|t| t.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The enabled table of that name.
+    ///
+    /// # Errors
+    /// It is not enabled.
+    pub fn enabled(&self, name: &str) -> Result<&Rc<Table>> {
+        self.by_name(name).filter(|t| t.enabled).ok_or_else(|| not_enabled(name))
+    }
+}
+
+/// The error for a table that is not enabled.
+pub fn not_enabled(name: &str) -> Error {
+    let name = crate::error::excerpt(name);
+    Error::caller(format!("table '{name}' is not enabled; call SELECT crdt_enable('{name}') first, or leave it out"))
+}
+
+/// The token that changes with the catalog; None in a database without our tables.
+fn token(conn: &Conn) -> Result<Option<i64>> {
+    // Asked of the schema each time: a table that is missing would be an error of SQLite's.
+    let exists = conn.int("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = '_crdt_state'", &[])?;
+    if exists.is_none() {
+        return Ok(None);
+    }
+    conn.int("SELECT token FROM main._crdt_state", &[])
+}
+
+fn check_format(conn: &Conn) -> Result<()> {
+    let format = conn.int("SELECT value FROM main._crdt_pragma WHERE name = 'format'", &[])?.unwrap_or(FORMAT);
+    if format > FORMAT {
+        return Err(Error::caller(format!(
+            "this database has format {format} of grove-crdt's tables; this version reads up to {FORMAT}: use a newer one"
+        )));
+    }
+    Ok(())
+}

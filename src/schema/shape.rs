@@ -1,0 +1,223 @@
+//! What a user's table is: its key, its columns, what SQLite makes of their values.
+//! <https://sqlite.org/datatype3.html>, <https://sqlite.org/pragma.html#pragma_table_xinfo>
+
+use crate::conn::Conn;
+use crate::error::{Error, Result};
+use crate::key::KeyClass;
+use crate::value::Form;
+
+/// A column's type affinity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Affinity {
+    /// INTEGER
+    Integer,
+    /// TEXT
+    Text,
+    /// BLOB, or no declared type; also ANY in a STRICT table
+    Blob,
+    /// REAL
+    Real,
+    /// NUMERIC
+    Numeric,
+}
+
+impl Affinity {
+    /// The affinity of a declared type, by the rules of datatype3.html section 3.1.
+    pub fn of(declared: &str, strict: bool) -> Affinity {
+        let upper = declared.to_ascii_uppercase();
+        let has = |part: &str| upper.contains(part);
+        if has("INT") {
+            Affinity::Integer
+        } else if has("CHAR") || has("CLOB") || has("TEXT") {
+            Affinity::Text
+        } else if has("BLOB") || upper.is_empty() || (strict && upper == "ANY") {
+            Affinity::Blob
+        } else if has("REAL") || has("FLOA") || has("DOUB") {
+            Affinity::Real
+        } else {
+            Affinity::Numeric
+        }
+    }
+
+    /// How keys in such a column are written.
+    pub fn key_class(self) -> KeyClass {
+        match self {
+            Affinity::Integer => KeyClass::Integer,
+            Affinity::Text => KeyClass::Text,
+            _ => KeyClass::Other,
+        }
+    }
+}
+
+/// One column.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// Name as declared.
+    pub name: String,
+    /// What SQLite makes of its values.
+    pub affinity: Affinity,
+    /// How its values look in JSON.
+    pub form: Form,
+    /// NULL is refused.
+    pub not_null: bool,
+    /// The default's SQL expression.
+    pub default: Option<String>,
+    /// Computed from others.
+    pub generated: bool,
+    /// Place in the primary key, from 1; 0 for other columns.
+    pub key: usize,
+}
+
+/// One table.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// Name as declared.
+    pub name: String,
+    /// Columns in order, generated ones too.
+    pub columns: Vec<Column>,
+    /// Names of the key columns in the order of the key's declaration.
+    pub key: Vec<String>,
+    /// Affinities of the key columns as key classes.
+    pub classes: Vec<KeyClass>,
+    /// Declared WITHOUT ROWID.
+    pub without_rowid: bool,
+    /// The single key column is the rowid.
+    pub rowid_alias: bool,
+    /// Declared AUTOINCREMENT.
+    pub autoincrement: bool,
+    /// Some constraint names its own conflict rule, which would act on merged rows too.
+    pub own_conflict_rule: bool,
+}
+
+impl Shape {
+    /// Reads the table `name` of the main schema.
+    ///
+    /// # Errors
+    /// No such table; a view, virtual or shadow table; no PRIMARY KEY.
+    pub fn read(conn: &Conn, name: &str) -> Result<Shape> {
+        let refuse = |why: &str| Error::caller(format!("'{}' {why}", crate::error::excerpt(name)));
+        let listed = conn.first(
+            "SELECT l.name, l.type, l.wr, l.strict, s.sql FROM pragma_table_list(?1) l
+             LEFT JOIN main.sqlite_schema s ON s.name = l.name AND s.type = l.type WHERE l.schema = 'main' COLLATE NOCASE",
+            &[name.into()],
+            |row| {
+                let text = |i| row.text(i).unwrap_or_default().to_owned();
+                (text(0), text(1), row.i64(2) == Some(1), row.i64(3) == Some(1), text(4))
+            },
+        );
+        let listed = match listed {
+            Err(_) if conn.db.version_number() < 3_037_000 => Shape::list_before_3_37(conn, name)?,
+            listed => listed?,
+        };
+        let (name, kind, without_rowid, strict, sql) = listed
+            .ok_or_else(|| refuse("is no table of the main database; temp and attached tables cannot be enabled"))?;
+        match kind.as_str() {
+            "table" => {}
+            "view" => return Err(refuse("is a view; enable the tables under it")),
+            "virtual" => return Err(refuse("is a virtual table; only ordinary tables can be enabled")),
+            _ => return Err(refuse("belongs to a virtual table; only ordinary tables can be enabled")),
+        }
+        let columns = Shape::columns(conn, &name, strict)?;
+        let mut keys: Vec<&Column> = columns.iter().filter(|c| c.key > 0).collect();
+        keys.sort_by_key(|c| c.key);
+        if keys.is_empty() {
+            return Err(refuse("has no PRIMARY KEY; a record needs a name that is the same on every node"));
+        }
+        let upper = sql.to_ascii_uppercase();
+        let rowid_alias = !without_rowid && is_rowid_alias(conn, &name, &keys)?;
+        Ok(Shape {
+            key: keys.iter().map(|c| c.name.clone()).collect(),
+            classes: keys.iter().map(|c| c.affinity.key_class()).collect(),
+            rowid_alias,
+            autoincrement: rowid_alias && upper.contains("AUTOINCREMENT"),
+            own_conflict_rule: upper.contains("ON CONFLICT") || upper.contains("CONFLICT"),
+            name,
+            columns,
+            without_rowid,
+        })
+    }
+
+    /// What `pragma_table_list` tells, for hosts older than it.
+    #[allow(clippy::type_complexity)]
+    fn list_before_3_37(conn: &Conn, name: &str) -> Result<Option<(String, String, bool, bool, String)>> {
+        conn.first(
+            "SELECT name, type, sql FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE",
+            &[name.into()],
+            |row| {
+                let text = |i| row.text(i).unwrap_or_default().to_owned();
+                let upper = text(2).to_ascii_uppercase();
+                let kind = if upper.starts_with("CREATE VIRTUAL") { "virtual".to_owned() } else { text(1) };
+                let tail = upper.rfind(')').map_or("", |i| upper.get(i..).unwrap_or(""));
+                (text(0), kind, tail.contains("WITHOUT"), false, text(2))
+            },
+        )
+    }
+
+    fn columns(conn: &Conn, name: &str, strict: bool) -> Result<Vec<Column>> {
+        let mut stmt =
+            conn.stmt("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1, 'main')")?;
+        stmt.bind(1, name)?;
+        let mut columns = Vec::new();
+        while stmt.step()? {
+            let column = stmt.text(0).ok_or_else(|| {
+                Error::caller(format!("'{}' has a column whose name is not UTF-8", crate::error::excerpt(name)))
+            })?;
+            let declared = stmt.text(1).unwrap_or_default();
+            columns.push(Column {
+                name: column.to_owned(),
+                affinity: Affinity::of(declared, strict),
+                form: Form::of(declared),
+                not_null: stmt.i64(2) == Some(1),
+                default: stmt.text(3).map(str::to_owned),
+                generated: matches!(stmt.i64(5), Some(2 | 3)),
+                key: stmt.i64(4).and_then(|k| usize::try_from(k).ok()).unwrap_or(0),
+            });
+        }
+        Ok(columns)
+    }
+
+    /// The column of that name, as SQLite compares names.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Columns that can be tracked: neither key nor generated.
+    pub fn trackable(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|c| c.key == 0 && !c.generated)
+    }
+
+    /// A name by which SQL reaches the rowid; None when there is none.
+    pub fn rowid_name(&self) -> Option<&'static str> {
+        if self.without_rowid {
+            return None;
+        }
+        ["rowid", "_rowid_", "oid"].into_iter().find(|name| self.column(name).is_none())
+    }
+}
+
+/// Whether the key is an INTEGER PRIMARY KEY: the only kind of key of a rowid table that has no index of its own.
+fn is_rowid_alias(conn: &Conn, name: &str, keys: &[&Column]) -> Result<bool> {
+    if keys.len() != 1 || keys.iter().any(|k| k.affinity != Affinity::Integer) {
+        return Ok(false);
+    }
+    let indexes = conn.int("SELECT count(*) FROM pragma_index_list(?1, 'main') WHERE origin = 'pk'", &[name.into()])?;
+    Ok(indexes == Some(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn affinities_as_sqlite_has_them() {
+        let of = |t| Affinity::of(t, false);
+        assert_eq!(of("INTEGER"), Affinity::Integer);
+        assert_eq!(of("FLOATING POINT"), Affinity::Integer, "INT in POINT");
+        assert_eq!(of("VARCHAR(10)"), Affinity::Text);
+        assert_eq!(of(""), Affinity::Blob);
+        assert_eq!(of("DOUBLE"), Affinity::Real);
+        assert_eq!(of("BOOLEAN"), Affinity::Numeric);
+        assert_eq!(of("ANY"), Affinity::Numeric);
+        assert_eq!(Affinity::of("ANY", true), Affinity::Blob);
+    }
+}

@@ -1,0 +1,212 @@
+//! `crdt_enable` and `crdt_disable`: capture on and off.
+
+use crate::conn::Conn;
+use crate::error::Result;
+use crate::fold::{fold, Into};
+use crate::functions::json_strings;
+use crate::record::Record;
+use crate::schema::enable::{plan, Request};
+use crate::schema::{Catalog, Form, Table};
+use crate::sql::ident;
+use crate::store::Store;
+use crate::types::Type;
+use crate::value::write_text;
+use crate::{local, log, row, session};
+
+/// Enables a table; the JSON report. In the caller's savepoint.
+pub fn enable(conn: &Conn, name: &str, requests: &[Request]) -> Result<String> {
+    // What the old triggers wrote is read by the old rules.
+    if let Some(mut store) = Store::open(conn)? {
+        fold(&mut store, Into::Database)?;
+    }
+    let catalog = Catalog::current(conn)?;
+    let plan = plan(conn, catalog.as_deref(), name, requests)?;
+    let known = catalog.as_ref().and_then(|catalog| catalog.by_name(&plan.table)).cloned();
+    let was_off = known.is_some() && (plan.first || !triggers_present(conn, known.as_deref())?);
+    if !plan.script.is_empty() {
+        conn.db.exec(&plan.script)?;
+        conn.catalog.replace(None);
+        let mut store = session::open(conn)?;
+        fold(&mut store, Into::Database)?;
+        if was_off {
+            reconcile(&mut store, &plan.table)?;
+        }
+    }
+    let rows = conn.int(&format!("SELECT count(*) FROM main.{}", ident(&plan.table)), &[])?.unwrap_or(0);
+    let mut out = String::from("{\"table\":");
+    write_text(&mut out, &plan.table);
+    out.push_str(",\"fields\":{");
+    for (i, (column, kind)) in plan.fields.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        write_text(&mut out, column);
+        out.push(':');
+        write_text(&mut out, kind.name());
+    }
+    out.push_str(&format!("}},\"rows\":{rows},\"warnings\":{}}}", json_strings(&plan.warnings)));
+    Ok(out)
+}
+
+/// Whether the insert trigger of an enabled table is there: it goes when the table is dropped in a rebuild.
+fn triggers_present(conn: &Conn, table: Option<&Table>) -> Result<bool> {
+    let Some(table) = table else { return Ok(true) };
+    let name = format!("_crdt_{}_insert", table.id);
+    let sql = "SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND name = ?1";
+    Ok(conn.int(sql, &[name.as_str().into()])?.is_some())
+}
+
+/// Disables a table; the JSON report. In the caller's savepoint, the log folded.
+pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String> {
+    let conn = store.conn;
+    let table = match store.catalog.by_name(name) {
+        Some(table) if table.enabled || purge => std::rc::Rc::clone(table),
+        _ => return Err(super::not_enabled(name)),
+    };
+    if !purge {
+        if let Ok(form) = table.form(conn) {
+            keep_rows(store, &table, form)?;
+        }
+    }
+    drop_objects(conn, &table)?;
+    if purge {
+        for sql in [
+            "DELETE FROM main._crdt_clock WHERE t = ?1",
+            "DELETE FROM main._crdt_parts WHERE t = ?1",
+            "DELETE FROM main._crdt_pending WHERE t = ?1",
+            "DELETE FROM main._crdt_field WHERE t = ?1",
+            "DELETE FROM main._crdt_table WHERE t = ?1",
+            // The last row stays, as nobody's: a sequence is never used again, the table's number may be.
+            "UPDATE main._crdt_log SET t = 0 WHERE t = ?1 AND seq = (SELECT max(seq) FROM main._crdt_log)",
+            "DELETE FROM main._crdt_log WHERE t = ?1",
+        ] {
+            conn.run(sql, &[table.id.into()])?;
+        }
+    } else {
+        conn.run("UPDATE main._crdt_table SET enabled = 0 WHERE t = ?1", &[table.id.into()])?;
+    }
+    conn.run("UPDATE main._crdt_state SET token = random()", &[])?;
+    let mut out = String::from("{\"table\":");
+    write_text(&mut out, &table.name);
+    out.push_str(if purge { ",\"state\":\"purged\"}" } else { ",\"state\":\"kept\"}" });
+    Ok(out)
+}
+
+fn drop_objects(conn: &Conn, table: &Table) -> Result<()> {
+    let prefix = format!("_crdt_{}_", table.id);
+    let view = format!("_{}_crdt", table.name);
+    let mut rows = conn.stmt(
+        "SELECT type, name FROM main.sqlite_schema WHERE type = 'trigger' AND substr(name, 1, length(?1)) = ?1
+         OR type = 'view' AND name = ?2 COLLATE NOCASE AND sql LIKE '%crdt_shadow(%'",
+    )?;
+    rows.bind_all(&[prefix.as_str().into(), view.as_str().into()])?;
+    let mut drops = String::new();
+    while rows.step()? {
+        let (kind, name) = (rows.text(0).unwrap_or_default(), rows.text(1).unwrap_or_default());
+        drops.push_str(&format!("DROP {} main.{};\n", kind.to_ascii_uppercase(), ident(name)));
+    }
+    drop(rows);
+    conn.db.exec(&drops)
+}
+
+/// Every record's values go into its state, so that it can be told later what changed meanwhile.
+fn keep_rows(store: &Store<'_>, table: &Table, form: &Form) -> Result<()> {
+    for pk in records(store, table)? {
+        let Some(before) = store.load(table, &pk)? else { continue };
+        let Some(cells) = row::read(store.conn, form, &pk)? else { continue };
+        let mut now = before.clone();
+        for (tracked, cell) in form.tracked.iter().zip(&cells).filter(|(t, _)| t.ty == Type::Lww) {
+            if let Some(lww) = now.lww.get_mut(&tracked.field).filter(|lww| lww.saved.is_none()) {
+                lww.saved = Some(crate::value::to_json(cell.as_ref(), tracked.column.form));
+            }
+        }
+        store.save(table, &pk, Some(&before), &now)?;
+    }
+    Ok(())
+}
+
+fn records(store: &Store<'_>, table: &Table) -> Result<Vec<crate::key::Pk>> {
+    let mut rows = store.conn.stmt("SELECT pk FROM main._crdt_clock WHERE t = ?1")?;
+    rows.bind(1, table.id)?;
+    let mut all = Vec::new();
+    while rows.step()? {
+        all.push(crate::key::Pk::from_stored(rows.column(0))?);
+    }
+    Ok(all)
+}
+
+/// Capture was off: what changed meanwhile is recorded as local writes, and the whole table goes into the log again, as
+/// peers may have passed the places where it stood.
+fn reconcile(store: &mut Store<'_>, name: &str) -> Result<()> {
+    let table = std::rc::Rc::clone(store.catalog.enabled(name)?);
+    let form = table.form(store.conn)?;
+    let mut keys: std::collections::BTreeSet<_> = records(store, &table)?.into_iter().collect();
+    keys.extend(row::keys(store.conn, form)?);
+    for pk in keys {
+        let before = store.load(&table, &pk)?;
+        let mut now = before.clone().unwrap_or_default();
+        let cells = row::read(store.conn, form, &pk)?;
+        compare(store, &table, form, &mut now, cells);
+        if before.as_ref() != Some(&now) {
+            store.save(&table, &pk, before.as_ref(), &now)?;
+        }
+        log::append_relay(store.conn, table.id, &pk, None, store.wall)?;
+    }
+    store.folded = store.last_seq()?;
+    store.save_clock()
+}
+
+/// Takes what a row holds now for what the application wrote, where it differs from the state.
+fn compare(
+    store: &mut Store<'_>,
+    table: &Table,
+    form: &Form,
+    record: &mut Record,
+    cells: Option<Vec<crate::ffi::Value>>,
+) {
+    let Some(cells) = cells else {
+        if record.alive() {
+            let stamp = store.stamp(store.wall);
+            local::delete(record, Vec::new(), &stamp);
+        }
+        return;
+    };
+    let stamp = store.stamp(store.wall);
+    if !record.alive() {
+        local::insert(record, table.covered(), &stamp);
+    }
+    for (tracked, cell) in form.tracked.iter().zip(&cells) {
+        let field = tracked.field;
+        match tracked.ty {
+            Type::Lww => {
+                let json = crate::value::to_json(cell.as_ref(), tracked.column.form);
+                // A value that was not kept (the triggers were lost unnoticed) may have changed: it counts as written.
+                let kept =
+                    record.lww.get(&field).is_some_and(|lww| lww.saved.as_ref() == Some(&json) || lww.hlc == stamp);
+                if kept {
+                    if let Some(lww) = record.lww.get_mut(&field) {
+                        lww.saved = None;
+                    }
+                } else {
+                    local::update(record, &[field], &stamp);
+                }
+            }
+            Type::Counter => {
+                let shown = row::shown(record, tracked).unwrap_or(crate::ffi::Value::Null);
+                if shown != *cell {
+                    local::counter_update(record, field, &shown, cell, &stamp);
+                }
+            }
+            Type::Set => {
+                let old: Vec<String> = record.elements(field).into_iter().map(str::to_owned).collect();
+                let text = match cell {
+                    crate::ffi::Value::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                    _ => "[]".to_owned(),
+                };
+                if let Ok(new) = crate::types::set::elements(&text) {
+                    local::set(record, field, &old, &new, &stamp);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The stored state: this node's clock, the node ids, the records. One `Store` lives for one call.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use crate::clock::{Hlc, Tick, MILLISECOND};
+use crate::conn::Conn;
+use crate::error::{Error, Result};
+use crate::ffi::ValueRef;
+use crate::key::Pk;
+use crate::pack::{self, Nodes, Packed};
+use crate::record::{FieldId, Record};
+use crate::schema::{Catalog, Kind, Table};
+use crate::types::Type;
+
+/// A record's name: table number and key.
+pub type RecordKey = (i64, Pk);
+
+/// The state of one database during one call.
+pub struct Store<'a> {
+    /// The connection.
+    pub conn: &'a Conn,
+    /// The enabled tables.
+    pub catalog: Rc<Catalog>,
+    /// This node.
+    pub me: Rc<str>,
+    /// This node's clock: no stamp at or below it will be issued again.
+    pub clock: Tick,
+    /// The last log row that the clock has stamped.
+    pub folded: i64,
+    /// Wall time, nanoseconds.
+    pub wall: i64,
+    /// How far ahead of the wall clock a stamp may lie, nanoseconds.
+    pub max_drift: i64,
+    /// Node ids.
+    pub nodes: NodeTable<'a>,
+    /// Records as they would be if the log's tail had been folded, where it could not be.
+    pub overlay: BTreeMap<RecordKey, Record>,
+}
+
+/// Wall time in nanoseconds, from the VFS, as the triggers see it.
+pub fn wall(conn: &Conn) -> Result<i64> {
+    let day = conn.first("SELECT julianday('now')", &[], |row| match row.column(0) {
+        ValueRef::Real(day) => day,
+        _ => 0.0,
+    })?;
+    Ok(nanoseconds(day.unwrap_or(0.0)))
+}
+
+/// A Julian day as nanoseconds since 1970, rounded to the milliseconds that it was made from.
+pub fn nanoseconds(julian_day: f64) -> i64 {
+    let ms = ((julian_day - 2_440_587.5) * 86_400_000.0).round();
+    if ms.is_finite() && ms > 0.0 {
+        (ms as i64).saturating_mul(MILLISECOND)
+    } else {
+        0
+    }
+}
+
+/// The inverse of [`nanoseconds`].
+pub fn julian_day(ns: i64) -> f64 {
+    (ns / MILLISECOND) as f64 / 86_400_000.0 + 2_440_587.5
+}
+
+impl<'a> Store<'a> {
+    /// The state as it is now; None in a database without our tables.
+    pub fn open(conn: &'a Conn) -> Result<Option<Store<'a>>> {
+        let Some(catalog) = Catalog::current(conn)? else { return Ok(None) };
+        let row = conn.first("SELECT self, ts, c, folded FROM main._crdt_state", &[], |row| {
+            Some((row.i64(0)?, row.i64(1)?, u32::try_from(row.i64(2)?).ok()?, row.i64(3)?))
+        })?;
+        let (me, ts, c, folded) = row.flatten().ok_or_else(|| Error::data("_crdt_state holds no row of ours"))?;
+        let nodes = NodeTable::new(conn);
+        let me = nodes.node(u32::try_from(me).map_err(|_| Error::data("_crdt_state names no node"))?)?;
+        Ok(Some(Store {
+            conn,
+            catalog,
+            me,
+            clock: Tick { ts, c },
+            folded,
+            wall: wall(conn)?,
+            max_drift: crate::pragma::number(conn, "max_drift")?,
+            nodes,
+            overlay: BTreeMap::new(),
+        }))
+    }
+
+    /// A new stamp of this node at wall time `at`.
+    pub fn stamp(&mut self, at: i64) -> Hlc {
+        let limit = self.wall.saturating_add(self.max_drift);
+        // A time that the wall clock has since come back from is no time to go by.
+        self.clock = self.clock.advance(if at > limit { 0 } else { at });
+        self.clock.by(&self.me)
+    }
+
+    /// Writes the clock and the fold's mark.
+    pub fn save_clock(&self) -> Result<()> {
+        let values = [self.clock.ts.into(), i64::from(self.clock.c).into(), self.folded.into()];
+        self.conn.run("UPDATE main._crdt_state SET ts = ?1, c = ?2, folded = ?3", &values)?;
+        Ok(())
+    }
+
+    /// The table of that number.
+    pub fn table(&self, id: i64) -> Option<Rc<Table>> {
+        self.catalog.by_id(id).cloned()
+    }
+
+    /// The state of a record; None when nothing is known of it.
+    pub fn load(&self, table: &Table, pk: &Pk) -> Result<Option<Record>> {
+        if !self.overlay.is_empty() {
+            if let Some(record) = self.overlay.get(&(table.id, pk.clone())) {
+                return Ok(Some(record.clone()));
+            }
+        }
+        self.load_stored(table, pk)
+    }
+
+    fn load_stored(&self, table: &Table, pk: &Pk) -> Result<Option<Record>> {
+        let key = [table.id.into(), pk.as_ref()];
+        let mut row = self.conn.stmt("SELECT g, ts, c, n, x FROM main._crdt_clock WHERE t = ?1 AND pk = ?2")?;
+        row.bind_all(&key)?;
+        if !row.step()? {
+            return Ok(None);
+        }
+        let mut record = self.unpack(table, row.i64(0), [row.i64(1), row.i64(2), row.i64(3)], row.bytes(4))?;
+        drop(row);
+        if table.has_parts() {
+            self.load_parts(table, pk, &mut record)?;
+        }
+        Ok(Some(record))
+    }
+
+    /// Reads a row of the clock table: generation, base stamp, exceptions.
+    pub fn unpack(&self, table: &Table, gen: Option<i64>, base: [Option<i64>; 3], x: Option<&[u8]>) -> Result<Record> {
+        let damaged = || Error::data("a row of _crdt_clock is none of ours");
+        let base = match base {
+            [Some(ts), Some(c), Some(n)] => Some(Hlc {
+                ts,
+                c: u32::try_from(c).map_err(|_| damaged())?,
+                node: self.nodes.node(u32::try_from(n).map_err(|_| damaged())?)?,
+            }),
+            _ => None,
+        };
+        let x = x.unwrap_or_default();
+        let gen = u32::try_from(gen.unwrap_or(0)).map_err(|_| damaged())?;
+        if gen == table.gen {
+            pack::unpack(base, x, table.covered(), &self.nodes)
+        } else {
+            pack::unpack(base, x, &table.covered_in(gen), &self.nodes)
+        }
+    }
+
+    fn load_parts(&self, table: &Table, pk: &Pk, record: &mut Record) -> Result<()> {
+        let mut rows = self.conn.stmt("SELECT f, e, n, s FROM main._crdt_parts WHERE t = ?1 AND pk = ?2")?;
+        rows.bind_all(&[table.id.into(), pk.as_ref()])?;
+        while rows.step()? {
+            let damaged = || Error::data("a row of _crdt_parts is none of ours");
+            let small = |i| rows.i64(i).and_then(|v| u32::try_from(v).ok()).ok_or_else(damaged);
+            let (field, e, node) = (small(0)?, rows.text(1).ok_or_else(damaged)?, self.nodes.node(small(2)?)?);
+            let bytes = rows.bytes(3).ok_or_else(damaged)?;
+            match table.field(field).map(|f| &f.kind) {
+                Some(Kind::Known(Type::Counter)) => {
+                    let part = pack::unpack_part(bytes, &node, &self.nodes)?;
+                    record.counters.entry(field).or_default().insert((node, e.to_owned()), part);
+                }
+                Some(Kind::Known(Type::Set)) => {
+                    let mark = pack::unpack_mark(bytes)?;
+                    record.sets.entry(field).or_default().insert((e.to_owned(), node), mark);
+                }
+                Some(Kind::Foreign(_)) => {
+                    let (ts, c) = e.split_once(':').ok_or_else(damaged)?;
+                    let hlc =
+                        Hlc { ts: ts.parse().map_err(|_| damaged())?, c: c.parse().map_err(|_| damaged())?, node };
+                    let json = std::str::from_utf8(bytes).map_err(|_| damaged())?;
+                    record.kept.entry(field).or_default().insert(hlc, json.to_owned());
+                }
+                _ => return Err(damaged()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the state of a record; `before` is what is stored now.
+    pub fn save(&self, table: &Table, pk: &Pk, before: Option<&Record>, now: &Record) -> Result<()> {
+        let Packed { base, x } = pack::pack(now, table.covered(), &self.nodes)?;
+        let (ts, c, n) = match &base {
+            Some(b) => (b.ts.into(), i64::from(b.c).into(), i64::from(self.nodes.number(&b.node)?).into()),
+            None => (ValueRef::Null, ValueRef::Null, ValueRef::Null),
+        };
+        let gen = if base.is_some() { i64::from(table.gen).into() } else { ValueRef::Null };
+        let dead = if now.alive() { ValueRef::Null } else { 1.into() };
+        let x = if x.is_empty() { ValueRef::Null } else { ValueRef::Blob(&x) };
+        let values = [table.id.into(), pk.as_ref(), gen, ts, c, n, dead, x];
+        self.conn.run(
+            "INSERT OR REPLACE INTO main._crdt_clock(t, pk, g, ts, c, n, dead, x) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            &values,
+        )?;
+        if table.has_parts() {
+            self.save_parts(table, pk, before, now)?;
+        }
+        Ok(())
+    }
+
+    fn save_parts(&self, table: &Table, pk: &Pk, before: Option<&Record>, now: &Record) -> Result<()> {
+        if now.epitaph {
+            self.conn.run("DELETE FROM main._crdt_parts WHERE t = ?1 AND pk = ?2", &[table.id.into(), pk.as_ref()])?;
+            return Ok(());
+        }
+        for (field, parts) in &now.counters {
+            let old = before.and_then(|b| b.counters.get(field));
+            for (key, part) in parts.iter().filter(|(key, part)| old.and_then(|o| o.get(*key)) != Some(part)) {
+                let bytes = pack::pack_part(part, &self.nodes)?;
+                self.save_part(table, pk, *field, &key.1, &key.0, &bytes)?;
+            }
+        }
+        for (field, marks) in &now.sets {
+            let old = before.and_then(|b| b.sets.get(field));
+            for (key, mark) in marks.iter().filter(|(key, mark)| old.and_then(|o| o.get(*key)) != Some(mark)) {
+                self.save_part(table, pk, *field, &key.0, &key.1, &pack::pack_mark(mark))?;
+            }
+        }
+        for (field, kept) in &now.kept {
+            let old = before.and_then(|b| b.kept.get(field));
+            for (hlc, json) in kept.iter().filter(|(hlc, _)| old.is_none_or(|o| !o.contains_key(*hlc))) {
+                let e = crate::change::operation_name(hlc.tick());
+                self.save_part(table, pk, *field, &e, &hlc.node, json.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn save_part(&self, table: &Table, pk: &Pk, field: FieldId, e: &str, node: &Rc<str>, bytes: &[u8]) -> Result<()> {
+        let n = i64::from(self.nodes.number(node)?);
+        let values = [table.id.into(), pk.as_ref(), i64::from(field).into(), e.into(), n.into(), ValueRef::Blob(bytes)];
+        self.conn.run(
+            "INSERT OR REPLACE INTO main._crdt_parts(t, pk, f, e, n, s) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            &values,
+        )?;
+        Ok(())
+    }
+
+    /// The end of the log.
+    pub fn last_seq(&self) -> Result<i64> {
+        Ok(self.conn.int("SELECT max(seq) FROM main._crdt_log", &[])?.unwrap_or(0))
+    }
+}
+
+/// Node ids and their numbers, read as needed.
+pub struct NodeTable<'a> {
+    conn: &'a Conn,
+    by_number: RefCell<HashMap<u32, Rc<str>>>,
+    by_node: RefCell<HashMap<Rc<str>, u32>>,
+}
+
+impl<'a> NodeTable<'a> {
+    fn new(conn: &'a Conn) -> Self {
+        NodeTable { conn, by_number: RefCell::default(), by_node: RefCell::default() }
+    }
+
+    fn keep(&self, number: u32, node: &Rc<str>) {
+        self.by_number.borrow_mut().insert(number, Rc::clone(node));
+        self.by_node.borrow_mut().insert(Rc::clone(node), number);
+    }
+}
+
+impl Nodes for NodeTable<'_> {
+    fn number(&self, node: &Rc<str>) -> Result<u32> {
+        if let Some(number) = self.by_node.borrow().get(node) {
+            return Ok(*number);
+        }
+        let known = self.conn.int("SELECT n FROM main._crdt_node WHERE node = ?1", &[(&**node).into()])?;
+        let number = match known {
+            Some(number) => number,
+            None => {
+                self.conn.run("INSERT INTO main._crdt_node(node) VALUES (?1)", &[(&**node).into()])?;
+                self.conn.db.last_insert_rowid()
+            }
+        };
+        let number =
+            u32::try_from(number).map_err(|_| Error::data("_crdt_node holds a number that is none of ours"))?;
+        self.keep(number, node);
+        Ok(number)
+    }
+
+    fn node(&self, number: u32) -> Result<Rc<str>> {
+        if let Some(node) = self.by_number.borrow().get(&number) {
+            return Ok(Rc::clone(node));
+        }
+        let node: Option<Option<Rc<str>>> =
+            self.conn.first("SELECT node FROM main._crdt_node WHERE n = ?1", &[i64::from(number).into()], |row| {
+                row.text(0).map(Rc::from)
+            })?;
+        let node =
+            node.flatten().ok_or_else(|| Error::data(format!("node number {number} is in no row of _crdt_node")))?;
+        self.keep(number, &node);
+        Ok(node)
+    }
+}

@@ -1,0 +1,267 @@
+//! SQLite values as JSON and back, bit for bit.
+//!
+//! | SQLite | JSON |
+//! |---|---|
+//! | NULL | `null` |
+//! | INTEGER | a number with all its digits |
+//! | REAL | a number that always has `.` or an exponent; infinities `{"$real":"Infinity"}`, `{"$real":"-Infinity"}` |
+//! | TEXT | a string; not UTF-8 or holding U+0000: `{"$text":"hex"}` |
+//! | BLOB | `{"$blob":"hex"}` |
+//!
+//! A column declared `JSON…` carries an object or array as JSON where that gives back the same text; one declared `BOOL…`
+//! sends 0 and 1 as `false` and `true`. Pure.
+
+use std::cmp::Ordering;
+use std::fmt::Write;
+
+use crate::error::{Error, Result};
+use crate::ffi::{Value, ValueRef};
+
+/// Deepest nesting of arrays and objects in a value; SQLite's own JSON functions stop near 1000.
+pub const MAX_DEPTH: usize = 500;
+
+/// How a column's declared type changes its JSON form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Form {
+    /// By storage class alone.
+    #[default]
+    Plain,
+    /// Declared `JSON…`.
+    Json,
+    /// Declared `BOOL…`.
+    Bool,
+}
+
+impl Form {
+    /// The form for a declared type, for example `BOOLEAN` or `jsonb`.
+    pub fn of(declared: &str) -> Form {
+        let upper = declared.trim_start().to_ascii_uppercase();
+        if upper.starts_with("JSON") {
+            Form::Json
+        } else if upper.starts_with("BOOL") {
+            Form::Bool
+        } else {
+            Form::Plain
+        }
+    }
+}
+
+/// Appends the JSON form of `value`.
+pub fn encode(out: &mut String, value: ValueRef<'_>, form: Form) {
+    match value {
+        ValueRef::Null => out.push_str("null"),
+        ValueRef::Integer(0) if form == Form::Bool => out.push_str("false"),
+        ValueRef::Integer(1) if form == Form::Bool => out.push_str("true"),
+        ValueRef::Integer(i) => crate::clock::push_int(out, i),
+        ValueRef::Real(r) => write_real(out, r),
+        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) if text.contains('\0') => write_tagged(out, "$text", bytes),
+            Ok(text) if form == Form::Json && is_plain_json(text) => out.push_str(text),
+            Ok(text) => write_text(out, text),
+            Err(_) => write_tagged(out, "$text", bytes),
+        },
+        ValueRef::Blob(bytes) => write_tagged(out, "$blob", bytes),
+    }
+}
+
+/// The JSON form of `value` as a string of its own.
+pub fn to_json(value: ValueRef<'_>, form: Form) -> String {
+    let mut out = String::new();
+    encode(&mut out, value, form);
+    out
+}
+
+/// The SQLite value that the JSON text `json` stands for. `json` must be one well-formed JSON value.
+///
+/// An object or array that is not one of the tagged forms becomes its own text.
+pub fn decode(json: &str) -> Result<Value> {
+    let json = json.trim_matches([' ', '\t', '\n', '\r']);
+    match json.as_bytes().first() {
+        Some(b'n') => Ok(Value::Null),
+        Some(b't') => Ok(Value::Integer(1)),
+        Some(b'f') => Ok(Value::Integer(0)),
+        Some(b'"') => serde_json::from_str::<String>(json)
+            .map(|s| Value::Text(s.into_bytes()))
+            .map_err(|e| Error::peer(format!("a string that is not Unicode text: {e}"))),
+        Some(b'{') => match tagged(json)? {
+            Some(value) => Ok(value),
+            None => container(json),
+        },
+        Some(b'[') => container(json),
+        Some(_) => number(json),
+        None => Err(Error::peer("an empty value")),
+    }
+}
+
+fn container(json: &str) -> Result<Value> {
+    if depth(json) > MAX_DEPTH {
+        return Err(Error::peer(format!("a value nested deeper than {MAX_DEPTH} levels")));
+    }
+    Ok(Value::Text(json.as_bytes().to_vec()))
+}
+
+fn number(json: &str) -> Result<Value> {
+    let bad = || Error::peer(format!("'{}' is not a number that SQLite can hold", crate::error::excerpt(json)));
+    if !json.contains(['.', 'e', 'E']) {
+        if let Ok(i) = json.parse::<i64>() {
+            // "-0" is the one integer text that loses its sign as an integer.
+            return Ok(if i == 0 && json.starts_with('-') { Value::Real(-0.0) } else { Value::Integer(i) });
+        }
+    }
+    let real: f64 = json.parse().map_err(|_| bad())?;
+    if real.is_finite() {
+        Ok(Value::Real(real))
+    } else {
+        Err(bad())
+    }
+}
+
+/// Reads `{"$blob":hex}`, `{"$text":hex}`, `{"$real":name}`; None for any other object.
+fn tagged(json: &str) -> Result<Option<Value>> {
+    let inner = json[1..].trim_start();
+    if !["\"$blob\"", "\"$text\"", "\"$real\""].iter().any(|tag| inner.starts_with(tag)) {
+        return Ok(None);
+    }
+    let Ok(map) = serde_json::from_str::<std::collections::BTreeMap<String, serde_json::Value>>(json) else {
+        return Ok(None);
+    };
+    let (1, Some((tag, serde_json::Value::String(body)))) = (map.len(), map.iter().next()) else {
+        return Ok(None);
+    };
+    let bytes = || hex::decode(body).map_err(|_| Error::peer(format!("{tag} holds hex digits in pairs, not this")));
+    Ok(Some(match (tag.as_str(), body.as_str()) {
+        ("$blob", _) => Value::Blob(bytes()?),
+        ("$text", _) => Value::Text(bytes()?),
+        (_, "Infinity") => Value::Real(f64::INFINITY),
+        (_, "-Infinity") => Value::Real(f64::NEG_INFINITY),
+        _ => return Err(Error::peer("$real is \"Infinity\" or \"-Infinity\"")),
+    }))
+}
+
+/// Order of two values by type (NULL, numbers by class, text, blob), then bytes: decides two values under one stamp.
+pub fn rank(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
+    use ValueRef::*;
+    let class = |v: ValueRef<'_>| match v {
+        Null => 0,
+        Integer(_) => 1,
+        Real(_) => 2,
+        Text(_) => 3,
+        Blob(_) => 4,
+    };
+    match (a, b) {
+        (Integer(x), Integer(y)) => x.cmp(&y),
+        (Real(x), Real(y)) => x.total_cmp(&y),
+        (Text(x), Text(y)) | (Blob(x), Blob(y)) => x.cmp(y),
+        _ => class(a).cmp(&class(b)),
+    }
+}
+
+/// Equal in type and bits.
+pub fn identical(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
+    rank(a, b) == Ordering::Equal
+}
+
+/// Appends `text` as a JSON string with no needless escapes.
+pub fn write_text(out: &mut String, text: &str) {
+    out.push('"');
+    let mut from = 0;
+    for (i, b) in text.bytes().enumerate() {
+        let escape = match b {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0x08 => "\\b",
+            0x0c => "\\f",
+            0..=0x1f => "",
+            _ => continue,
+        };
+        out.push_str(&text[from..i]); // sound: `i` stands on an ASCII byte, so on a character boundary
+        if escape.is_empty() {
+            let _ = write!(out, "\\u{b:04x}"); // writing to a String cannot fail
+        } else {
+            out.push_str(escape);
+        }
+        from = i + 1;
+    }
+    out.push_str(&text[from..]);
+    out.push('"');
+}
+
+fn write_real(out: &mut String, r: f64) {
+    if r.is_nan() {
+        out.push_str("null"); // SQLite stores NaN as NULL
+    } else if r.is_infinite() {
+        out.push_str(if r > 0.0 { "{\"$real\":\"Infinity\"}" } else { "{\"$real\":\"-Infinity\"}" });
+    } else {
+        let _ = write!(out, "{r:?}"); // shortest text that reads back to the same bits, with `.` or exponent
+    }
+}
+
+fn write_tagged(out: &mut String, tag: &str, bytes: &[u8]) {
+    let _ = write!(out, "{{\"{tag}\":\"{}\"}}", hex::encode(bytes)); // writing to a String cannot fail
+}
+
+/// Whether `text` is an object or array that can travel as JSON and come back as the same text, also through a peer that
+/// strips white space.
+fn is_plain_json(text: &str) -> bool {
+    matches!(text.as_bytes().first(), Some(b'{' | b'['))
+        && depth(text) <= 100
+        && !has_outer_space(text)
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+        && matches!(decode(text), Ok(Value::Text(back)) if back == text.as_bytes())
+}
+
+/// Whether white space stands outside strings.
+fn has_outer_space(json: &str) -> bool {
+    let mut strings = Strings::default();
+    json.bytes().any(|b| !strings.step(b) && matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
+}
+
+/// Levels of nesting of arrays and objects.
+pub fn depth(json: &str) -> usize {
+    let (mut strings, mut now, mut most) = (Strings::default(), 0usize, 0usize);
+    for b in json.bytes() {
+        if strings.step(b) {
+            continue;
+        }
+        match b {
+            b'[' | b'{' => {
+                now += 1;
+                most = most.max(now);
+            }
+            b']' | b'}' => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
+}
+
+/// Follows JSON text byte by byte and tells what lies inside strings.
+#[derive(Default)]
+struct Strings {
+    inside: bool,
+    escaped: bool,
+}
+
+impl Strings {
+    /// Takes the next byte; true when it belongs to a string (its quotes included).
+    fn step(&mut self, b: u8) -> bool {
+        let was = self.inside;
+        if self.escaped {
+            self.escaped = false;
+        } else if was && b == b'\\' {
+            self.escaped = true;
+        } else if b == b'"' {
+            self.inside = !was;
+        }
+        was || b == b'"'
+    }
+}
+
+#[cfg(test)]
+#[path = "value_tests.rs"]
+mod tests;
+#[cfg(test)]
+pub use tests::any_value as tests_any_value;
