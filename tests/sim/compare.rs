@@ -99,9 +99,18 @@ pub fn replicated(shape: &Shape, rows: &[Row]) -> Vec<Vec<Cell>> {
     rows.iter().map(tracked).collect()
 }
 
-/// Where the rows of a table differ from what the model says they show. Of records of which not every field has
-/// arrived (`complete` is false) only the known cells are compared, and they may be absent.
-pub fn against_model(shape: &Shape, model: &Model, rows: &[Row], complete: bool) -> Vec<String> {
+/// How much has arrived.
+#[derive(Clone, Copy)]
+pub struct When {
+    /// Every field of every record. If not, records of which some field is unknown may be absent, and only their known
+    /// cells are compared.
+    pub complete: bool,
+    /// Rival claims have been decided since the last write.
+    pub settled: bool,
+}
+
+/// Where the rows of a table differ from what the model says they show.
+pub fn against_model(shape: &Shape, model: &Model, rows: &[Row], when: When) -> Vec<String> {
     let mut out = Vec::new();
     let alive = model.alive(shape.table);
     let mut shown = BTreeMap::new();
@@ -116,19 +125,22 @@ pub fn against_model(shape: &Shape, model: &Model, rows: &[Row], complete: bool)
         }
         for ((name, kind), cell) in shape.columns.iter().zip(cells) {
             let state = alive[pk].shown(name);
-            if let Some(fault) = cell_fault(*kind, cell, state.as_ref(), complete) {
+            if let Some(fault) = cell_fault(*kind, cell, state.as_ref(), when.complete) {
                 out.push(format!("{}[{pk:?}].{name}: {fault}", shape.table));
             }
         }
+    }
+    if !shape.unique.is_empty() && !when.settled {
+        return out;
     }
     let waiting = waiting(shape, &alive);
     for pk in waiting.iter().filter(|pk| shown.contains_key(*pk)) {
         out.push(format!("{}: {pk:?} is shown, an older claim stands: {:?}", shape.table, alive[pk]));
     }
     for (pk, record) in alive {
-        let tracked = shape.columns.iter().filter(|(_, kind)| *kind != Kind::Local);
-        let whole = tracked.clone().all(|(name, _)| record.fields.contains_key(*name));
-        if (whole || complete) && !shown.contains_key(pk) && !waiting.contains(pk) {
+        let mut tracked = shape.columns.iter().filter(|(_, kind)| *kind != Kind::Local);
+        let whole = tracked.all(|(name, _)| record.fields.contains_key(*name));
+        if (whole || when.complete) && !shown.contains_key(pk) && !waiting.contains(pk) {
             out.push(format!("{}: live record {pk:?} is not shown: {record:?}", shape.table));
         }
     }

@@ -87,6 +87,10 @@ impl World {
             _ => vec![&order],
         };
         for batch in batches {
+            // What a merge overwrites cannot be missed any more, so look now and then before one.
+            if self.script.is_even() && !self.drift {
+                self.shows_its_state(to, false)?;
+            }
             self.merge(to, &name, &changes, batch, matches!(form, Form::Object))?;
         }
         if matches!(form, Form::Twice) && self.merge(to, &name, &changes, &order, false)?.merged > 0 {

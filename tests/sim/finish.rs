@@ -1,6 +1,6 @@
 //! After the schedule: quiescence, then everything must be equal everywhere.
 
-use super::compare::{against_model, replicated};
+use super::compare::{against_model, replicated, When};
 use super::model::Model;
 use super::node::Node;
 use super::wire::{array, Change};
@@ -11,11 +11,16 @@ type Outcome = Result<(), String>;
 impl World {
     /// Exchanges until nothing is new, and checks the six properties of a converged world.
     pub fn finish(&mut self, by_cursor: bool) -> Outcome {
+        for node in 0..self.nodes.len() {
+            if !self.drift {
+                self.shows_its_state(node, false)?;
+            }
+        }
         self.align_clocks();
         self.deliver_owed()?;
         self.quiesce(by_cursor)?;
         for node in 0..self.nodes.len() {
-            self.check(node)?;
+            self.check(node, true)?;
         }
         self.rows_are_equal()?;
         self.digests_are_equal()?;
@@ -86,7 +91,7 @@ impl World {
         let mut faults = Vec::new();
         for node in &self.nodes {
             for shape in &self.tables {
-                let found = against_model(shape, &self.all, &node.rows(shape)?, true);
+                let found = against_model(shape, &self.all, &node.rows(shape)?, When { complete: true, settled: true });
                 faults.extend(found.iter().map(|f| format!("{}: {f}", node.id)));
             }
             faults.extend(node.known.lacks(&self.all).iter().map(|f| format!("{} never got {f}", node.id)));

@@ -226,7 +226,7 @@ fn key() -> impl Strategy<Value = u8> {
 }
 
 fn some_key() -> impl Strategy<Value = Option<u8>> {
-    prop_oneof![8 => key().prop_map(Some), 1 => Just(None)]
+    prop_oneof![16 => key().prop_map(Some), 1 => Just(None)]
 }
 
 fn tag() -> impl Strategy<Value = Tag> {
@@ -240,17 +240,22 @@ fn tag() -> impl Strategy<Value = Tag> {
     ]
 }
 
+fn insert() -> impl Strategy<Value = Write> {
+    let rows = vec((key(), any::<[u8; 8]>()), 1..4);
+    let rowid = proptest::option::weighted(0.06, 0..5u8);
+    (0..6usize, verb(), rows, rowid).prop_map(|(table, verb, rows, rowid)| Write::Insert { table, verb, rows, rowid })
+}
+
 pub fn write() -> impl Strategy<Value = Write> {
     let table = 0..6usize;
     prop_oneof![
-        6 => (table.clone(), verb(), vec((key(), any::<[u8; 8]>()), 1..3), proptest::option::weighted(0.15, 0..5u8))
-            .prop_map(|(table, verb, rows, rowid)| Write::Insert { table, verb, rows, rowid }),
-        5 => (table.clone(), some_key(), any::<u8>(), any::<[u8; 8]>(), verb())
+        7 => insert(),
+        6 => (table.clone(), some_key(), any::<u8>(), any::<[u8; 8]>(), verb())
             .prop_map(|(table, key, mask, values, verb)| Write::Update { table, key, mask, values, verb }),
         2 => (table.clone(), key(), key(), verb())
             .prop_map(|(table, from, to, verb)| Write::Rekey { table, from, to, verb }),
-        1 => (table.clone(), key(), 0..5u8).prop_map(|(table, key, to)| Write::Rerow { table, key, to }),
-        3 => (table.clone(), some_key()).prop_map(|(table, key)| Write::Delete { table, key }),
+        1 => (table.clone(), key(), 0..9u8).prop_map(|(table, key, to)| Write::Rerow { table, key, to }),
+        4 => (table.clone(), some_key()).prop_map(|(table, key)| Write::Delete { table, key }),
         4 => (table.clone(), some_key(), any::<bool>(), any::<u8>())
             .prop_map(|(table, key, add, n)| Write::Count { table, key, add, n }),
         5 => (table.clone(), some_key(), tag()).prop_map(|(table, key, how)| Write::Tag { table, key, how }),
@@ -333,26 +338,29 @@ fn config() -> impl Strategy<Value = NodeConfig> {
     })
 }
 
-/// Cases of 5 to `length` steps over `shapes` table shapes.
+/// Cases of 5 to `length` steps, after some inserts, over a few of `shapes` table shapes.
 pub fn case(shapes: usize, length: usize) -> impl Strategy<Value = Case> {
     let tables = proptest::sample::subsequence((0..shapes).collect::<Vec<_>>(), 1..4);
     let seeded = prop_oneof![3 => Just(0u8), 1 => any::<u8>()];
     let step = (0..3u8, act()).prop_map(|(tick, act)| Step { tick, act });
+    let first =
+        (0..4usize, insert()).prop_map(|(node, write)| Step { tick: 0, act: Act::Write { node, plain: false, write } });
     (
         vec(config(), 2..5),
         tables,
         seeded,
         (proptest::bool::weighted(0.2), proptest::bool::weighted(0.1)),
         any::<bool>(),
+        vec(first, 0..8),
         vec(step, 5..length),
     )
-        .prop_map(|(nodes, tables, seeded, (edges, drift), by_cursor, steps)| Case {
+        .prop_map(|(nodes, tables, seeded, (edges, drift), by_cursor, first, steps)| Case {
             nodes,
             tables,
             seeded,
             edges,
             drift,
             by_cursor,
-            steps,
+            steps: first.into_iter().chain(steps).collect(),
         })
 }

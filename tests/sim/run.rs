@@ -27,7 +27,7 @@ fn setting(name: &str, default: u64) -> u64 {
 /// `SIM_SHRINK` the seconds to spend on shrinking, `SIM_TRACE=1` prints each step before it runs.
 pub fn cases(worker: u64, workers: u64, default: u64) {
     let first = setting("SIM_SEED", 1);
-    let steps = usize::try_from(setting("SIM_STEPS", 45)).unwrap_or(45).max(6);
+    let steps = usize::try_from(setting("SIM_STEPS", 80)).unwrap_or(80).max(6);
     let strategy = case(SHAPES.len(), steps);
     for seed in (first..first + setting("SIM_CASES", default)).skip(worker as usize).step_by(workers as usize) {
         let mut bytes = [0; 32];

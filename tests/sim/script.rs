@@ -55,6 +55,11 @@ impl Script {
         self.line(node, &format!("SELECT crdt_merge(:{name}){part}"));
     }
 
+    /// An arbitrary but repeatable choice.
+    pub fn is_even(&self) -> bool {
+        self.lines.len().is_multiple_of(2)
+    }
+
     pub fn text(&self) -> String {
         self.lines.join("\n")
     }

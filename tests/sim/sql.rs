@@ -40,7 +40,7 @@ impl Render<'_> {
             Write::Count { table, key, add, n } => {
                 let (shape, column) = self.with(*table, &[Kind::Counter, Kind::Count0]);
                 let Some(column) = column.map(quote) else {
-                    return self.sql(&Write::Delete { table: *table, key: Some(n % 4) });
+                    return self.other(*table, key.unwrap_or(*n), *n);
                 };
                 let pool = if self.edges { EDGES } else { COUNTS };
                 let value = pick(pool, *n);
@@ -164,10 +164,16 @@ impl Render<'_> {
         }
     }
 
+    /// Instead of a write to a column that no table has.
+    fn other(&self, table: usize, key: u8, seed: u8) -> String {
+        let values = [0, 1, 2, 3, 4, 5, 6, 7].map(|i| seed.wrapping_add(i));
+        self.insert(self.table(table), Verb::Replace, &[(key, values)], None)
+    }
+
     fn tag(&self, table: usize, key: Option<u8>, how: &Tag) -> String {
         let (shape, column) = self.with(table, &[Kind::Set]);
         let Some(column) = column.map(quote) else {
-            return self.sql(&Write::Delete { table, key });
+            return self.other(table, key.unwrap_or(0), 7);
         };
         let value = match how {
             Tag::Assign(elements) => array(elements),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::clock;
-use super::compare::against_model;
+use super::compare::{against_model, When};
 use super::deliver::Message;
 use super::model::{Id, Model};
 use super::node::Node;
@@ -150,7 +150,7 @@ impl World {
                 Ok(())
             }
             Act::Check { node } if self.drift => self.look(node % count, 6, false),
-            Act::Check { node } => self.check(node % count),
+            Act::Check { node } => self.check(node % count, false),
         }
     }
 
@@ -243,8 +243,8 @@ impl World {
     }
 
     /// A node's whole export must carry all that it is known to hold, page by page too, and be what it shows.
-    pub fn check(&mut self, node: usize) -> Outcome {
-        let full = Model::of(&self.export(node, None, None, None)?.changes)?;
+    pub fn check(&mut self, node: usize, settled: bool) -> Outcome {
+        let full = self.shows_its_state(node, settled)?;
         let mut paged = Model::default();
         let mut cursor = None;
         loop {
@@ -255,21 +255,26 @@ impl World {
                 break;
             }
         }
-        let node = &self.nodes[node];
-        let mut faults = Vec::new();
-        for (what, lacking) in [
-            ("the export", full.lacks(&node.known)),
-            ("the pages", paged.lacks(&full)),
-            ("the export beside the pages", full.lacks(&paged)),
-        ] {
-            faults.extend(lacking.iter().map(|l| format!("{what}: {l}")));
+        let mut faults = paged.lacks(&full);
+        faults.extend(full.lacks(&paged));
+        match faults.len() {
+            0 => self.nodes[node].check_storage(),
+            _ => Err(format!("{}: the pages are not the whole: {}", self.nodes[node].id, faults.join("\n  "))),
         }
+    }
+
+    /// A node's whole export must carry all that it is known to hold, and be what it shows. Which of rival
+    /// claims are shown need be right only when all is `settled`: local writes settle nothing by themselves.
+    pub fn shows_its_state(&mut self, node: usize, settled: bool) -> Outcome<Model> {
+        let full = Model::of(&self.export(node, None, None, None)?.changes)?;
+        let node = &self.nodes[node];
+        let lacks = full.lacks(&node.known);
+        let mut faults: Vec<_> = lacks.iter().map(|l| format!("the export: {l}")).collect();
         for shape in &self.tables {
-            let rows = node.rows(shape)?;
-            faults.extend(against_model(shape, &full, &rows, false));
+            faults.extend(against_model(shape, &full, &node.rows(shape)?, When { complete: false, settled }));
         }
         match faults.len() {
-            0 => node.check_storage(),
+            0 => Ok(full),
             _ => Err(format!("{}: {}", node.id, faults.join("\n  "))),
         }
     }
