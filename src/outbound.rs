@@ -151,7 +151,8 @@ impl Export {
     /// An export of what lies after `since` up to the present end of the log.
     pub fn new(store: &Store<'_>, since: Since) -> Result<Export> {
         let (at, latest) = match since {
-            Since::Start | Since::Instant(_) => (0, Tick::default()),
+            Since::Start => (0, Tick::default()),
+            Since::Instant(tick) => (0, tick),
             Since::Place(seq, tick) => (seq, tick),
         };
         let end = store.last_seq()?;
@@ -329,7 +330,8 @@ pub fn set_changes(marks: &Marks, push: &mut impl FnMut(&Hlc, Body)) {
 /// A record with the values of its live cells filled in, as JSON.
 pub fn with_values(store: &Store<'_>, table: &Table, pk: &Pk) -> Result<Option<Record>> {
     let Some(mut record) = store.load(table, pk)? else { return Ok(None) };
-    let form = table.form(store.conn)?;
+    // The table may have been dropped: then nothing is live.
+    let Ok(form) = table.form(store.conn) else { return Ok(Some(record)) };
     let mut live = None;
     for (field, lww) in record.lww.iter_mut().filter(|(_, lww)| lww.saved.is_none()) {
         lww.saved = live_value(store, form, pk, *field, &mut live)?;

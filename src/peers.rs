@@ -1,6 +1,7 @@
 //! Peers: who pulled or pushed, how far they have come, when they were last seen.
 
 use crate::conn::Conn;
+use crate::cursor::{self, Since};
 use crate::error::{Error, Result};
 use crate::store::Store;
 
@@ -9,13 +10,15 @@ const REMARK: i64 = 60_000_000_000;
 
 /// Notes that `node` has pulled with the cursor `since`: it has everything before that place. Does nothing where the
 /// database cannot be written.
-pub fn pulled(conn: &Conn, node: &str, since: &str) -> Result<()> {
-    check(node)?;
+pub fn pulled(conn: &Conn, node: &str, since: Option<&str>, scope: &str) -> Result<()> {
     if conn.db.is_readonly() {
         return Ok(());
     }
     let Some(store) = Store::open(conn)? else { return Ok(()) };
-    let place = place(&store, since);
+    let place = match since.map(|json| cursor::read(conn, &store.me, json, scope)).transpose()? {
+        Some(Since::Place(seq, _)) => seq,
+        _ => 0,
+    };
     let noted = conn.first("SELECT seq, seen FROM main._crdt_peers WHERE node = ?1", &[node.into()], |row| {
         (row.i64(0).unwrap_or(0), row.i64(1).unwrap_or(0))
     })?;
@@ -29,26 +32,14 @@ pub fn pulled(conn: &Conn, node: &str, since: &str) -> Result<()> {
     }
 }
 
-/// The log row that a cursor of ours stands on; 0 for any other.
-fn place(store: &Store<'_>, since: &str) -> i64 {
-    #[derive(serde::Deserialize)]
-    struct Wire {
-        #[serde(default)]
-        node: String,
-    }
-    let wire: Option<Wire> = serde_json::from_str(since).ok();
-    let node = wire.map(|w| w.node).unwrap_or_default();
-    let own = node.rsplit_once('~').filter(|(id, _)| *id == &*store.me);
-    own.and_then(|(_, place)| place.split('.').next()?.parse().ok()).unwrap_or(0)
-}
-
 /// Notes that `node` was here, in the caller's savepoint.
 pub fn seen(conn: &Conn, node: &str, now: i64) -> Result<()> {
     check(node)?;
     note(conn, node, 0, now)
 }
 
-fn check(node: &str) -> Result<()> {
+/// Refuses a node id that no node can have.
+pub fn check(node: &str) -> Result<()> {
     crate::clock::check_node(node).map_err(|e| Error::peer(format!("node_id: {}", e.message())))
 }
 

@@ -192,11 +192,15 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
             .map_err(|e| Error::peer(format!("not a pull request {{\"tables\",\"since\",\"node_id\"}}: {e}")))?;
         let since = request.since.map(RawValue::get).filter(|json| *json != "null");
         let filter = request.filter.unwrap_or_default();
-        let answer = read_or_install(args.conn(), &|store| {
-            page_of(store, since, request.tables.as_deref(), None, &|item| filter.wants(item))
+        if let Some(node) = &request.node_id {
+            peers::check(node)?;
+        }
+        let (answer, scope) = read_or_install(args.conn(), &|store| {
+            let tables = request.tables.as_deref();
+            Ok((page_of(store, since, tables, None, &|item| filter.wants(item))?, Scope::new(store, tables)?.name))
         })?;
         if let Some(node) = &request.node_id {
-            peers::pulled(args.conn(), node, since.unwrap_or("null"))?;
+            peers::pulled(args.conn(), node, since, &scope)?;
         }
         Ok(Out::Text(answer))
     })())
