@@ -37,8 +37,8 @@ CREATE TABLE IF NOT EXISTS _crdt_grave(seq INTEGER PRIMARY KEY, v0);
 CREATE TABLE IF NOT EXISTS _crdt_clock(t INTEGER NOT NULL, pk NOT NULL, g, ts, c, n, dead, x, PRIMARY KEY(t, pk)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS _crdt_dead ON _crdt_clock(t, pk) WHERE dead;
 
--- Parts of counters (e: '' or the operation, n: author), marks of sets (e: element, n: node), and changes kept for later
--- versions (e: stamp, n: author); s is packed (src/pack.rs).
+-- What is too long to stay with the clocks, and changes kept for later versions: parts of counters (e: '' or the
+-- operation, n: author), marks of sets (e: element, n: node), kept changes (e: stamp, n: author). s is packed (src/pack.rs).
 CREATE TABLE IF NOT EXISTS _crdt_parts(
   t INTEGER NOT NULL, pk NOT NULL, f INTEGER NOT NULL, e TEXT NOT NULL, n INTEGER NOT NULL, s NOT NULL,
   PRIMARY KEY(t, pk, f, e, n)) WITHOUT ROWID;

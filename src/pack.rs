@@ -1,10 +1,13 @@
 //! A record's clocks as bytes: one base stamp for the row, and exceptions.
 //!
 //! ```text
-//! x        = flags, [tombstone stamp], [row stamp], count, exception*
-//! flags    = 1 tombstone | 2 epitaph | 4 row stamp differs from the base | 8 row has no stamp
+//! x        = flags, [tombstone stamp], [row stamp], count, exception*, [parts]
+//! flags    = 1 tombstone | 2 epitaph | 4 row stamp differs from the base | 8 parts follow | 16 parts are in _crdt_parts
 //! exception= field, mark, [stamp], [prev stamp], [length, value JSON]
 //! mark     = 1 no state | 2 stamp differs from the base | 4 prev | 8 altered | 16 value kept here
+//! parts    = count, counter*, count, set*
+//! counter  = field, count, (author, name length, name, inc, dec, ts, c, born?, [born stamp])*
+//! set      = field, count, (element length, element, node, 1 add | 2 dead | 4 operation, [add ts, c], [operation ts, c])*
 //! stamp    = zigzag(ts − base ts), c, node number          (base ts is 0 when there is no base)
 //! ```
 //! All numbers are LEB128. A field that the base covers (the last-writer-wins columns of the base's generation) and that is
@@ -14,10 +17,13 @@ use std::rc::Rc;
 
 use crate::clock::{Hlc, Tick};
 use crate::error::{Error, Result};
-use crate::record::{FieldId, Record};
+use crate::record::{FieldId, Marks, Parts, Record};
 use crate::types::counter::Part;
 use crate::types::lww::Lww;
 use crate::types::set::Mark;
+
+/// Longest parts that stay with the clocks, bytes; longer ones go to rows of their own.
+const MAX_INLINE: usize = 1_000;
 
 /// Gives node ids their numbers.
 pub trait Nodes {
@@ -34,6 +40,8 @@ pub struct Packed {
     pub base: Option<Hlc>,
     /// The exceptions; empty when there are none.
     pub x: Vec<u8>,
+    /// The parts are to be kept in rows of their own.
+    pub apart: bool,
 }
 
 /// Packs the clocks of `record`; `covered` are the fields that a base stamp covers, in rising order.
@@ -55,15 +63,59 @@ pub fn pack(record: &Record, covered: &[FieldId], nodes: &impl Nodes) -> Result<
         put_stamp(&mut out, row, origin, nodes)?;
     }
     let (count, list) = exceptions(record, covered, base.as_ref(), nodes)?;
-    if flags == 0 && count == 0 {
-        return Ok(Packed { base, x: Vec::new() });
+    let mut parts = Vec::new();
+    let has_parts = !record.counters.is_empty() || !record.sets.is_empty() || !record.kept.is_empty();
+    let mut apart = record.apart || !record.kept.is_empty();
+    if has_parts && !apart {
+        put_parts(&mut parts, record, origin, nodes)?;
+        apart = parts.len() > MAX_INLINE;
     }
-    let mut x = Vec::with_capacity(out.len() + list.len() + 4);
+    if apart {
+        flags |= 16;
+        parts.clear();
+    } else if has_parts {
+        flags |= 8;
+    }
+    if flags == 0 && count == 0 {
+        return Ok(Packed { base, x: Vec::new(), apart });
+    }
+    let mut x = Vec::with_capacity(out.len() + list.len() + parts.len() + 4);
     put(&mut x, flags.into());
     x.extend_from_slice(&out);
     put(&mut x, count);
     x.extend_from_slice(&list);
-    Ok(Packed { base, x })
+    x.extend_from_slice(&parts);
+    Ok(Packed { base, x, apart })
+}
+
+fn put_parts(out: &mut Vec<u8>, record: &Record, origin: i64, nodes: &impl Nodes) -> Result<()> {
+    put(out, record.counters.len() as u128);
+    for (field, parts) in &record.counters {
+        put(out, (*field).into());
+        put(out, parts.len() as u128);
+        for ((author, name), part) in parts {
+            put(out, nodes.number(author)?.into());
+            put_text(out, name);
+            put(out, part.inc);
+            put(out, part.dec);
+            put_tick(out, part.hlc.tick(), origin);
+            put(out, part.born.is_some().into());
+            if let Some(born) = &part.born {
+                put_stamp(out, born, origin, nodes)?;
+            }
+        }
+    }
+    put(out, record.sets.len() as u128);
+    for (field, marks) in &record.sets {
+        put(out, (*field).into());
+        put(out, marks.len() as u128);
+        for ((element, node), mark) in marks {
+            put_text(out, element);
+            put(out, nodes.number(node)?.into());
+            put_mark(out, mark, origin);
+        }
+    }
+    Ok(())
 }
 
 /// The stamp that most covered fields carry; for a record that shows only its row's stamp, that one.
@@ -115,8 +167,7 @@ fn exceptions(record: &Record, covered: &[FieldId], base: Option<&Hlc>, nodes: &
             put_stamp(&mut out, prev, origin, nodes)?;
         }
         if let Some(saved) = &lww.saved {
-            put(&mut out, saved.len() as u128);
-            out.extend_from_slice(saved.as_bytes());
+            put_text(&mut out, saved);
         }
     }
     Ok((count, out))
@@ -159,16 +210,20 @@ pub fn unpack(base: Option<Hlc>, x: &[u8], covered: &[FieldId], nodes: &impl Nod
         let saved = if mark & 16 != 0 { Some(r.text()?) } else { None };
         record.lww.insert(field, Lww { hlc, prev, altered: mark & 8 != 0, saved });
     }
+    if flags & 8 != 0 {
+        r.parts(origin, nodes, &mut record)?;
+    }
+    record.apart = flags & 16 != 0;
     r.end()?;
     Ok(record)
 }
 
-/// A counter part as bytes: inc, dec, ts, c, [born ts, c, node].
+/// A counter part as bytes, for a row of its own: inc, dec, ts, c, [born stamp].
 pub fn pack_part(part: &Part, nodes: &impl Nodes) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(16);
     put(&mut out, part.inc);
     put(&mut out, part.dec);
-    put_tick(&mut out, part.hlc.tick());
+    put_tick(&mut out, part.hlc.tick(), 0);
     if let Some(born) = &part.born {
         put_stamp(&mut out, born, 0, nodes)?;
     }
@@ -179,30 +234,25 @@ pub fn pack_part(part: &Part, nodes: &impl Nodes) -> Result<Vec<u8>> {
 pub fn unpack_part(bytes: &[u8], author: &Rc<str>, nodes: &impl Nodes) -> Result<Part> {
     let mut r = Reader(bytes);
     let (inc, dec) = (r.number()?, r.number()?);
-    let hlc = r.tick()?.by(author);
+    let hlc = r.tick(0)?.by(author);
     let born = if r.0.is_empty() { None } else { Some(r.stamp(0, nodes)?) };
     r.end()?;
     Ok(Part { inc, dec, hlc, born })
 }
 
-/// A set mark as bytes: flags (1 add, 2 dead, 4 operation), [add], [operation].
+/// A set mark as bytes, for a row of its own.
 pub fn pack_mark(mark: &Mark) -> Vec<u8> {
-    let flags = u8::from(mark.add.is_some()) | u8::from(mark.dead) << 1 | u8::from(mark.op.is_some()) << 2;
-    let mut out = vec![flags];
-    for tick in [mark.add, mark.op].into_iter().flatten() {
-        put_tick(&mut out, tick);
-    }
+    let mut out = Vec::with_capacity(16);
+    put_mark(&mut out, mark, 0);
     out
 }
 
 /// Reads back what [`pack_mark`] wrote.
 pub fn unpack_mark(bytes: &[u8]) -> Result<Mark> {
     let mut r = Reader(bytes);
-    let flags = r.small()?;
-    let add = if flags & 1 != 0 { Some(r.tick()?) } else { None };
-    let op = if flags & 4 != 0 { Some(r.tick()?) } else { None };
+    let mark = r.mark(0)?;
     r.end()?;
-    Ok(Mark { add, dead: flags & 2 != 0, op })
+    Ok(mark)
 }
 
 /// Field numbers as bytes: the fields that a relay entry of the log names.
@@ -230,17 +280,28 @@ fn put(out: &mut Vec<u8>, mut n: u128) {
     out.push(n as u8);
 }
 
-fn put_tick(out: &mut Vec<u8>, tick: Tick) {
-    put(out, tick.ts.unsigned_abs().into());
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    put(out, text.len() as u128);
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn put_tick(out: &mut Vec<u8>, tick: Tick, origin: i64) {
+    let delta = i128::from(tick.ts) - i128::from(origin);
+    put(out, ((delta << 1) ^ (delta >> 127)) as u128);
     put(out, tick.c.into());
 }
 
 fn put_stamp(out: &mut Vec<u8>, hlc: &Hlc, origin: i64, nodes: &impl Nodes) -> Result<()> {
-    let delta = i128::from(hlc.ts) - i128::from(origin);
-    put(out, ((delta << 1) ^ (delta >> 127)) as u128);
-    put(out, hlc.c.into());
+    put_tick(out, hlc.tick(), origin);
     put(out, nodes.number(&hlc.node)?.into());
     Ok(())
+}
+
+fn put_mark(out: &mut Vec<u8>, mark: &Mark, origin: i64) {
+    out.push(u8::from(mark.add.is_some()) | u8::from(mark.dead) << 1 | u8::from(mark.op.is_some()) << 2);
+    for tick in [mark.add, mark.op].into_iter().flatten() {
+        put_tick(out, tick, origin);
+    }
 }
 
 fn corrupt() -> Error {
@@ -267,17 +328,46 @@ impl Reader<'_> {
         u32::try_from(self.number()?).map_err(|_| corrupt())
     }
 
-    fn tick(&mut self) -> Result<Tick> {
-        let ts = i64::try_from(self.number()?).map_err(|_| corrupt())?;
+    fn tick(&mut self, origin: i64) -> Result<Tick> {
+        let zigzag = self.number()?;
+        let delta = (zigzag >> 1) as i128 ^ -((zigzag & 1) as i128);
+        let ts = delta.checked_add(origin.into()).and_then(|ts| i64::try_from(ts).ok()).ok_or_else(corrupt)?;
         Ok(Tick { ts, c: self.small()? })
     }
 
     fn stamp(&mut self, origin: i64, nodes: &impl Nodes) -> Result<Hlc> {
-        let zigzag = self.number()?;
-        let delta = (zigzag >> 1) as i128 ^ -((zigzag & 1) as i128);
-        let ts = delta.checked_add(origin.into()).and_then(|ts| i64::try_from(ts).ok()).ok_or_else(corrupt)?;
-        let c = self.small()?;
+        let Tick { ts, c } = self.tick(origin)?;
         Ok(Hlc { ts, c, node: nodes.node(self.small()?)? })
+    }
+
+    fn mark(&mut self, origin: i64) -> Result<Mark> {
+        let flags = self.small()?;
+        let add = if flags & 1 != 0 { Some(self.tick(origin)?) } else { None };
+        let op = if flags & 4 != 0 { Some(self.tick(origin)?) } else { None };
+        Ok(Mark { add, dead: flags & 2 != 0, op })
+    }
+
+    fn parts(&mut self, origin: i64, nodes: &impl Nodes, record: &mut Record) -> Result<()> {
+        for _ in 0..self.small()? {
+            let (field, mut parts) = (self.small()?, Parts::new());
+            for _ in 0..self.small()? {
+                let (author, name) = (nodes.node(self.small()?)?, self.text()?);
+                let (inc, dec) = (self.number()?, self.number()?);
+                let hlc = self.tick(origin)?.by(&author);
+                let born = if self.small()? == 1 { Some(self.stamp(origin, nodes)?) } else { None };
+                parts.insert((author, name), Part { inc, dec, hlc, born });
+            }
+            record.counters.insert(field, parts);
+        }
+        for _ in 0..self.small()? {
+            let (field, mut marks) = (self.small()?, Marks::new());
+            for _ in 0..self.small()? {
+                let (element, node) = (self.text()?, nodes.node(self.small()?)?);
+                marks.insert((element, node), self.mark(origin)?);
+            }
+            record.sets.insert(field, marks);
+        }
+        Ok(())
     }
 
     fn text(&mut self) -> Result<String> {

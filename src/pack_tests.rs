@@ -31,11 +31,21 @@ fn record() -> impl Strategy<Value = Record> {
     let lww = (stamp(), proptest::option::of(stamp()), any::<bool>(), proptest::option::of(".{0,5}"))
         .prop_map(|(hlc, prev, altered, saved)| Lww { hlc, prev, altered, saved });
     let fields = proptest::collection::btree_map(0u32..200, lww, 0..5);
-    (fields, proptest::option::of(stamp()), proptest::option::of(stamp())).prop_map(|(lww, tomb, row)| {
-        let mut record = Record { lww, tomb, row, ..Record::default() };
-        record.row = record.visible_row().cloned();
-        record
-    })
+    let part = (any::<u128>(), any::<u128>(), stamp(), proptest::option::of(stamp()))
+        .prop_map(|(inc, dec, hlc, born)| ((Rc::clone(&hlc.node), String::new()), Part { inc, dec, hlc, born }));
+    let parts = proptest::collection::btree_map(0u32..9, part.prop_map(|(key, part)| Parts::from([(key, part)])), 0..3);
+    let mark =
+        ("[a-z]{0,3}", stamp(), any::<bool>(), proptest::option::of(stamp())).prop_map(|(element, add, dead, op)| {
+            ((element, Rc::clone(&add.node)), Mark { add: Some(add.tick()), dead, op: op.map(|op| op.tick()) })
+        });
+    let sets = proptest::collection::btree_map(0u32..9, mark.prop_map(|(key, mark)| Marks::from([(key, mark)])), 0..3);
+    (fields, parts, sets, proptest::option::of(stamp()), proptest::option::of(stamp())).prop_map(
+        |(lww, counters, sets, tomb, row)| {
+            let mut record = Record { lww, counters, sets, tomb, row, ..Record::default() };
+            record.row = record.visible_row().cloned();
+            record
+        },
+    )
 }
 
 proptest! {
@@ -78,5 +88,5 @@ fn a_fresh_row_is_its_base_alone() {
         record.lww.insert(field, Lww::live(hlc.clone(), None));
     }
     let packed = pack(&record, &[1, 2, 3], &Table::default()).unwrap();
-    assert_eq!(packed, Packed { base: Some(hlc), x: Vec::new() });
+    assert_eq!(packed, Packed { base: Some(hlc), x: Vec::new(), apart: false });
 }

@@ -37,6 +37,8 @@ pub struct Record {
     pub kept: BTreeMap<FieldId, Kept>,
     /// Field states were forgotten: only the key and the tombstone remain.
     pub epitaph: bool,
+    /// The parts are stored in rows of their own.
+    pub apart: bool,
 }
 
 impl Record {
@@ -130,7 +132,7 @@ impl Record {
 
     /// Drops the values and field states; key and tombstone remain.
     pub fn forget(&mut self) {
-        *self = Record { tomb: self.tomb.take(), epitaph: true, ..Record::default() };
+        *self = Record { tomb: self.tomb.take(), epitaph: true, apart: self.apart, ..Record::default() };
     }
 }
 

@@ -125,7 +125,7 @@ impl<'a> Store<'a> {
         }
         let mut record = self.unpack(table, row.i64(0), [row.i64(1), row.i64(2), row.i64(3)], row.bytes(4))?;
         drop(row);
-        if table.has_parts() {
+        if record.apart {
             self.load_parts(table, pk, &mut record)?;
         }
         Ok(Some(record))
@@ -183,7 +183,7 @@ impl<'a> Store<'a> {
 
     /// Writes the state of a record; `before` is what is stored now.
     pub fn save(&self, table: &Table, pk: &Pk, before: Option<&Record>, now: &Record) -> Result<()> {
-        let Packed { base, x } = pack::pack(now, table.covered(), &self.nodes)?;
+        let Packed { base, x, apart } = pack::pack(now, table.covered(), &self.nodes)?;
         let (ts, c, n) = match &base {
             Some(b) => (b.ts.into(), i64::from(b.c).into(), i64::from(self.nodes.number(&b.node)?).into()),
             None => (ValueRef::Null, ValueRef::Null, ValueRef::Null),
@@ -196,8 +196,8 @@ impl<'a> Store<'a> {
             "INSERT OR REPLACE INTO main._crdt_clock(t, pk, g, ts, c, n, dead, x) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             &values,
         )?;
-        if table.has_parts() {
-            self.save_parts(table, pk, before, now)?;
+        if apart {
+            self.save_parts(table, pk, before.filter(|before| before.apart), now)?;
         }
         Ok(())
     }

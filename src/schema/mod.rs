@@ -154,11 +154,6 @@ impl Table {
         self.fields.iter().filter(|f| f.covered_in(gen)).map(|f| f.id).collect()
     }
 
-    /// Whether records may have parts: anything but lww.
-    pub fn has_parts(&self) -> bool {
-        self.fields.iter().any(|f| !matches!(f.kind, Kind::Known(Type::Lww) | Kind::None))
-    }
-
     /// The table's columns as they are now.
     ///
     /// # Errors
