@@ -50,6 +50,7 @@ mod pending;
 mod putback;
 
 // Around it.
+mod check;
 mod cleanup;
 mod digest;
 mod inspect;

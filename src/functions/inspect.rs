@@ -76,6 +76,15 @@ pub fn status(call: &Call<'_, Conn>) -> Result<Out> {
     })())
 }
 
+/// `crdt_check()`: `ok`, or a JSON array of sentences.
+pub fn check(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_check", "", 0, 0)?;
+    args.named((|| {
+        let found = session::read(args.conn(), crate::check::run)?.unwrap_or_default();
+        Ok(Out::Text(if found.is_empty() { "ok".to_owned() } else { super::json_strings(&found) }))
+    })())
+}
+
 /// `crdt_shadow(table, page)`: what the view `_<table>_crdt` reads, page by page: the rows after those of `page`.
 pub fn shadow(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_shadow", "table, page", 2, 2)?;

@@ -37,6 +37,7 @@ pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     to.function(c"crdt_inspect", -1, writes, conn, inspect::inspect)?;
     to.function(c"crdt_state", -1, writes, conn, inspect::state)?;
     to.function(c"crdt_digest", -1, writes, conn, inspect::digest)?;
+    to.function(c"crdt_check", -1, writes, conn, inspect::check)?;
     to.function(c"crdt_status", -1, writes, conn, inspect::status)?;
     to.function(c"crdt_shadow", 2, reads, conn, inspect::shadow)
 }

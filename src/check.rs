@@ -1,0 +1,157 @@
+//! `crdt_check`: every breach of the storage's invariants, as sentences.
+
+use std::collections::BTreeSet;
+
+use crate::error::Result;
+use crate::key::Pk;
+use crate::record::Record;
+use crate::row;
+use crate::schema::{Form, Kind, Table};
+use crate::store::Store;
+
+/// Breaches named at most; past that the database is beyond reading them.
+const MOST: usize = 100;
+
+/// Checks the whole database; the breaches found. The log is folded.
+pub fn run(store: &Store<'_>) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    check_state(store, &mut found)?;
+    check_references(store, &mut found)?;
+    for table in store.catalog.tables() {
+        // A dropped table has no rows to compare with.
+        let Ok(form) = table.form(store.conn) else { continue };
+        check_records(store, table, form, &mut found)?;
+        if table.enabled {
+            check_rows(store, table, form, &mut found)?;
+        }
+    }
+    found.truncate(MOST);
+    Ok(found)
+}
+
+fn check_state(store: &Store<'_>, found: &mut Vec<String>) -> Result<()> {
+    let end = store.last_seq()?;
+    if store.folded > end {
+        found.push(format!(
+            "the fold's mark is {}, beyond the log's end {end}: rows of the log were removed",
+            store.folded
+        ));
+    }
+    let states = store.conn.int("SELECT count(*) FROM main._crdt_state", &[])?.unwrap_or(0);
+    if states != 1 {
+        found.push(format!("_crdt_state has {states} rows instead of one"));
+    }
+    let late = "SELECT count(*) FROM main._crdt_clock WHERE (ts, c) > (?1, ?2)";
+    let late = store.conn.int(late, &[store.clock.ts.into(), i64::from(store.clock.c).into()])?.unwrap_or(0);
+    if late > 0 {
+        found.push(format!("{late} records are stamped later than the clock, which should be past all it has seen"));
+    }
+    Ok(())
+}
+
+/// Rows of ours that speak of something that is not there.
+fn check_references(store: &Store<'_>, found: &mut Vec<String>) -> Result<()> {
+    for (what, sql) in [
+        ("records of no known table", "SELECT count(*) FROM main._crdt_clock WHERE t NOT IN (SELECT t FROM main._crdt_table)"),
+        (
+            "parts of no record",
+            "SELECT count(*) FROM main._crdt_parts p WHERE NOT EXISTS (SELECT 1 FROM main._crdt_clock c WHERE c.t = p.t AND c.pk = p.pk)",
+        ),
+        (
+            "pending entries of no record",
+            "SELECT count(*) FROM main._crdt_pending p WHERE NOT EXISTS (SELECT 1 FROM main._crdt_clock c WHERE c.t = p.t AND c.pk = p.pk)",
+        ),
+        ("stamps by a node without a name", "SELECT count(*) FROM main._crdt_clock WHERE n NOT IN (SELECT n FROM main._crdt_node)"),
+        ("fields of no known table", "SELECT count(*) FROM main._crdt_field WHERE t NOT IN (SELECT t FROM main._crdt_table)"),
+    ] {
+        let n = store.conn.int(sql, &[])?.unwrap_or(0);
+        if n > 0 {
+            found.push(format!("{n} {what}"));
+        }
+    }
+    Ok(())
+}
+
+fn check_records(store: &Store<'_>, table: &Table, form: &Form, found: &mut Vec<String>) -> Result<()> {
+    let mut rows = store.conn.stmt("SELECT pk, dead FROM main._crdt_clock WHERE t = ?1")?;
+    rows.bind(1, table.id)?;
+    while found.len() < MOST && rows.step()? {
+        let (pk, dead) = (Pk::from_stored(rows.column(0))?, rows.i64(1) == Some(1));
+        let name = format!("{}[{}]", table.name, crate::error::excerpt(&pk.wire()));
+        let record = match store.load(table, &pk) {
+            Ok(Some(record)) => record,
+            Ok(None) => continue,
+            Err(e) => {
+                found.push(format!("{name}: {}", e.message()));
+                continue;
+            }
+        };
+        check_record(store, table, &name, &record, dead, found);
+        if table.enabled {
+            check_shown(store, form, &name, &pk, &record, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_record(store: &Store<'_>, table: &Table, name: &str, record: &Record, dead: bool, found: &mut Vec<String>) {
+    if record.alive() == dead {
+        found.push(format!("{name} is marked {} but its stamps say otherwise", if dead { "dead" } else { "alive" }));
+    }
+    if record.last_stamp().is_some_and(|stamp| stamp.tick() > store.clock) {
+        found.push(format!("{name} is stamped later than the clock, which should be past all it has seen"));
+    }
+    if record.epitaph && (!record.lww.is_empty() || !record.counters.is_empty() || !record.sets.is_empty()) {
+        found.push(format!("{name} is forgotten but has field states"));
+    }
+    let fields: BTreeSet<_> = record.lww.keys().chain(record.counters.keys()).chain(record.sets.keys()).collect();
+    for field in fields {
+        if table.field(*field).is_none_or(|f| f.kind == Kind::None) {
+            found.push(format!("{name} has state of field {field}, which the table does not have"));
+        }
+    }
+}
+
+/// A live record has its row, unless it is pending; a dead one has none; cells show the state.
+fn check_shown(
+    store: &Store<'_>,
+    form: &Form,
+    name: &str,
+    pk: &Pk,
+    record: &Record,
+    found: &mut Vec<String>,
+) -> Result<()> {
+    let pending = "SELECT 1 FROM main._crdt_pending WHERE t = ?1 AND pk = ?2";
+    let table = store.catalog.by_name(&form.shape.name).map_or(0, |t| t.id);
+    if store.conn.int(pending, &[table.into(), pk.as_ref()])?.is_some() {
+        return Ok(());
+    }
+    let live = row::read(store.conn, form, pk)?;
+    match (&live, record.alive()) {
+        (None, true) => found.push(format!("{name} is alive but has no row, and is not pending")),
+        (Some(_), false) => found.push(format!("{name} is deleted but has a row, and is not pending")),
+        _ => {}
+    }
+    for (tracked, cell) in form.tracked.iter().zip(live.iter().flatten()) {
+        let lww = tracked.ty == crate::types::Type::Lww;
+        let wrong = !lww && row::shown(record, tracked).is_some_and(|want| want != *cell);
+        if wrong {
+            found.push(format!(
+                "{name}.{} does not show what its {} adds up to",
+                tracked.column.name,
+                tracked.ty.name()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Every row of an enabled table has a record.
+fn check_rows(store: &Store<'_>, table: &Table, form: &Form, found: &mut Vec<String>) -> Result<()> {
+    for pk in row::keys(store.conn, form)? {
+        if found.len() < MOST && store.load(table, &pk)?.is_none() {
+            found.push(format!("{}[{}] has a row but no record", table.name, crate::error::excerpt(&pk.wire())));
+        }
+    }
+    Ok(())
+}
