@@ -17,8 +17,8 @@ use std::fmt::Write;
 use crate::error::{Error, Result};
 use crate::ffi::{Value, ValueRef};
 
-/// Deepest nesting of arrays and objects in a value; SQLite's own JSON functions stop near 1000.
-pub const MAX_DEPTH: usize = 500;
+/// Deepest nesting of arrays and objects in a value: every JSON reader takes that much.
+pub const MAX_DEPTH: usize = 120;
 
 /// How a column's declared type changes its JSON form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -97,6 +97,9 @@ fn container(json: &str) -> Result<Value> {
     if depth(json) > MAX_DEPTH {
         return Err(Error::peer(format!("a value nested deeper than {MAX_DEPTH} levels")));
     }
+    // Every reader must be able to read it: no lone surrogates, no numbers beyond all numbers.
+    serde_json::from_str::<serde_json::Value>(json)
+        .map_err(|e| Error::peer(format!("a value that is not JSON: {e}")))?;
     Ok(Value::Text(json.as_bytes().to_vec()))
 }
 
@@ -207,9 +210,7 @@ fn write_tagged(out: &mut String, tag: &str, bytes: &[u8]) {
 /// strips white space.
 fn is_plain_json(text: &str) -> bool {
     matches!(text.as_bytes().first(), Some(b'{' | b'['))
-        && depth(text) <= 100
         && !has_outer_space(text)
-        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
         && matches!(decode(text), Ok(Value::Text(back)) if back == text.as_bytes())
 }
 

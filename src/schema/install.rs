@@ -176,7 +176,7 @@ impl Target<'_> {
         let mut masks = vec![Vec::new(); words + 1];
         for tracked in self.lww() {
             let bit = tracked.bit.unwrap_or(0);
-            let test = format!("({})<<{}", changed(&tracked.column), bit % WORD_BITS);
+            let test = format!("(({})<<{})", changed(&tracked.column), bit % WORD_BITS);
             if let Some(mask) = masks.get_mut((bit / WORD_BITS) as usize) {
                 mask.push(test);
             }

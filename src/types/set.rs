@@ -7,6 +7,9 @@
 use crate::clock::Tick;
 use crate::error::{Error, Result};
 
+/// Deepest nesting of arrays and objects in a set's column.
+const MAX_DEPTH: usize = 120;
+
 /// What is known of one node's dealings with one element.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Mark {
@@ -59,7 +62,7 @@ impl Mark {
 /// Canonical: object keys sorted by UTF-8 bytes, integers with all digits, other numbers shortest (1.0 as 1), no needless
 /// escapes or white space.
 pub fn elements(json: &str) -> Result<Vec<String>> {
-    if crate::value::depth(json) > crate::value::MAX_DEPTH {
+    if crate::value::depth(json) > MAX_DEPTH {
         return Err(Error::peer("a set element is nested too deeply"));
     }
     let raw: Vec<&serde_json::value::RawValue> =
