@@ -85,7 +85,11 @@ impl Fold<'_, '_> {
         let event = row.event();
         let stamp = match event {
             Event::Relay => return Ok(()),
-            Event::Backfill => Hlc::new(0, 1, &std::rc::Rc::from(BASE_NODE)),
+            Event::Backfill => {
+                let base = Hlc::new(0, 1, &std::rc::Rc::from(BASE_NODE));
+                self.store.clock = self.store.clock.observe(base.tick());
+                base
+            }
             // Every other row takes one stamp, whatever the tables hold by now.
             _ => self.store.stamp(row.at()),
         };

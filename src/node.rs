@@ -22,9 +22,11 @@ pub fn rename(store: &mut Store<'_>, new: &str) -> Result<()> {
     if new == &*store.me {
         return Ok(());
     }
-    if store.clock != crate::clock::Tick::default() || store.folded > 0 || store.last_seq()? > 0 {
+    let own = "SELECT 1 FROM main._crdt_log WHERE m NOT IN (-4, -6)
+               UNION ALL SELECT 1 FROM main._crdt_clock WHERE n = (SELECT self FROM main._crdt_state) LIMIT 1";
+    if store.conn.int(own, &[])?.is_some() {
         return Err(Error::caller(
-            "crdt_node_id: changes of the old id may exist, so it stays; after copying a file call crdt_fork()",
+            "crdt_node_id: changes of the old id exist, so it stays; after copying a file call crdt_fork()",
         ));
     }
     become_node(store, &Rc::from(new))
