@@ -1,0 +1,33 @@
+//! What the contract promises, one promise a test.
+
+mod common;
+mod support;
+
+#[path = "semantics/backfill.rs"]
+mod backfill;
+#[path = "semantics/clock.rs"]
+mod clock;
+#[path = "semantics/counter.rs"]
+mod counter;
+#[path = "semantics/cursor.rs"]
+mod cursor;
+#[path = "semantics/digest.rs"]
+mod digest;
+#[path = "semantics/forget.rs"]
+mod forget;
+#[path = "semantics/lww.rs"]
+mod lww;
+#[path = "semantics/node_id.rs"]
+mod node_id;
+#[path = "semantics/pull_push.rs"]
+mod pull_push;
+#[path = "semantics/relay.rs"]
+mod relay;
+#[path = "semantics/rows.rs"]
+mod rows;
+#[path = "semantics/set.rs"]
+mod set;
+#[path = "semantics/surface.rs"]
+mod surface;
+#[path = "semantics/views.rs"]
+mod views;

@@ -1,0 +1,70 @@
+//! Node ids: minted, set, forked.
+
+use crate::common::{error, open, open_file, text};
+use crate::support::*;
+
+#[test]
+fn minted_at_random_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let a = open_file(&path);
+    let id = text(&a, "SELECT crdt_node_id()", []);
+    assert!(!id.is_empty() && id.len() <= 255 && !id.contains('~') && id != "_base", "{id}");
+    assert_eq!(text(&a, "SELECT crdt_node_id()", []), id);
+    run(&a, TASKS);
+    a.close().unwrap();
+    let a = open_file(&path);
+    assert_eq!(text(&a, "SELECT crdt_node_id()", []), id);
+    assert_eq!(text(&a, "SELECT crdt_pragma('node_id')", []), id);
+    assert_ne!(text(&open(), "SELECT crdt_node_id()", []), id);
+}
+
+#[test]
+fn set_until_changes_exist() {
+    let a = open();
+    for id in ["x", "é😀", "a b;'\"", &"n".repeat(255)] {
+        assert_eq!(text(&a, "SELECT crdt_node_id(?1)", [id]), id);
+        assert_eq!(text(&a, "SELECT crdt_node_id()", []), id);
+    }
+    run(&a, TASKS);
+    run(&a, "SELECT crdt_node_id('before any change'); INSERT INTO tasks(id) VALUES ('t1')");
+    assert!(error(&a, "SELECT crdt_node_id('after')", []).contains("crdt_fork"));
+    assert_eq!(
+        text(&a, "SELECT crdt_node_id('before any change')", []),
+        "before any change",
+        "the same id is no change"
+    );
+    run(&a, "DELETE FROM tasks");
+    export(&a);
+    error(&a, "SELECT crdt_node_id('after')", []);
+}
+
+#[test]
+fn a_rollback_takes_the_id_back() {
+    let a = node("a", TASKS);
+    run(&a, "BEGIN; SELECT crdt_node_id('other'); INSERT INTO tasks(id, title) VALUES ('t1', 'x'); ROLLBACK");
+    assert_eq!(text(&a, "SELECT crdt_node_id()", []), "a");
+    run(&a, "INSERT INTO tasks(id, title) VALUES ('t1', 'x')");
+    assert_eq!(since(&a, None).change("title")["node_id"], "a");
+    run(&a, "BEGIN; SELECT crdt_fork(); ROLLBACK; UPDATE tasks SET title = 'y'");
+    assert_eq!(since(&a, None).change("title")["node_id"], "a");
+}
+
+#[test]
+fn a_fork_keeps_data_and_history() {
+    let [a, b] = nodes(["a", "b"], TASKS);
+    run(&a, "INSERT INTO tasks VALUES ('t1', 'x', 3, '[1]', 0)");
+    run(&a, "UPDATE tasks SET title = 'unfolded'");
+    let before = digest(&a, "tasks");
+    let id = text(&a, "SELECT crdt_fork()", []);
+    assert_ne!(id, "a");
+    assert_eq!(digest(&a, "tasks"), before);
+    assert!(since(&a, None).changes.iter().all(|change| change["node_id"] == "a"), "what was written stays a's");
+    run(&a, "UPDATE tasks SET done = 1, priority = priority + 1");
+    let page = since(&a, None);
+    assert_eq!(page.change("done")["node_id"], *id);
+    assert!(stamp_of(page.change("done")) > stamp_of(page.change("title")));
+    send(&a, &b);
+    same(&a, &b, "tasks");
+    assert_eq!(rows(&b, "SELECT priority FROM tasks"), ["4"]);
+}

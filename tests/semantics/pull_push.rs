@@ -1,0 +1,123 @@
+//! A sync endpoint in two calls: Grove's requests in, its answers out.
+
+use serde_json::{json, Value};
+
+use crate::common::text;
+use crate::support::*;
+
+fn pull(conn: &rusqlite::Connection, request: &Value) -> Page {
+    page(&text(conn, "SELECT crdt_pull(?1)", [request.to_string()]))
+}
+
+fn push(conn: &rusqlite::Connection, request: &Value) -> Value {
+    serde_json::from_str(&text(conn, "SELECT crdt_push(?1)", [request.to_string()])).unwrap()
+}
+
+fn cursor(page: &Page) -> Value {
+    serde_json::from_str(&page.cursor).unwrap()
+}
+
+#[test]
+fn a_round_through_a_hub() {
+    let [hub, a, b] = nodes(["hub", "a", "b"], TASKS);
+    run(&a, "INSERT INTO tasks VALUES ('t1', 'x', 3, '[1]', 0)");
+    let pushed = push(&hub, &json!({"node_id": "a", "changes": since(&a, None).changes}));
+    assert_eq!(pushed["merged"], since(&a, None).changes.len());
+    assert_eq!(pushed["rejected"], json!([]));
+    assert!(pushed["latest_hlc"]["ts"].is_i64(), "{pushed}");
+    let first = pull(&hub, &json!({"tables": ["tasks"], "node_id": "b"}));
+    merge(&b, &first.json);
+    same(&a, &b, "tasks");
+    run(&b, "UPDATE tasks SET title = 'from b'");
+    push(&hub, &json!({"node_id": "b", "changes": since(&b, Some(&mark(&a))).changes}));
+    let second = pull(&hub, &json!({"tables": ["tasks"], "node_id": "b", "since": cursor(&first)}));
+    assert_eq!(second.fields(), ["t1.title"], "the caller's own changes too");
+    let third = pull(&hub, &json!({"tables": ["tasks"], "node_id": "b", "since": cursor(&second)}));
+    assert_eq!((third.changes.len(), &third.cursor), (0, &second.cursor));
+}
+
+#[test]
+fn requests_of_go_and_typescript() {
+    let hub = node("hub", TASKS);
+    run(&hub, "INSERT INTO tasks(id, title) VALUES ('t1', 'x'), ('t2', 'y')");
+    let all = pull(&hub, &json!({"tables": ["tasks"], "node_id": "js"}));
+    // Go always sends `since`; zero means from the beginning.
+    let go = pull(
+        &hub,
+        &json!({"tables": ["tasks"], "since": {"ts": 0, "c": 0, "node": ""}, "node_id": "go", "unknown": [1]}),
+    );
+    assert_eq!(go.fields(), all.fields());
+    let null = pull(&hub, &json!({"tables": ["tasks"], "since": null, "node_id": "js", "filter": null}));
+    assert_eq!(null.fields(), all.fields());
+    assert_eq!(push(&hub, &json!({"node_id": "go", "changes": null}))["merged"], 0);
+    assert_eq!(push(&hub, &json!({"node_id": "go", "changes": []}))["merged"], 0);
+}
+
+#[test]
+fn filters() {
+    let hub = node("hub", TASKS);
+    run(
+        &hub,
+        "INSERT INTO tasks(id, title) VALUES ('t1', 'x'), ('t2', 'y'), ('t3', 'z'); DELETE FROM tasks WHERE id = 't3'",
+    );
+    let ask = |filter: Value| pull(&hub, &json!({"tables": ["tasks"], "node_id": "b", "filter": filter})).fields();
+    assert!(ask(json!({"pk_filter": ["t2"]})).iter().all(|field| field.starts_with("t2.")));
+    let titles = ask(json!({"field_filter": ["title"]}));
+    assert!(titles.contains(&"t1.title".to_string()) && !titles.contains(&"t1.done".to_string()));
+    assert!(titles.contains(&"t3._tombstone".to_string()), "deletes pass every field filter");
+    assert_eq!(ask(json!({"pk_filter": ["t1"], "field_filter": ["title"]})), ["t1.title"]);
+    assert_eq!(ask(json!({})), ask(json!({"pk_filter": [], "field_filter": []})), "an empty list filters nothing");
+    assert_eq!(ask(json!({"pk_filter": ["none"]})), [] as [&str; 0]);
+}
+
+#[test]
+fn rejected_changes_are_named() {
+    let hub = node("hub", TASKS);
+    let changes = [
+        lww("title", (1000, 0, "x"), "good"),
+        lww("title", (-1, 0, "x"), "bad"),
+        change("v", (1, 0, "x"), json!({"table": "nothing"})),
+    ];
+    let answer = push(&hub, &json!({"node_id": "x", "changes": changes}));
+    assert_eq!(answer["merged"], 1);
+    let rejected = answer["rejected"].as_array().unwrap();
+    assert_eq!(rejected.iter().map(|entry| entry["index"].clone()).collect::<Vec<_>>(), [1, 2]);
+    assert!(rejected[1]["reason"].as_str().unwrap().contains("nothing"));
+    // A retry of the whole queue goes the same way, for ever.
+    assert_eq!(push(&hub, &json!({"node_id": "x", "changes": changes}))["merged"], 0);
+    assert_eq!(rows(&hub, "SELECT title FROM tasks"), ["'good'"]);
+}
+
+/// `_crdt_peers` remembers who pulled and pushed, and how far.
+#[test]
+fn peers_are_remembered() {
+    let hub = node("hub", TASKS);
+    run(&hub, "INSERT INTO tasks(id, title) VALUES ('t1', 'x')");
+    assert_eq!(rows(&hub, "SELECT count(*) FROM crdt_peers()"), ["0"]);
+    let first = pull(&hub, &json!({"tables": ["tasks"], "node_id": "b"}));
+    pull(&hub, &json!({"tables": ["tasks"], "node_id": "b", "since": cursor(&first)}));
+    push(&hub, &json!({"node_id": "c", "changes": []}));
+    let peers = rows(&hub, "SELECT * FROM crdt_peers()");
+    assert_eq!(peers.len(), 2, "{peers:?}");
+    assert!(peers.iter().any(|row| row.contains("'b'")) && peers.iter().any(|row| row.contains("'c'")));
+    assert!(status(&hub).to_string().contains("\"b\""), "{}", status(&hub));
+}
+
+/// Large answers come in pages here too.
+#[test]
+fn pulls_page_by_bytes() {
+    let [hub, b] = nodes(["hub", "b"], TASKS);
+    run(&hub, "SELECT crdt_pragma('page_bytes', 50000)");
+    run(&hub, "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30) INSERT INTO tasks(id, title) SELECT i, hex(zeroblob(4000)) FROM n");
+    let mut since = Value::Null;
+    for round in 1.. {
+        let page = pull(&hub, &json!({"tables": ["tasks"], "node_id": "b", "since": since}));
+        merge(&b, &page.json);
+        since = cursor(&page);
+        if !page.more {
+            assert!(round > 3);
+            break;
+        }
+    }
+    same(&hub, &b, "tasks");
+}
