@@ -50,6 +50,15 @@ pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<S
     }
 }
 
+/// Takes a record's row away for the moment; its values go into the record.
+pub fn vacate(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<()> {
+    if let (Some(key), Some(live)) = (pk.decode(&form.shape.classes), row::read(conn, form, pk)?) {
+        keep_values(form, record, &live);
+        row::delete(conn, form, &key)?;
+    }
+    Ok(())
+}
+
 /// The reason, when an error is the table's refusal; other errors (busy, full disk, interrupt) are errors.
 pub fn refused(e: Error) -> Result<String> {
     const CONSTRAINT: i32 = 19;

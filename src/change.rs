@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 
 use crate::clock::{check_node, push_int, Hlc, Tick};
 use crate::error::{Error, Result};
+use crate::json::Object;
 use crate::value::write_text;
 
 /// The field name of a delete.
@@ -111,7 +112,7 @@ struct WireSetOp<'a> {
     #[serde(borrow)]
     elements: &'a RawValue,
     #[serde(borrow, default)]
-    tags: Option<Vec<WireHlc<'a>>>,
+    tags: Option<Vec<Object<WireHlc<'a>>>>,
 }
 
 /// A change as it stands in JSON, before any check.
@@ -126,7 +127,7 @@ pub struct Wire<'a> {
     #[serde(borrow, default)]
     crdt_type: std::borrow::Cow<'a, str>,
     #[serde(borrow)]
-    hlc: WireHlc<'a>,
+    hlc: Object<WireHlc<'a>>,
     #[serde(borrow, default)]
     node_id: Option<std::borrow::Cow<'a, str>>,
     // A plain Option would read null as absent.
@@ -135,13 +136,13 @@ pub struct Wire<'a> {
     #[serde(default)]
     tombstone: Option<bool>,
     #[serde(default)]
-    counter_delta: Option<WireDelta>,
+    counter_delta: Option<Object<WireDelta>>,
     #[serde(borrow, default)]
-    set_op: Option<WireSetOp<'a>>,
+    set_op: Option<Object<WireSetOp<'a>>>,
     #[serde(borrow, default)]
-    prev: Option<WireHlc<'a>>,
+    prev: Option<Object<WireHlc<'a>>>,
     #[serde(borrow, default)]
-    born: Option<WireHlc<'a>>,
+    born: Option<Object<WireHlc<'a>>>,
     #[serde(default)]
     altered: Option<bool>,
     #[serde(default)]
@@ -169,7 +170,7 @@ impl Names {
         }
     }
 
-    fn stamp(&mut self, wire: &WireHlc<'_>) -> Result<Hlc> {
+    fn stamp(&mut self, Object(wire): &Object<WireHlc<'_>>) -> Result<Hlc> {
         if wire.ts < 0 {
             return Err(Error::peer(format!("a stamp's ts is nanoseconds since 1970, not {}", wire.ts)));
         }
@@ -236,7 +237,7 @@ fn lww(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {
 }
 
 fn counter(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {
-    let delta = wire.counter_delta.as_ref().ok_or_else(|| {
+    let Object(delta) = wire.counter_delta.as_ref().ok_or_else(|| {
         Error::peer("a counter change needs \"counter_delta\":{\"inc\":n,\"dec\":n} with whole numbers from 0")
     })?;
     let born = wire.born.as_ref().map(|born| names.stamp(born)).transpose()?;
@@ -244,7 +245,7 @@ fn counter(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {
 }
 
 fn set(wire: &Wire<'_>, hlc: &Hlc, names: &mut Names) -> Result<Body> {
-    let op = wire
+    let Object(op) = wire
         .set_op
         .as_ref()
         .ok_or_else(|| Error::peer("a set change needs \"set_op\":{\"op\":\"add\" or \"remove\",\"elements\":[…]}"))?;

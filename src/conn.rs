@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
+use crate::clock::Tick;
 use crate::error::Result;
 use crate::ffi::{Attachment, Db, Stmt, ValueRef};
 use crate::schema::Catalog;
@@ -24,6 +25,8 @@ pub struct Conn {
     touched: Cell<bool>,
     /// The enabled tables as last read, and the marks of what was read.
     pub catalog: RefCell<Option<Rc<Catalog>>>,
+    /// The latest stamp handed out: a rollback takes back the stored clock, not what was handed out.
+    pub issued: Cell<Tick>,
     _attachment: Attachment,
 }
 
@@ -35,6 +38,7 @@ impl Conn {
             statements: RefCell::default(),
             touched: Cell::new(false),
             catalog: RefCell::default(),
+            issued: Cell::default(),
             _attachment: attachment,
         }
     }
@@ -71,6 +75,7 @@ impl Conn {
 
     /// Runs `work` in a savepoint: all of it happens, or nothing.
     pub fn savepoint<T>(&self, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let outermost = self.db.autocommit();
         self.run(&format!("SAVEPOINT {name}"), &[])?;
         let outcome = work().and_then(|value| {
             self.run(&format!("RELEASE {name}"), &[])?;
@@ -78,8 +83,13 @@ impl Conn {
         });
         if outcome.is_err() {
             // Either may fail when SQLite has rolled the transaction back already: the first error is the one to tell.
-            let _ = self.run(&format!("ROLLBACK TO {name}"), &[]);
-            let _ = self.run(&format!("RELEASE {name}"), &[]);
+            if outermost {
+                // Releasing would commit, and touch the file though nothing changed.
+                let _ = self.run("ROLLBACK", &[]);
+            } else {
+                let _ = self.run(&format!("ROLLBACK TO {name}"), &[]);
+                let _ = self.run(&format!("RELEASE {name}"), &[]);
+            }
         }
         outcome
     }

@@ -36,7 +36,7 @@ struct Wire {
 
 /// Reads a cursor's JSON. `scope` tells what the answer is for; the database is asked whether the cursor fits.
 pub fn read(conn: &Conn, me: &str, json: &str, scope: &str) -> Result<Since> {
-    let wire: Wire = serde_json::from_str(json).map_err(|e| {
+    let wire: Wire = crate::json::object(json).map_err(|e| {
         Error::caller(format!("the cursor is NULL, a latest_hlc, or an HLC {{\"ts\",\"c\",\"node\"}}: {e}"))
     })?;
     if wire.ts < 0 {

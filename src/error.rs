@@ -30,6 +30,9 @@ pub struct Error(Box<Inner>);
 /// A result with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// Longest message, characters.
+const MAX_MESSAGE: usize = 400;
+
 const SQLITE_ERROR: i32 = 1;
 const SQLITE_INTERNAL: i32 = 2;
 const SQLITE_BUSY: i32 = 5;
@@ -37,7 +40,12 @@ const SQLITE_LOCKED: i32 = 6;
 const SQLITE_READONLY: i32 = 8;
 
 impl Error {
-    fn new(kind: Kind, message: String) -> Self {
+    fn new(kind: Kind, mut message: String) -> Self {
+        // What came from outside may be repeated in it.
+        if let Some((cut, _)) = message.char_indices().nth(MAX_MESSAGE) {
+            message.truncate(cut);
+            message.push('…');
+        }
         Error(Box::new(Inner { kind, message }))
     }
 

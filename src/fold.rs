@@ -85,7 +85,7 @@ impl Fold<'_, '_> {
         let event = row.event();
         let stamp = match event {
             Event::Relay => return Ok(()),
-            Event::Backfill => {
+            Event::Backfill | Event::BackfillField => {
                 let base = Hlc::new(0, 1, &std::rc::Rc::from(BASE_NODE));
                 self.store.clock = self.store.clock.observe(base.tick());
                 base
@@ -118,6 +118,7 @@ impl Fold<'_, '_> {
         match event {
             Event::Delete => self.delete(&table, form, &key, row.seq(), &stamp),
             Event::Part => self.part(&table, form, &key, row, &stamp),
+            Event::BackfillField => self.backfill_field(&table, form, &key, row, &stamp),
             Event::Insert | Event::Backfill => self.insert(&table, form, &key, row, &stamp, event == Event::Backfill),
             _ => Ok(()),
         }
@@ -194,6 +195,25 @@ impl Fold<'_, '_> {
         }
         local::counter_update(self.record(table, key)?, tracked.field, &old, &new, stamp);
         self.counter_cell(key, tracked.field, new);
+        Ok(())
+    }
+
+    fn backfill_field(
+        &mut self,
+        table: &Table,
+        form: &Form,
+        key: &RecordKey,
+        row: &Reader<'_>,
+        stamp: &Hlc,
+    ) -> Result<()> {
+        let field = row.value(0).as_i64().and_then(|f| FieldId::try_from(f).ok());
+        let Some(tracked) = field.and_then(|f| form.tracked(f)) else { return Ok(()) };
+        let (field, value) = (tracked.field, row.value(1).to_value());
+        match tracked.ty {
+            Type::Lww => local::backfill(self.record(table, key)?, &[field], stamp),
+            Type::Counter => local::counter_backfill(self.record(table, key)?, field, &value, stamp),
+            Type::Set => self.set(table, key, field, Vec::new(), value, stamp)?,
+        }
         Ok(())
     }
 

@@ -25,7 +25,7 @@ pub fn parse(json: &str) -> Result<Vec<Change>> {
 
 /// Reads one change.
 pub fn one(json: &str, names: &mut Names) -> Result<Change> {
-    let wire: Wire<'_> = serde_json::from_str(json).map_err(|e| Error::peer(format!("not a change record: {e}")))?;
+    let wire: Wire<'_> = crate::json::object(json).map_err(|e| Error::peer(format!("not a change record: {e}")))?;
     check(&wire, Some(json), names)
 }
 

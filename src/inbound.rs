@@ -251,6 +251,7 @@ fn show_rows(
             break;
         }
     }
+    swap(store, work, copies, &mut refused)?;
     if watch.surprised() {
         return Ok(None);
     }
@@ -260,6 +261,42 @@ fn show_rows(
         .collect();
     watch.put_back(store, &mut reasons)?;
     Ok(Some(reasons))
+}
+
+/// Records that stand in each other's way, as when two have swapped a unique value: all their rows are taken away, then all
+/// are written. If one still cannot be, everything stays as it was.
+fn swap(store: &Store<'_>, work: &[Work], copies: &mut [Record], refused: &mut BTreeMap<usize, String>) -> Result<()> {
+    if refused.len() < 2 {
+        return Ok(());
+    }
+    let mut moved: Vec<(usize, Record)> = Vec::new();
+    let outcome = store.conn.savepoint("crdt_swap", || {
+        for i in refused.keys().copied() {
+            let (Some(work), Some(copy)) = (work.get(i), copies.get(i)) else { continue };
+            let mut copy = copy.clone();
+            crate::apply::vacate(store.conn, work.table.form(store.conn)?, &work.pk, &mut copy)?;
+            moved.push((i, copy));
+        }
+        for (i, copy) in &mut moved {
+            let Some(work) = work.get(*i) else { continue };
+            if let Shown::Pending(reason) = apply(store.conn, work.table.form(store.conn)?, &work.pk, copy)? {
+                return Err(crate::error::Error::sqlite(19, reason));
+            }
+        }
+        Ok(())
+    });
+    match outcome {
+        Ok(()) => {
+            refused.clear();
+            for (i, copy) in moved {
+                if let Some(place) = copies.get_mut(i) {
+                    *place = copy;
+                }
+            }
+            Ok(())
+        }
+        Err(e) => crate::apply::refused(e).map(|_| ()),
+    }
 }
 
 /// Tries records again whose rows could not be shown; the number that are shown now. In the caller's savepoint.

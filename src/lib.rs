@@ -19,6 +19,7 @@ mod ffi;
 // Pure: values, stamps, changes, and how they merge.
 mod change;
 mod clock;
+mod json;
 mod key;
 mod local;
 mod merge;

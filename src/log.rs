@@ -25,6 +25,8 @@ pub enum Event {
     Part,
     /// A row from before `crdt_enable`.
     Backfill,
+    /// A field's value from before the column became that type.
+    BackfillField,
     /// None of ours.
     Unknown,
 }
@@ -39,6 +41,7 @@ impl Event {
             Some(-4) => Event::Relay,
             Some(-5) => Event::Part,
             Some(-6) => Event::Backfill,
+            Some(-7) => Event::BackfillField,
             _ => Event::Unknown,
         }
     }

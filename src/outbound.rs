@@ -7,7 +7,7 @@ use crate::change::{Body, Writer};
 use crate::clock::{Hlc, Tick};
 use crate::cursor::Since;
 use crate::error::Result;
-use crate::ffi::Value;
+use crate::ffi::{Value, ValueRef};
 use crate::key::Pk;
 use crate::log::{Event, Reader};
 use crate::record::{FieldId, Marks, Record};
@@ -130,7 +130,8 @@ impl Scope {
     }
 
     fn covers(&self, table: &Table) -> bool {
-        table.enabled && self.tables.as_ref().is_none_or(|ids| ids.contains(&table.id))
+        // All means also what a table held when it was disabled: a cursor must not pass over it.
+        self.tables.as_ref().is_none_or(|ids| ids.contains(&table.id))
     }
 }
 
@@ -234,13 +235,26 @@ fn picked(row: &Reader<'_>, table: &Table) -> Result<Option<Pick>> {
         Event::Insert | Event::Backfill => Some(Pick::All),
         Event::Delete | Event::Suspect => Some(Pick::Fields(Vec::new())),
         Event::Update(mask) => Some(Pick::Fields(row.masked(table, mask))).filter(|p| *p != Pick::Fields(Vec::new())),
-        Event::Part => row.value(0).as_i64().and_then(|f| FieldId::try_from(f).ok()).map(|f| Pick::Fields(vec![f])),
+        Event::Part if same_set(row.value(1), row.value(2)) => None,
+        Event::Part | Event::BackfillField => {
+            row.value(0).as_i64().and_then(|f| FieldId::try_from(f).ok()).map(|f| Pick::Fields(vec![f]))
+        }
         Event::Relay => Some(match row.value(0).as_bytes() {
             Some(bytes) => Pick::Fields(crate::pack::unpack_fields(bytes)?),
             None => Pick::All,
         }),
         Event::Unknown => None,
     })
+}
+
+/// Whether two values of a set's cell are one set in two spellings.
+fn same_set(old: ValueRef<'_>, new: ValueRef<'_>) -> bool {
+    let elements = |value: ValueRef<'_>| match value {
+        ValueRef::Null => Some(Vec::new()),
+        value => crate::types::set::elements(value.as_str()?).ok(),
+    };
+    // Counters come here too: their values are no arrays.
+    (old.as_str().is_some() || new.as_str().is_some()) && elements(old).is_some_and(|old| elements(new) == Some(old))
 }
 
 /// The changes that tell the picked fields of a record. A tombstone, and a row stamp that shows, travel with every one.

@@ -77,7 +77,7 @@ impl<'a> Store<'a> {
             conn,
             catalog,
             me,
-            clock: Tick { ts, c },
+            clock: Tick { ts, c }.observe(conn.issued.get()),
             folded,
             wall: wall(conn)?,
             max_drift: crate::pragma::number(conn, "max_drift")?,

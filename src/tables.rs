@@ -180,7 +180,7 @@ impl RowCursor for Listed {
 }
 
 macro_rules! listed {
-    ($(#[$doc:meta])* $name:ident, $schema:literal, $first:literal, $hidden:literal, $rows:expr) => {
+    ($(#[$doc:meta])* $name:ident, $function:literal, $schema:literal, $first:literal, $hidden:literal, $rows:expr) => {
         $(#[$doc])*
         struct $name;
 
@@ -193,7 +193,7 @@ macro_rules! listed {
 
             fn open(_: Db, conn: &Rc<Conn>, args: &[Option<Value>]) -> Result<Listed> {
                 let rows: fn(&Conn, &[Option<Value>]) -> Result<Option<Vec<Vec<Out>>>> = $rows;
-                Ok(Listed::new(rows(conn, args)?))
+                rows(conn, args).map(Listed::new).map_err(|e| e.context($function))
             }
 
             fn disconnect(conn: &Rc<Conn>) {
@@ -206,6 +206,7 @@ macro_rules! listed {
 listed!(
     /// `crdt_tables()`: the tables that are or were enabled.
     Tables,
+    "crdt_tables",
     c"CREATE TABLE x(\"table\" TEXT, enabled INTEGER, records INTEGER, tombstones INTEGER, pending INTEGER)",
     5,
     0,
@@ -227,11 +228,12 @@ listed!(
 listed!(
     /// `crdt_fields(table)`: a table's columns and their types; without the argument, those of all enabled tables.
     Fields,
+    "crdt_fields",
     c"CREATE TABLE x(\"table\" TEXT, field TEXT, crdt_type TEXT, tracked INTEGER, named HIDDEN)",
     4,
     1,
     |conn, args| {
-        let name = text_arg(args, 0, "table").map_err(|e| e.context("crdt_fields"))?;
+        let name = text_arg(args, 0, "table")?;
         session::read(conn, |store| {
             let tables = match &name {
                 Some(name) => vec![Rc::clone(store.catalog.enabled(name)?)],
@@ -256,6 +258,7 @@ listed!(
 listed!(
     /// `crdt_peers()`: who pulled or pushed, how far behind they are (log rows), when they were last seen (nanoseconds).
     Peers,
+    "crdt_peers",
     c"CREATE TABLE x(node_id TEXT, cursor INTEGER, lag INTEGER, seen INTEGER)",
     4,
     0,
@@ -276,6 +279,7 @@ listed!(
     /// `crdt_pending()`: what is kept but not shown: which record, which field (NULL for the whole row), why, since when
     /// (nanoseconds), and for a change from the future its stamp and text.
     Pending,
+    "crdt_pending",
     c"CREATE TABLE x(\"table\" TEXT, pk TEXT, field TEXT, reason TEXT, since INTEGER, hlc_ts INTEGER, change TEXT)",
     7,
     0,

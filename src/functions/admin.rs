@@ -30,7 +30,7 @@ pub fn schema(call: &Call<'_, Conn>) -> Result<Out> {
     args.named((|| {
         let (name, requests) = (args.text(0, "table")?, requests(&args)?);
         let catalog = Catalog::current(args.conn())?;
-        let plan = enable::plan(args.conn(), catalog.as_deref(), name, &requests)?;
+        let plan = enable::plan(args.conn(), catalog.as_deref(), name, &requests, true)?;
         Ok(Out::Text(plan.script))
     })())
 }

@@ -23,6 +23,7 @@ pub fn now(call: &Call<'_, Conn>) -> Result<Out> {
     args.named(session::write(args.conn(), |store| {
         let stamp = store.stamp(store.wall);
         store.save_clock()?;
+        store.conn.issued.set(stamp.tick());
         Ok(Out::Text(stamp.to_json()))
     }))
 }
@@ -85,7 +86,7 @@ fn check_options(text: &str) -> Result<()> {
         #[serde(default)]
         format: Option<String>,
     }
-    let options: Options = serde_json::from_str(text)
+    let options: Options = crate::json::object(text)
         .map_err(|e| Error::caller(format!("options is a JSON object such as {{\"format\":\"grove\"}}: {e}")))?;
     match options.format.as_deref() {
         None | Some("grove") => Ok(()),
@@ -188,7 +189,7 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_pull", "request", 1, 1)?;
     session::refuse_after_writes(args.conn(), "crdt_pull")?;
     args.named((|| {
-        let request: PullRequest<'_> = serde_json::from_str(args.json(0, "request")?)
+        let request: PullRequest<'_> = crate::json::object(args.json(0, "request")?)
             .map_err(|e| Error::peer(format!("not a pull request {{\"tables\",\"since\",\"node_id\"}}: {e}")))?;
         let since = request.since.map(RawValue::get).filter(|json| *json != "null");
         let filter = request.filter.unwrap_or_default();
@@ -225,7 +226,7 @@ struct PushOptions {
 pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_push", "request [, options]", 1, 2)?;
     args.named((|| {
-        let request: PushRequest<'_> = serde_json::from_str(args.json(0, "request")?)
+        let request: PushRequest<'_> = crate::json::object(args.json(0, "request")?)
             .map_err(|e| Error::peer(format!("not a push request {{\"node_id\",\"changes\"}}: {e}")))?;
         let operations = counters_are_operations(args.optional(1, "options")?)?;
         session::write(args.conn(), |store| {
@@ -246,7 +247,7 @@ pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
 
 fn counters_are_operations(options: Option<&str>) -> Result<bool> {
     let Some(text) = options else { return Ok(false) };
-    let options: PushOptions = serde_json::from_str(text)
+    let options: PushOptions = crate::json::object(text)
         .map_err(|e| Error::caller(format!("options is a JSON object such as {{\"counters\":\"operations\"}}: {e}")))?;
     match options.counters.as_deref() {
         None | Some("totals") => Ok(false),

@@ -34,6 +34,8 @@ pub struct Plan {
     pub script: String,
     /// Whether the table's rows are taken in: it is enabled for the first time, or capture was off.
     pub first: bool,
+    /// Fields that become columns here and may have state already, from peers.
+    pub kept: Vec<FieldId>,
 }
 
 /// One column's type as asked for in `crdt_enable`.
@@ -55,8 +57,8 @@ pub fn request(text: &str) -> Result<Request> {
     Ok(Request { column: column.to_owned(), ty: Type::requested(ty)? })
 }
 
-/// Works out what there is to do.
-pub fn plan(conn: &Conn, catalog: Option<&Catalog>, name: &str, requests: &[Request]) -> Result<Plan> {
+/// Works out what there is to do. A `portable` script also makes our tables where they are not there yet.
+pub fn plan(conn: &Conn, catalog: Option<&Catalog>, name: &str, requests: &[Request], portable: bool) -> Result<Plan> {
     if name.to_ascii_lowercase().starts_with("_crdt") {
         return Err(Error::caller("tables whose names begin with _crdt are the extension's own"));
     }
@@ -79,10 +81,13 @@ pub fn plan(conn: &Conn, catalog: Option<&Catalog>, name: &str, requests: &[Requ
         warnings: warnings(&shape),
         script: String::new(),
         first,
+        kept: Vec::new(),
     };
     if !intact {
         check_rows(conn, &shape, &tracked)?;
-        plan.script = Script { conn, installed: catalog.is_some(), known, target, fields, present, objects }.write()?;
+        let bare = catalog.is_none_or(|catalog| catalog.tables().is_empty());
+        plan.kept = fields.kept.clone();
+        plan.script = Script { conn, portable, bare, known, target, fields, present, objects }.write()?;
     }
     Ok(plan)
 }
@@ -246,6 +251,8 @@ struct Fields {
     changed: bool,
     /// Fields that become tracked now.
     new: Vec<FieldId>,
+    /// Those of them that were known before.
+    kept: Vec<FieldId>,
 }
 
 impl Fields {
@@ -260,7 +267,7 @@ impl Fields {
                 changed = true;
             }
         }
-        let mut new = Vec::new();
+        let (mut new, mut kept) = (Vec::new(), Vec::new());
         for (column, kind) in wishes {
             if all.iter().any(|f| f.name == column.name && f.kind == *kind && f.born.is_some() && f.died.is_none()) {
                 continue;
@@ -272,6 +279,7 @@ impl Fields {
                 Some(field) => {
                     *field = Field { born: Some(gen), died: None, bit: field.bit.or(bit), ..field.clone() };
                     new.push(field.id);
+                    kept.push(field.id);
                 }
                 None => {
                     let id = all.iter().map(|f| f.id).max().unwrap_or(0) + 1;
@@ -288,7 +296,7 @@ impl Fields {
             }
         }
         let gen = if changed { gen } else { gen - 1 };
-        Fields { all, gen, changed, new }
+        Fields { all, gen, changed, new, kept }
     }
 
     fn tracked(&self, shape: &Shape) -> Vec<Tracked> {
@@ -307,7 +315,9 @@ impl Fields {
 /// Writes the statements.
 struct Script<'a> {
     conn: &'a Conn,
-    installed: bool,
+    portable: bool,
+    /// No table has been enabled yet.
+    bare: bool,
     known: Option<&'a Table>,
     target: Target<'a>,
     fields: Fields,
@@ -318,7 +328,7 @@ struct Script<'a> {
 impl Script<'_> {
     fn write(&self) -> Result<String> {
         let mut out = String::new();
-        if !self.installed {
+        if self.portable {
             out.push_str(&install_script());
         }
         self.widen(&mut out)?;
@@ -343,7 +353,7 @@ impl Script<'_> {
             ("_crdt_log", "v", 1, widths.values),
             ("_crdt_grave", "v", 1, widths.grave),
         ] {
-            let have = if self.installed {
+            let have = if !(self.portable && self.bare) {
                 let sql = "SELECT count(*) FROM pragma_table_info(?1, 'main') WHERE name GLOB ?2";
                 let pattern = format!("{prefix}[0-9]*");
                 let count = self.conn.int(sql, &[table.into(), pattern.as_str().into()])?.unwrap_or(0);
@@ -400,9 +410,22 @@ impl Script<'_> {
         }
     }
 
+    /// Whether the column was tracked as another type before.
+    fn retyped(&self, tracked: &Tracked) -> bool {
+        let before = self.known.map(|table| table.fields.as_slice()).unwrap_or_default();
+        before.iter().any(|f| f.name == tracked.column.name && f.id != tracked.field && f.born.is_some())
+    }
+
     /// Rows whose new field holds something else than its default: written now, as far as anyone else knows.
     fn take_in_field(&self, tracked: &Tracked, table: &str, keys: &str) -> String {
         let (t, log_keys, c) = (self.target.t, self.target.key_columns(), ident(&tracked.column.name));
+        if self.retyped(tracked) {
+            // Every node changes the type of the same values: like rows from before crdt_enable they are nobody's write.
+            return format!(
+                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, 0.0, {keys}, {}, {c} FROM main.{table};\n",
+                tracked.field
+            );
+        }
         let default = tracked.column.default.as_deref().unwrap_or("NULL");
         match (tracked.ty, tracked.bit) {
             (Type::Lww, Some(bit)) => {

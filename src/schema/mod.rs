@@ -266,7 +266,8 @@ impl Catalog {
 /// The error for a table that is not enabled.
 pub fn not_enabled(name: &str) -> Error {
     let name = crate::error::excerpt(name);
-    Error::caller(format!("table '{name}' is not enabled; call SELECT crdt_enable('{name}') first, or leave it out"))
+    let literal = crate::sql::literal(&name);
+    Error::caller(format!("table {literal} is not enabled; call SELECT crdt_enable({literal}) first, or leave it out"))
 }
 
 /// The token that changes with the catalog; None in a database without our tables.

@@ -1,17 +1,18 @@
 //! `crdt_enable` and `crdt_disable`: capture on and off.
 
+use crate::apply::{apply, Shown};
 use crate::conn::Conn;
 use crate::error::Result;
 use crate::fold::{fold, Into};
 use crate::functions::json_strings;
-use crate::record::Record;
+use crate::record::{FieldId, Record};
 use crate::schema::enable::{plan, Request};
 use crate::schema::{Catalog, Form, Table};
 use crate::sql::ident;
 use crate::store::Store;
 use crate::types::Type;
 use crate::value::write_text;
-use crate::{local, log, row, session};
+use crate::{local, log, pending, row, session};
 
 /// Enables a table; the JSON report. In the caller's savepoint.
 pub fn enable(conn: &Conn, name: &str, requests: &[Request]) -> Result<String> {
@@ -20,7 +21,7 @@ pub fn enable(conn: &Conn, name: &str, requests: &[Request]) -> Result<String> {
         fold(&mut store, Into::Database)?;
     }
     let catalog = Catalog::current(conn)?;
-    let plan = plan(conn, catalog.as_deref(), name, requests)?;
+    let plan = plan(conn, catalog.as_deref(), name, requests, false)?;
     let known = catalog.as_ref().and_then(|catalog| catalog.by_name(&plan.table)).cloned();
     let was_off = known.is_some() && (plan.first || !triggers_present(conn, known.as_deref())?);
     if !plan.script.is_empty() {
@@ -30,6 +31,9 @@ pub fn enable(conn: &Conn, name: &str, requests: &[Request]) -> Result<String> {
         fold(&mut store, Into::Database)?;
         if was_off {
             reconcile(&mut store, &plan.table)?;
+        }
+        if !plan.kept.is_empty() {
+            show_kept(&mut store, &plan.table, &plan.kept)?;
         }
     }
     let rows = conn.int(&format!("SELECT count(*) FROM main.{}", ident(&plan.table)), &[])?.unwrap_or(0);
@@ -46,6 +50,28 @@ pub fn enable(conn: &Conn, name: &str, requests: &[Request]) -> Result<String> {
     }
     out.push_str(&format!("}},\"rows\":{rows},\"warnings\":{}}}", json_strings(&plan.warnings)));
     Ok(out)
+}
+
+/// Shows what peers have written in columns that are here only now.
+fn show_kept(store: &mut Store<'_>, name: &str, fields: &[FieldId]) -> Result<()> {
+    let table = std::rc::Rc::clone(store.catalog.enabled(name)?);
+    let form = table.form(store.conn)?;
+    let mark = store.last_seq()?;
+    for pk in records(store, &table)? {
+        let Some(before) = store.load(&table, &pk)? else { continue };
+        if !before.alive() || fields.iter().all(|field| before.stamp_of(*field).is_none()) {
+            continue;
+        }
+        let mut now = before.clone();
+        if let Shown::Pending(reason) = apply(store.conn, form, &pk, &mut now)? {
+            pending::set(store, table.id, &pk, Some(&reason))?;
+        }
+        store.save(&table, &pk, Some(&before), &now)?;
+    }
+    // What the triggers logged of that is no local write.
+    store.conn.run("DELETE FROM main._crdt_log WHERE seq > ?1", &[mark.into()])?;
+    store.conn.run("DELETE FROM main._crdt_grave WHERE seq > ?1", &[mark.into()])?;
+    Ok(())
 }
 
 /// Whether the insert trigger of an enabled table is there: it goes when the table is dropped in a rebuild.
@@ -135,8 +161,7 @@ fn records(store: &Store<'_>, table: &Table) -> Result<Vec<crate::key::Pk>> {
     Ok(all)
 }
 
-/// Capture was off: what changed meanwhile is recorded as local writes, and the whole table goes into the log again, as
-/// peers may have passed the places where it stood.
+/// Capture was off: what changed meanwhile is recorded as local writes.
 fn reconcile(store: &mut Store<'_>, name: &str) -> Result<()> {
     let table = std::rc::Rc::clone(store.catalog.enabled(name)?);
     let form = table.form(store.conn)?;
@@ -147,10 +172,16 @@ fn reconcile(store: &mut Store<'_>, name: &str) -> Result<()> {
         let mut now = before.clone().unwrap_or_default();
         let cells = row::read(store.conn, form, &pk)?;
         compare(store, &table, form, &mut now, cells);
-        if before.as_ref() != Some(&now) {
-            store.save(&table, &pk, before.as_ref(), &now)?;
+        if before.as_ref() == Some(&now) {
+            continue;
         }
-        log::append_relay(store.conn, table.id, &pk, None, store.wall)?;
+        store.save(&table, &pk, before.as_ref(), &now)?;
+        let changed = |field: &FieldId| before.as_ref().and_then(|b| b.stamp_of(*field)) != now.stamp_of(*field);
+        let fields: Vec<FieldId> = table.fields.iter().map(|f| f.id).filter(changed).collect();
+        let gone = before.as_ref().is_some_and(|b| b.tomb != now.tomb);
+        if gone || !fields.is_empty() || before.is_none() {
+            log::append_relay(store.conn, table.id, &pk, before.is_some().then_some(&*fields), store.wall)?;
+        }
     }
     store.folded = store.last_seq()?;
     store.save_clock()
