@@ -114,15 +114,22 @@ pub fn against_model(shape: &Shape, model: &Model, rows: &[Row], when: When) -> 
     let mut out = Vec::new();
     let alive = model.alive(shape.table);
     let mut shown = BTreeMap::new();
-    for row in rows {
+    // A wire key may be a text itself or be an array of one: rows that it alone can name come first.
+    let names = |row: &Row| -> Vec<&str> {
+        let (key, _) = row.split(shape);
+        let mut names: Vec<_> = alive.keys().copied().filter(|pk| shape.may_name(pk, key)).collect();
+        names.sort_by_key(|pk| !shape.is_plain(pk, key));
+        names
+    };
+    let mut named: Vec<_> = rows.iter().map(|row| (names(row), row)).collect();
+    named.sort_by_key(|(names, _)| names.len());
+    for (names, row) in named {
         let (key, cells) = row.split(shape);
-        let Some(pk) = shape.named(alive.keys().copied(), key) else {
+        let Some(pk) = names.into_iter().find(|pk| !shown.contains_key(pk)) else {
             out.push(format!("{}: row {key:?} is shown, no live record has that key", shape.table));
             continue;
         };
-        if shown.insert(pk, key).is_some() {
-            out.push(format!("{}: two rows are named {pk:?}", shape.table));
-        }
+        shown.insert(pk, key);
         for ((name, kind), cell) in shape.columns.iter().zip(cells) {
             let state = alive[pk].shown(name);
             if let Some(fault) = cell_fault(*kind, cell, state.as_ref(), when.complete) {

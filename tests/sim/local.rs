@@ -63,7 +63,7 @@ impl World {
             let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
             self.nodes[node].ask(&sql, &arguments)?;
         }
-        self.nodes[node].same_but_for_claims()
+        self.nodes[node].same_but_for_waiting()
     }
 
     fn now_is_later(&mut self, node: usize) -> Outcome {

@@ -14,6 +14,7 @@ mod model_tests;
 mod node;
 pub mod ops;
 mod random;
+pub mod replay;
 pub mod run;
 pub mod schema;
 mod script;

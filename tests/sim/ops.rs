@@ -338,9 +338,10 @@ fn config() -> impl Strategy<Value = NodeConfig> {
     })
 }
 
-/// Cases of 5 to `length` steps, after some inserts, over a few of `shapes` table shapes.
-pub fn case(shapes: usize, length: usize) -> impl Strategy<Value = Case> {
-    let tables = proptest::sample::subsequence((0..shapes).collect::<Vec<_>>(), 1..4);
+/// Cases of 5 to `length` steps, after some inserts, over the table shapes `always` and a few of `some`.
+pub fn case(always: Vec<usize>, some: Vec<usize>, length: usize) -> impl Strategy<Value = Case> {
+    let tables = proptest::sample::subsequence(some, if always.is_empty() { 1..4 } else { 0..2 })
+        .prop_map(move |some| always.iter().copied().chain(some).collect());
     let seeded = prop_oneof![3 => Just(0u8), 1 => any::<u8>()];
     let step = (0..3u8, act()).prop_map(|(tick, act)| Step { tick, act });
     let first =

@@ -21,15 +21,30 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
 }
 
+/// Which table shapes the cases are over.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Tables {
+    /// Those without UNIQUE indexes.
+    Plain,
+    /// Always one with, and perhaps others.
+    Unique,
+}
+
 /// Runs the cases of one worker out of `workers`; panics with the smallest script found for the first that fails.
 ///
-/// `SIM_CASES` sets how many cases all workers run together, `SIM_SEED` the first seed, `SIM_STEPS` the longest schedule,
-/// `SIM_SHRINK` the seconds to spend on shrinking, `SIM_TRACE=1` prints each step before it runs.
-pub fn cases(worker: u64, workers: u64, default: u64) {
+/// From the environment: `SIM_CASES`, how many cases all workers run together; `SIM_SEED`, the first seed; `SIM_STEPS`, the
+/// longest schedule; `SIM_SHRINK`, the seconds to spend on shrinking; `SIM_SURVEY=1`, run all and list what fails;
+/// `SIM_TRACE=1`, print each step before it runs.
+pub fn cases(worker: u64, workers: u64, default: u64, tables: Tables) {
     let first = setting("SIM_SEED", 1);
     let steps = usize::try_from(setting("SIM_STEPS", 80)).unwrap_or(80).max(6);
-    let strategy = case(SHAPES.len(), steps);
-    for seed in (first..first + setting("SIM_CASES", default)).skip(worker as usize).step_by(workers as usize) {
+    let (unique, plain) = (0..SHAPES.len()).partition(|i| !SHAPES[*i].unique.is_empty());
+    let strategy = match tables {
+        Tables::Plain => case(Vec::new(), plain, steps),
+        Tables::Unique => case(unique, plain, steps),
+    };
+    let mut failed = 0;
+    for seed in (first..first + setting("SIM_CASES", default)).filter(|seed| seed % workers == worker) {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
@@ -37,14 +52,18 @@ pub fn cases(worker: u64, workers: u64, default: u64) {
         let Ok(mut tree) = strategy.new_tree(&mut runner) else {
             panic!("seed {seed}: no case");
         };
-        if let Err(failure) = run(&tree.current()) {
-            let failure = shrink(&mut tree, failure);
-            panic!(
-                "SIM_SEED={seed} SIM_CASES=1 fails\n\n{}\n\n-- the script; before the failure:\n{}\n",
-                failure.what, failure.script
-            );
+        let Err(failure) = run(&tree.current()) else {
+            continue;
+        };
+        failed += 1;
+        if setting("SIM_SURVEY", 0) > 0 {
+            println!("seed {seed}: {}", failure.what);
+            continue;
         }
+        let Failure { what, script } = shrink(&mut tree, failure);
+        panic!("SIM_SEED={seed} SIM_CASES=1 fails\n\n{what}\n\n-- the script; before the failure:\n{script}\n");
     }
+    assert_eq!(failed, 0, "cases that failed");
 }
 
 /// Simplifies while it still fails.

@@ -61,6 +61,7 @@ impl World {
             let path: Option<PathBuf> = config.file.then(|| folder.join(format!("{i}.db")));
             let mut node = Node::new(IDS[i], config, path, &world.tables)?;
             node.edges = case.edges;
+            node.drift = case.drift;
             node.config.skew_ms *= world.stretch();
             world.nodes.push(node);
             world.start(i, case.seeded >> i & 1 == 1)?;
@@ -191,7 +192,7 @@ impl World {
             return Err(format!("{}: has_more without a limit", self.nodes[node].id));
         }
         self.note(node, &export, table.is_none() && !export.has_more)?;
-        self.nodes[node].same_but_for_claims()?;
+        self.nodes[node].same_but_for_waiting()?;
         Ok(export)
     }
 
