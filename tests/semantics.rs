@@ -25,6 +25,8 @@ mod pull_push;
 mod relay;
 #[path = "semantics/rows.rs"]
 mod rows;
+#[path = "semantics/schemas.rs"]
+mod schemas;
 #[path = "semantics/set.rs"]
 mod set;
 #[path = "semantics/surface.rs"]

@@ -135,3 +135,50 @@ fn the_script_of_crdt_schema() {
     send(&a, &b);
     same(&a, &b, "tasks");
 }
+
+/// What changed while capture was off is recorded as local writes when it is on again.
+#[test]
+fn disable_keeps_the_state_and_enable_catches_up() {
+    let [a, b] = nodes(["a", "b"], TASKS);
+    run(&a, "INSERT INTO tasks VALUES ('t1', 'x', 1, '[1]', 0), ('t2', 'y', 2, '[2]', 0), ('t3', 'z', 3, '[3]', 0)");
+    send(&a, &b);
+    let place = mark(&a);
+    run(&a, "SELECT crdt_disable('tasks')");
+    run(&a, "UPDATE tasks SET title = 'meanwhile', priority = 11, tags = '[1,9]' WHERE id = 't1'; DELETE FROM tasks WHERE id = 't2'");
+    run(&a, "INSERT INTO tasks(id, title) VALUES ('t4', 'new')");
+    assert_eq!(table(&a, "tasks").len(), 3, "the user's rows stay");
+    enable(&a);
+    let page = since(&a, Some(&place));
+    for field in ["t1.title", "t1.priority", "t1.tags", "t2._tombstone", "t4.title"] {
+        assert!(page.fields().contains(&field.to_string()), "{field}: {:?}", page.fields());
+    }
+    assert!(!page.fields().iter().any(|field| field.starts_with("t3.") || field == "t1.done"), "{:?}", page.fields());
+    merge(&b, &page.json);
+    same(&a, &b, "tasks");
+}
+
+/// New columns and changed types; everything else stays.
+#[test]
+fn enabling_again_with_other_types() {
+    let [a, b] = nodes(
+        ["a", "b"],
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, n INTEGER, v, local); SELECT crdt_enable('t', 'local:none')",
+    );
+    run(&a, "INSERT INTO t VALUES ('1', 5, 'x', 'mine')");
+    send(&a, &b);
+    assert_eq!(table(&b, "t"), ["'1', 5, 'x', NULL"], "a column of type none is not synced");
+    let place = mark(&a);
+    run(&a, "UPDATE t SET local = 'still mine'");
+    assert_eq!(since(&a, Some(&place)).changes.len(), 0);
+    for conn in [&a, &b] {
+        run(conn, "SELECT crdt_enable('t', 'n:counter', 'local:none')");
+    }
+    let kept = since(&a, Some(&place));
+    assert!(!kept.fields().contains(&"1.v".to_string()), "{}", kept.json);
+    swap(&a, &b);
+    run(&a, "UPDATE t SET n = n + 1");
+    run(&b, "UPDATE t SET n = n + 10");
+    swap(&a, &b);
+    assert_eq!(rows(&a, "SELECT n FROM t"), ["16"]);
+    assert_eq!(rows(&b, "SELECT n FROM t"), ["16"]);
+}

@@ -113,3 +113,35 @@ fn a_future_stamp_in_real_time() {
     merge(&a, "[]");
     assert_eq!(rows(&a, "SELECT title FROM tasks"), ["'soon'"]);
 }
+
+/// A call that issues a stamp inside a transaction, then a rollback: the stamp is not issued again.
+#[test]
+fn a_rollback_does_not_turn_the_clock_back() {
+    clock::set(T0);
+    let a = clock::open(":memory:");
+    run(&a, "SELECT crdt_node_id('a')");
+    run(&a, TASKS);
+    run(&a, "BEGIN");
+    let issued = stamp(&a);
+    run(&a, "ROLLBACK");
+    assert!(stamp(&a) > issued);
+}
+
+#[test]
+fn stamps_survive_a_restart_with_the_wall_clock_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let path = path.to_str().unwrap();
+    clock::set(T0);
+    let a = clock::open(path);
+    run(&a, "SELECT crdt_node_id('a')");
+    run(&a, TASKS);
+    take(&a, &[lww("title", ((T0 + 60_000) * 1_000_000 + 7, 3, "ahead"), "theirs")]);
+    drop(a);
+    clock::set(T0 - 3_600_000);
+    let a = clock::open(path);
+    run(&a, "UPDATE tasks SET title = 'mine'");
+    let written = stamp_of(since(&a, None).change("title"));
+    assert!(written > ((T0 + 60_000) * 1_000_000 + 7, 3, "ahead".to_string()), "{written:?}");
+    assert_eq!(written.0 % 1000, 0, "own stamps stay whole microseconds");
+}

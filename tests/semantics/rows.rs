@@ -173,3 +173,17 @@ fn foreign_keys_within_one_merge() {
     same(&a, &b, "parent");
     assert_eq!(table(&b, "parent").len(), 0);
 }
+
+/// Rows whose unique values were swapped: the losers go before the winners come.
+#[test]
+fn unique_values_that_were_swapped() {
+    let setup = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, u UNIQUE); SELECT crdt_enable('t')";
+    let [a, b] = nodes(["a", "b"], setup);
+    run(&a, "INSERT INTO t VALUES ('1', 'x'), ('2', 'y'), ('3', 'z')");
+    send(&a, &b);
+    run(&a, "UPDATE t SET u = 'tmp' WHERE id = '1'; UPDATE t SET u = 'x' WHERE id = '2'; UPDATE t SET u = 'y' WHERE id = '3';
+             UPDATE t SET u = 'z' WHERE id = '1'");
+    send(&a, &b);
+    assert_eq!(table(&b, "t"), ["'1', 'z'", "'2', 'x'", "'3', 'y'"]);
+    same(&a, &b, "t");
+}
