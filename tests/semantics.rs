@@ -29,6 +29,8 @@ mod rows;
 mod schemas;
 #[path = "semantics/set.rs"]
 mod set;
+#[path = "semantics/settings.rs"]
+mod settings;
 #[path = "semantics/surface.rs"]
 mod surface;
 #[path = "semantics/views.rs"]

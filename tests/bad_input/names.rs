@@ -109,3 +109,11 @@ fn sql_in_names_of_tables_and_columns() {
         text(&a, "SELECT crdt_disable(?1, 'purge')", [name]);
     }
 }
+
+/// What a message tells the user to run is SQL with the name quoted.
+#[test]
+fn advice_can_be_pasted() {
+    let a = node("a", "");
+    let message = crate::common::error(&a, "SELECT crdt_digest(?1)", ["it's"]);
+    assert!(!message.contains("crdt_enable('it's')"), "{message}");
+}

@@ -182,3 +182,18 @@ fn enabling_again_with_other_types() {
     assert_eq!(rows(&a, "SELECT n FROM t"), ["16"]);
     assert_eq!(rows(&b, "SELECT n FROM t"), ["16"]);
 }
+
+/// The script of `crdt_schema` runs on another database also when this one has our tables already.
+#[test]
+fn a_script_from_a_database_in_use() {
+    let a = node("a", &format!("{TASKS} CREATE TABLE u(id TEXT PRIMARY KEY NOT NULL, v)"));
+    let script = text(&a, "SELECT crdt_schema('u')", []);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("b.db");
+    let bare = rusqlite::Connection::open(&path).unwrap();
+    run(&bare, "CREATE TABLE u(id TEXT PRIMARY KEY NOT NULL, v)");
+    run(&bare, &script);
+    run(&bare, "INSERT INTO u VALUES ('1', 'x')");
+    bare.close().unwrap();
+    assert_eq!(since(&crate::common::open_file(&path), None).of("1", "v")["value"], json!("x"));
+}
