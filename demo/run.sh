@@ -49,7 +49,7 @@ SQL
 
 title "Then both are offline and write apart: the phone on the left, the laptop on the right."
 shell phone.db <<'SQL'
-UPDATE tasks SET title = 'Buy oat milk' WHERE id = 't1';
+UPDATE tasks SET title = 'Buy whole milk' WHERE id = 't1';
 UPDATE tasks SET priority = priority + 1 WHERE id = 't1';
 UPDATE tasks SET tags = '["home","shop"]' WHERE id = 't1';
 DELETE FROM tasks WHERE id IN ('t2', 't3');

@@ -1,9 +1,9 @@
-//! A database file under test, and the work that is done in it.
+//! The databases under test, and the work that is done in them.
 
 use crate::common::{load, text};
 use crate::rows::Row;
 use rusqlite::Connection;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tempfile::TempDir;
 
 const TABLE: &str = "CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, title TEXT, description TEXT, \
@@ -19,8 +19,9 @@ pub enum Kind {
     Parts,
 }
 
+/// A database file.
 pub struct Database {
-    pub conn: Connection,
+    kind: Kind,
     path: PathBuf,
     _folder: TempDir,
 }
@@ -29,20 +30,44 @@ impl Database {
     pub fn new(kind: Kind) -> Database {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let path = folder.path().join("tasks.db");
-        let conn = Connection::open(&path).unwrap();
-        conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;").unwrap();
-        conn.execute(TABLE, []).unwrap();
-        if kind != Kind::Plain {
-            load(&conn).unwrap();
-            let enable = match kind {
-                Kind::Parts => "SELECT crdt_enable('tasks', 'priority:counter', 'tags:set')",
-                _ => "SELECT crdt_enable('tasks')",
-            };
-            text(&conn, enable, []);
+        let database = Database { kind, path, _folder: folder };
+        let session = database.open();
+        session.run(TABLE);
+        match kind {
+            Kind::Plain => {}
+            Kind::Lww => session.run("SELECT crdt_enable('tasks')"),
+            Kind::Parts => session.run("SELECT crdt_enable('tasks', 'priority:counter', 'tags:set')"),
         }
-        Database { conn, path, _folder: folder }
+        database
     }
 
+    /// A connection. Keep one at a time: in this build of SQLite all connections share one page cache, so that one would
+    /// slow the other.
+    pub fn open(&self) -> Session {
+        let conn = Connection::open(&self.path).unwrap();
+        conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;").unwrap();
+        if self.kind != Kind::Plain {
+            load(&conn).unwrap();
+        }
+        Session { conn }
+    }
+
+    /// The size in bytes of the file, vacuumed.
+    pub fn bytes(&self) -> f64 {
+        let copy = self.path.with_extension("vacuumed");
+        self.open().conn.execute("VACUUM INTO ?1", [copy.to_str()]).unwrap();
+        let bytes = std::fs::metadata(&copy).unwrap().len();
+        std::fs::remove_file(&copy).unwrap();
+        bytes as f64
+    }
+}
+
+/// A connection to a database.
+pub struct Session {
+    conn: Connection,
+}
+
+impl Session {
     /// Runs `work` in transactions over `chunk` items each.
     fn in_transactions<T>(&self, items: &[T], chunk: usize, mut work: impl FnMut(&T)) {
         for items in items.chunks(chunk) {
@@ -132,15 +157,5 @@ impl Database {
         for page in pages {
             text(&self.conn, "SELECT crdt_merge(?1)", [page]);
         }
-    }
-
-    /// The size in bytes of the file, vacuumed.
-    pub fn bytes(&self) -> f64 {
-        let copy = Path::new(&self.path).with_extension("vacuumed");
-        let name = copy.to_str().unwrap();
-        self.conn.execute("VACUUM INTO ?1", [name]).unwrap();
-        let bytes = std::fs::metadata(&copy).unwrap().len();
-        std::fs::remove_file(&copy).unwrap();
-        bytes as f64
     }
 }

@@ -24,7 +24,7 @@ pub fn print(results: &Results, rows: usize, rounds: usize) {
         rusqlite::version()
     );
     println!(
-        "{:<46} | {:>9} | {:>9} | {:<9} | {:>6} | {:>6} | {:>6}",
+        "{:<54} | {:>9} | {:>9} | {:<9} | {:>6} | {:>6} | {:>6}",
         "workload", "plain", "grove", "", "ratio", "wall", "target"
     );
     for (name, line) in &results.lines {
@@ -35,7 +35,7 @@ pub fn print(results: &Results, rows: usize, rounds: usize) {
             target => (format!("{target:.1}"), if ratio.cpu > target { " !" } else { "" }),
         };
         println!(
-            "{name:<46} | {:>9.3} | {:>9.3} | {:<9} | {:>6.2} | {:>6.2} | {target:>6}{miss}",
+            "{name:<54} | {:>9.3} | {:>9.3} | {:<9} | {:>6.2} | {:>6.2} | {target:>6}{miss}",
             amount(line, plain),
             amount(line, ours),
             unit(line),
@@ -52,12 +52,15 @@ pub fn save(results: &Results, rows: usize, rounds: usize) {
         .map(|(name, line)| {
             let (plain, ours) = line.medians();
             let ratio = line.ratios();
+            let pairs = line.plain.iter().zip(&line.ours);
+            let rounds: Vec<_> = pairs.map(|(plain, ours)| [amount(line, plain.cpu), amount(line, ours.cpu)]).collect();
             serde_json::json!({
                 "workload": name,
                 "unit": unit(line),
                 "plain": amount(line, plain),
                 "grove": amount(line, ours),
                 "ratio": {"cpu": ratio.cpu, "wall": ratio.wall},
+                "rounds": rounds,
                 "target": if line.target > 0.0 { Some(line.target) } else { None },
             })
         })

@@ -1,6 +1,6 @@
 //! The workloads of one round.
 
-use crate::database::{Database, Kind};
+use crate::database::{Database, Kind, Session};
 use crate::measure::{timed, Results, Spent};
 use crate::rows::{Keys, Row};
 
@@ -20,6 +20,12 @@ pub struct Round<'a> {
     pub swap: bool,
 }
 
+/// Works on a fresh connection, and times the work.
+fn on<T>(database: &Database, work: impl FnOnce(&Session) -> T) -> (T, Spent) {
+    let session = database.open();
+    timed(|| work(&session))
+}
+
 impl Round<'_> {
     pub fn run(&mut self) {
         self.write();
@@ -28,7 +34,7 @@ impl Round<'_> {
 
     fn add(&mut self, name: &str, unit: &'static str, count: usize, target: f64, spent: [Spent; 2]) {
         let table = match self.kind {
-            Kind::Parts => ", counter and set",
+            Kind::Parts => " counter+set",
             _ => "",
         };
         let name = format!("{}{table}: {name}", self.keys.name());
@@ -37,14 +43,13 @@ impl Round<'_> {
     }
 
     /// Writes to both tables, the time of each.
-    fn turns(&self, both: &[Database; 2], work: impl Fn(&Database)) -> [Spent; 2] {
-        let run = |database| timed(|| work(database)).1;
+    fn turns(&self, both: &[Database; 2], work: impl Fn(&Session)) -> [Spent; 2] {
         let [plain, ours] = both;
         if self.swap {
-            let second = run(ours);
-            [run(plain), second]
+            let second = on(ours, &work).1;
+            [on(plain, &work).1, second]
         } else {
-            [run(plain), run(ours)]
+            [on(plain, &work).1, on(ours, &work).1]
         }
     }
 
@@ -52,7 +57,7 @@ impl Round<'_> {
         let (rows, n) = (self.rows, self.rows.len());
         let both = [Database::new(Kind::Plain), Database::new(self.kind)];
         let sizes = || both.each_ref().map(|it| Spent::bytes(it.bytes()));
-        let fold = || timed(|| both[1].fold()).1;
+        let fold = || on(&both[1], Session::fold).1;
 
         let insert = self.turns(&both, |it| it.insert(rows, false));
         self.add("bulk insert", "row", n, BULK, insert);
@@ -72,7 +77,7 @@ impl Round<'_> {
             Kind::Parts => "raise the counter, one statement",
             _ => "update a column, one statement",
         };
-        self.add(name, "row", n, BULK, spent);
+        self.add(name, "row", n, NONE, spent);
         if self.kind == Kind::Parts {
             return;
         }
@@ -91,18 +96,18 @@ impl Round<'_> {
         let (rows, n) = (self.rows, self.rows.len());
         let [plain, plain_peer] = [(); 2].map(|()| Database::new(Kind::Plain));
         let [source, peer] = [(); 2].map(|()| Database::new(self.kind));
-        plain.insert(rows, false);
-        source.insert(rows, false);
-        source.fold();
+        for database in [&plain, &source] {
+            database.open().insert(rows, false);
+        }
+        source.open().fold();
 
-        let read = timed(|| plain.read()).1;
-        let (pages, export) = timed(|| source.export());
+        let read = on(&plain, Session::read).1;
+        let (pages, export) = on(&source, Session::export);
         self.add("export all, to rows as JSON", "row", n, NONE, [read, export]);
-        let upsert = timed(|| plain_peer.insert(rows, true)).1;
-        let merge = timed(|| peer.merge(&pages)).1;
-        self.add("merge all, to plain upsert", "row", n, NONE, [upsert, merge]);
-        let again = timed(|| plain_peer.insert(rows, true)).1;
-        let known = timed(|| peer.merge(&pages)).1;
-        self.add("merge again, to plain upsert", "row", n, NONE, [again, known]);
+        for name in ["merge all, to plain upsert", "merge again, to plain upsert"] {
+            let upsert = on(&plain_peer, |it| it.insert(rows, true)).1;
+            let merge = on(&peer, |it| it.merge(&pages)).1;
+            self.add(name, "row", n, NONE, [upsert, merge]);
+        }
     }
 }
