@@ -21,7 +21,7 @@ pub fn run(store: &Store<'_>) -> Result<Vec<String>> {
         // A dropped table has no rows to compare with.
         let Ok(form) = table.form(store.conn) else { continue };
         check_records(store, table, form, &mut found)?;
-        if table.enabled {
+        if table.enabled && table.captured {
             check_rows(store, table, form, &mut found)?;
         }
     }
@@ -87,7 +87,7 @@ fn check_records(store: &Store<'_>, table: &Table, form: &Form, found: &mut Vec<
             }
         };
         check_record(store, table, &name, &record, dead, found);
-        if table.enabled {
+        if table.enabled && table.captured {
             check_shown(store, form, &name, &pk, &record, found)?;
         }
     }

@@ -102,7 +102,7 @@ impl Fold<'_, '_> {
         }
         // Any later sign of the row settles the suspicion: an insert writes every field, the others show that it was there.
         self.suspects.remove(&key);
-        if matches!(event, Event::Insert | Event::Backfill) && form.parts().next().is_none() {
+        if matches!(event, Event::Insert | Event::Backfill) && table.local(|ty| ty != Type::Lww).next().is_none() {
             if let Entry::Vacant(free) = self.slots.entry(key.clone()) {
                 free.insert(Slot::Fresh(stamp));
                 return Ok(());
@@ -146,7 +146,7 @@ impl Fold<'_, '_> {
     }
 
     fn delete(&mut self, table: &Table, form: &Form, key: &RecordKey, seq: i64, stamp: &Hlc) -> Result<()> {
-        let values = grave(self.store, form, seq)?;
+        let values = grave(self.store, table, form, seq)?;
         local::delete(self.record(table, key)?, values, stamp);
         Ok(())
     }
@@ -160,7 +160,8 @@ impl Fold<'_, '_> {
         stamp: &Hlc,
         backfill: bool,
     ) -> Result<()> {
-        let values: Vec<Value> = (0..form.parts().count()).map(|i| row.value(i).to_value()).collect();
+        let fields = table.local(|ty| ty != Type::Lww).enumerate();
+        let values: Vec<(FieldId, Value)> = fields.map(|(i, field)| (field.id, row.value(i).to_value())).collect();
         let record = self.record(table, key)?;
         let anew = record.epitaph;
         if backfill {
@@ -168,7 +169,9 @@ impl Fold<'_, '_> {
         } else {
             local::insert(record, table.covered(), stamp);
         }
-        for (tracked, value) in form.parts().zip(values) {
+        for (field, value) in values {
+            // A column that was renamed has no field until crdt_enable is called again.
+            let Some(tracked) = form.tracked(field) else { continue };
             let record = self.record(table, key)?;
             match tracked.ty {
                 Type::Set => {
@@ -366,13 +369,14 @@ fn insert_fresh(store: &Store<'_>, table: &Table, pk: &Pk, stamp: &Hlc) -> Resul
 }
 
 /// The lww values of a row as it was deleted, as JSON, by field.
-fn grave(store: &Store<'_>, form: &Form, seq: i64) -> Result<Vec<(FieldId, Option<String>)>> {
+fn grave(store: &Store<'_>, table: &Table, form: &Form, seq: i64) -> Result<Vec<(FieldId, Option<String>)>> {
     let mut row = store.conn.stmt("SELECT * FROM main._crdt_grave WHERE seq = ?1")?;
     row.bind(1, seq)?;
     let found = row.step()?;
-    let values = form.of(Type::Lww).enumerate().map(|(i, tracked)| {
-        let value = found.then(|| crate::value::to_json(row.column(i + 1), tracked.column.form));
-        (tracked.field, value)
+    let fields = table.local(|ty| ty == Type::Lww).enumerate();
+    let values = fields.map(|(i, field)| {
+        let json_form = form.tracked(field.id).map_or(Default::default(), |tracked| tracked.column.form);
+        (field.id, found.then(|| crate::value::to_json(row.column(i + 1), json_form)))
     });
     Ok(values.collect())
 }

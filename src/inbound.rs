@@ -307,7 +307,7 @@ pub fn retry(store: &mut Store<'_>) -> Result<i64> {
         let mark = store.last_seq()?;
         let mut progress = 0;
         for (t, pk) in waiting {
-            let Some(table) = store.table(t).filter(|table| table.enabled) else { continue };
+            let Some(table) = store.table(t).filter(|table| table.enabled && table.captured) else { continue };
             let Ok(form) = table.form(store.conn) else { continue };
             let Some(before) = store.load(&table, &pk)? else { continue };
             let mut now = before.clone();

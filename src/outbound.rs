@@ -11,7 +11,7 @@ use crate::ffi::{Value, ValueRef};
 use crate::key::Pk;
 use crate::log::{Event, Reader};
 use crate::record::{FieldId, Marks, Record};
-use crate::schema::{Form, Kind, Table};
+use crate::schema::{Kind, Table};
 use crate::store::{RecordKey, Store};
 use crate::types::Type;
 
@@ -270,13 +270,12 @@ fn collect(store: &Store<'_>, table: &Rc<Table>, pk: &Pk, pick: &Pick, items: &m
     if let Some(row) = record.visible_row() {
         push(crate::change::ROW, row, Body::Row);
     }
-    let form = table.form(store.conn)?;
     let mut live = None;
     for field in table.fields.iter().filter(|field| pick.has(field.id)) {
         if let Some(lww) = record.lww.get(&field.id) {
             let value = match &lww.saved {
                 Some(json) => Some(json.clone()),
-                None => live_value(store, form, pk, field.id, &mut live)?,
+                None => live_value(store, table, pk, field.id, &mut live)?,
             };
             if let Some(value) = value {
                 push(&field.name, &lww.hlc, Body::Lww { value, prev: lww.prev.clone(), altered: lww.altered });
@@ -307,11 +306,13 @@ fn collect(store: &Store<'_>, table: &Rc<Table>, pk: &Pk, pick: &Pick, items: &m
 
 fn live_value(
     store: &Store<'_>,
-    form: &Form,
+    table: &Table,
     pk: &Pk,
     field: FieldId,
     live: &mut Option<Option<Vec<Value>>>,
 ) -> Result<Option<String>> {
+    // The table may have been dropped, or made again: then no live cell is what the stamp speaks of.
+    let Some(form) = table.form(store.conn).ok().filter(|_| table.captured) else { return Ok(None) };
     if live.is_none() {
         *live = Some(crate::row::read(store.conn, form, pk)?);
     }
@@ -344,11 +345,9 @@ pub fn set_changes(marks: &Marks, push: &mut impl FnMut(&Hlc, Body)) {
 /// A record with the values of its live cells filled in, as JSON.
 pub fn with_values(store: &Store<'_>, table: &Table, pk: &Pk) -> Result<Option<Record>> {
     let Some(mut record) = store.load(table, pk)? else { return Ok(None) };
-    // The table may have been dropped: then nothing is live.
-    let Ok(form) = table.form(store.conn) else { return Ok(Some(record)) };
     let mut live = None;
     for (field, lww) in record.lww.iter_mut().filter(|(_, lww)| lww.saved.is_none()) {
-        lww.saved = live_value(store, form, pk, *field, &mut live)?;
+        lww.saved = live_value(store, table, pk, *field, &mut live)?;
     }
     Ok(Some(record))
 }

@@ -6,8 +6,10 @@
 //! exception= field, mark, [stamp], [prev stamp], [length, value JSON]
 //! mark     = 1 no state | 2 stamp differs from the base | 4 prev | 8 altered | 16 value kept here
 //! parts    = count, counter*, count, set*
-//! counter  = field, count, (author, name length, name, inc, dec, ts, c, born?, [born stamp])*
-//! set      = field, count, (element length, element, node, 1 add | 2 dead | 4 operation, [add ts, c], [operation ts, c])*
+//! counter  = field, count, (marks, [author], [name length, name], inc, [dec], [ts, c], [born stamp])*
+//!            marks = 1 author differs from the base | 2 name | 4 dec | 8 ts, c differ from the base | 16 born
+//! set      = field, count, (element length, element, marks, [node], [add ts, c], [operation ts, c])*
+//!            marks = 1 add | 2 dead | 4 operation | 8 node differs from the base | 16 add differs from the base
 //! stamp    = zigzag(ts − base ts), c, node number          (base ts is 0 when there is no base)
 //! ```
 //! All numbers are LEB128. A field that the base covers (the last-writer-wins columns of the base's generation) and that is
@@ -67,7 +69,7 @@ pub fn pack(record: &Record, covered: &[FieldId], nodes: &impl Nodes) -> Result<
     let has_parts = !record.counters.is_empty() || !record.sets.is_empty() || !record.kept.is_empty();
     let mut apart = record.apart || !record.kept.is_empty();
     if has_parts && !apart {
-        put_parts(&mut parts, record, origin, nodes)?;
+        put_parts(&mut parts, record, base.as_ref(), nodes)?;
         apart = parts.len() > MAX_INLINE;
     }
     if apart {
@@ -88,21 +90,13 @@ pub fn pack(record: &Record, covered: &[FieldId], nodes: &impl Nodes) -> Result<
     Ok(Packed { base, x, apart })
 }
 
-fn put_parts(out: &mut Vec<u8>, record: &Record, origin: i64, nodes: &impl Nodes) -> Result<()> {
+fn put_parts(out: &mut Vec<u8>, record: &Record, base: Option<&Hlc>, nodes: &impl Nodes) -> Result<()> {
     put(out, record.counters.len() as u128);
     for (field, parts) in &record.counters {
         put(out, (*field).into());
         put(out, parts.len() as u128);
         for ((author, name), part) in parts {
-            put(out, nodes.number(author)?.into());
-            put_text(out, name);
-            put(out, part.inc);
-            put(out, part.dec);
-            put_tick(out, part.hlc.tick(), origin);
-            put(out, part.born.is_some().into());
-            if let Some(born) = &part.born {
-                put_stamp(out, born, origin, nodes)?;
-            }
+            put_counter(out, author, name, part, base, nodes)?;
         }
     }
     put(out, record.sets.len() as u128);
@@ -111,11 +105,66 @@ fn put_parts(out: &mut Vec<u8>, record: &Record, origin: i64, nodes: &impl Nodes
         put(out, marks.len() as u128);
         for ((element, node), mark) in marks {
             put_text(out, element);
-            put(out, nodes.number(node)?.into());
-            put_mark(out, mark, origin);
+            put_inline_mark(out, node, mark, base, nodes)?;
         }
     }
     Ok(())
+}
+
+fn put_counter(
+    out: &mut Vec<u8>,
+    author: &Rc<str>,
+    name: &str,
+    part: &Part,
+    base: Option<&Hlc>,
+    nodes: &impl Nodes,
+) -> Result<()> {
+    let origin = base.map_or(0, |b| b.ts);
+    let other_author = base.is_none_or(|b| b.node != *author);
+    let other_tick = base.is_none_or(|b| b.tick() != part.hlc.tick());
+    let marks = bits([other_author, !name.is_empty(), part.dec != 0, other_tick, part.born.is_some()]);
+    out.push(marks);
+    if other_author {
+        put(out, nodes.number(author)?.into());
+    }
+    if !name.is_empty() {
+        put_text(out, name);
+    }
+    put(out, part.inc);
+    if part.dec != 0 {
+        put(out, part.dec);
+    }
+    if other_tick {
+        put_tick(out, part.hlc.tick(), origin);
+    }
+    if let Some(born) = &part.born {
+        put_stamp(out, born, origin, nodes)?;
+    }
+    Ok(())
+}
+
+fn put_inline_mark(
+    out: &mut Vec<u8>,
+    node: &Rc<str>,
+    mark: &Mark,
+    base: Option<&Hlc>,
+    nodes: &impl Nodes,
+) -> Result<()> {
+    let origin = base.map_or(0, |b| b.ts);
+    let other_node = base.is_none_or(|b| b.node != *node);
+    let other_add = mark.add.filter(|add| base.is_none_or(|b| b.tick() != *add));
+    out.push(bits([mark.add.is_some(), mark.dead, mark.op.is_some(), other_node, other_add.is_some()]));
+    if other_node {
+        put(out, nodes.number(node)?.into());
+    }
+    for tick in [other_add, mark.op].into_iter().flatten() {
+        put_tick(out, tick, origin);
+    }
+    Ok(())
+}
+
+fn bits(flags: [bool; 5]) -> u8 {
+    flags.iter().rev().fold(0, |bits, flag| bits << 1 | u8::from(*flag))
 }
 
 /// The stamp that most covered fields carry; for a record that shows only its row's stamp, that one.
@@ -211,7 +260,7 @@ pub fn unpack(base: Option<Hlc>, x: &[u8], covered: &[FieldId], nodes: &impl Nod
         record.lww.insert(field, Lww { hlc, prev, altered: mark & 8 != 0, saved });
     }
     if flags & 8 != 0 {
-        r.parts(origin, nodes, &mut record)?;
+        r.parts(base.as_ref(), nodes, &mut record)?;
     }
     record.apart = flags & 16 != 0;
     r.end()?;
@@ -347,27 +396,58 @@ impl Reader<'_> {
         Ok(Mark { add, dead: flags & 2 != 0, op })
     }
 
-    fn parts(&mut self, origin: i64, nodes: &impl Nodes, record: &mut Record) -> Result<()> {
+    fn parts(&mut self, base: Option<&Hlc>, nodes: &impl Nodes, record: &mut Record) -> Result<()> {
         for _ in 0..self.small()? {
             let (field, mut parts) = (self.small()?, Parts::new());
             for _ in 0..self.small()? {
-                let (author, name) = (nodes.node(self.small()?)?, self.text()?);
-                let (inc, dec) = (self.number()?, self.number()?);
-                let hlc = self.tick(origin)?.by(&author);
-                let born = if self.small()? == 1 { Some(self.stamp(origin, nodes)?) } else { None };
-                parts.insert((author, name), Part { inc, dec, hlc, born });
+                let (key, part) = self.counter(base, nodes)?;
+                parts.insert(key, part);
             }
             record.counters.insert(field, parts);
         }
         for _ in 0..self.small()? {
             let (field, mut marks) = (self.small()?, Marks::new());
             for _ in 0..self.small()? {
-                let (element, node) = (self.text()?, nodes.node(self.small()?)?);
-                marks.insert((element, node), self.mark(origin)?);
+                let element = self.text()?;
+                let (node, mark) = self.inline_mark(base, nodes)?;
+                marks.insert((element, node), mark);
             }
             record.sets.insert(field, marks);
         }
         Ok(())
+    }
+
+    fn counter(&mut self, base: Option<&Hlc>, nodes: &impl Nodes) -> Result<((Rc<str>, String), Part)> {
+        let origin = base.map_or(0, |b| b.ts);
+        let marks = self.small()?;
+        let author = self.node_or_base(marks & 1 != 0, base, nodes)?;
+        let name = if marks & 2 != 0 { self.text()? } else { String::new() };
+        let inc = self.number()?;
+        let dec = if marks & 4 != 0 { self.number()? } else { 0 };
+        let tick = if marks & 8 != 0 { self.tick(origin)? } else { base.ok_or_else(corrupt)?.tick() };
+        let born = if marks & 16 != 0 { Some(self.stamp(origin, nodes)?) } else { None };
+        let hlc = tick.by(&author);
+        Ok(((author, name), Part { inc, dec, hlc, born }))
+    }
+
+    fn inline_mark(&mut self, base: Option<&Hlc>, nodes: &impl Nodes) -> Result<(Rc<str>, Mark)> {
+        let origin = base.map_or(0, |b| b.ts);
+        let marks = self.small()?;
+        let node = self.node_or_base(marks & 8 != 0, base, nodes)?;
+        let add = match marks & 17 {
+            0 => None,
+            1 => Some(base.ok_or_else(corrupt)?.tick()),
+            _ => Some(self.tick(origin)?),
+        };
+        let op = if marks & 4 != 0 { Some(self.tick(origin)?) } else { None };
+        Ok((node, Mark { add, dead: marks & 2 != 0, op }))
+    }
+
+    fn node_or_base(&mut self, own: bool, base: Option<&Hlc>, nodes: &impl Nodes) -> Result<Rc<str>> {
+        match base {
+            Some(base) if !own => Ok(Rc::clone(&base.node)),
+            _ => nodes.node(self.small()?),
+        }
     }
 
     fn text(&mut self) -> Result<String> {

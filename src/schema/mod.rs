@@ -100,6 +100,9 @@ pub struct Table {
     pub name: String,
     /// Whether it is enabled now.
     pub enabled: bool,
+    /// Whether its triggers are there: a table that is dropped and made again has lost them, and what it holds now is not
+    /// what the stamps speak of.
+    pub captured: bool,
     /// Counts the changes of its set of fields.
     pub gen: u32,
     /// All its fields in the order of their numbers.
@@ -117,16 +120,6 @@ pub struct Form {
 }
 
 impl Form {
-    /// The tracked columns of one type.
-    pub fn of(&self, ty: Type) -> impl Iterator<Item = &Tracked> {
-        self.tracked.iter().filter(move |t| t.ty == ty)
-    }
-
-    /// The tracked counters and sets.
-    pub fn parts(&self) -> impl Iterator<Item = &Tracked> {
-        self.tracked.iter().filter(|t| t.ty != Type::Lww)
-    }
-
     /// The tracked column of a field.
     pub fn tracked(&self, field: FieldId) -> Option<&Tracked> {
         self.tracked.binary_search_by_key(&field, |t| t.field).ok().and_then(|i| self.tracked.get(i))
@@ -142,6 +135,11 @@ impl Table {
     /// The field of that name and type.
     pub fn named(&self, name: &str, kind: &Kind) -> Option<&Field> {
         self.fields.iter().find(|f| f.name == name && f.kind == *kind)
+    }
+
+    /// The columns of one type that are tracked by the present triggers, in the order in which they write them.
+    pub fn local(&self, ty: impl Fn(Type) -> bool) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(move |f| f.is_local() && matches!(f.kind, Kind::Known(known) if ty(known)))
     }
 
     /// The fields that a base stamp of this generation covers.
@@ -218,7 +216,12 @@ impl Catalog {
         }
         drop(rows);
         let mut tables = Vec::new();
-        let mut rows = conn.stmt("SELECT t, name, enabled, gen FROM main._crdt_table ORDER BY t")?;
+        // SQLite renames the triggers' table with the table: they know its present name.
+        let mut rows = conn.stmt(
+            "SELECT t.t, coalesce(s.tbl_name, t.name), t.enabled, t.gen, s.name IS NOT NULL
+             FROM main._crdt_table t LEFT JOIN main.sqlite_schema s
+             ON s.type = 'trigger' AND s.name = '_crdt_' || t.t || '_insert' ORDER BY t.t",
+        )?;
         while rows.step()? {
             let damaged = || Error::data("_crdt_table holds a row that is none of ours");
             let id = rows.i64(0).ok_or_else(damaged)?;
@@ -228,6 +231,7 @@ impl Catalog {
                 id,
                 name: rows.text(1).ok_or_else(damaged)?.to_owned(),
                 enabled: rows.i64(2) == Some(1),
+                captured: rows.i64(4) == Some(1),
                 gen,
                 covered: fields.iter().filter(|f| f.covered_in(gen)).map(|f| f.id).collect(),
                 fields,
@@ -257,9 +261,16 @@ impl Catalog {
     /// The enabled table of that name.
     ///
     /// # Errors
-    /// It is not enabled.
+    /// It is not enabled, or its triggers are gone.
     pub fn enabled(&self, name: &str) -> Result<&Rc<Table>> {
-        self.by_name(name).filter(|t| t.enabled).ok_or_else(|| not_enabled(name))
+        let table = self.by_name(name).filter(|t| t.enabled).ok_or_else(|| not_enabled(name))?;
+        if table.captured {
+            return Ok(table);
+        }
+        let literal = crate::sql::literal(&crate::error::excerpt(name));
+        Err(Error::caller(format!(
+            "table {literal} was dropped, or rebuilt without its triggers; call SELECT crdt_enable({literal}) again"
+        )))
     }
 }
 

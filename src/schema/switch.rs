@@ -23,7 +23,7 @@ pub fn enable(conn: &Conn, name: &str, requests: &[Request]) -> Result<String> {
     let catalog = Catalog::current(conn)?;
     let plan = plan(conn, catalog.as_deref(), name, requests, false)?;
     let known = catalog.as_ref().and_then(|catalog| catalog.by_name(&plan.table)).cloned();
-    let was_off = known.is_some() && (plan.first || !triggers_present(conn, known.as_deref())?);
+    let was_off = known.is_some_and(|table| plan.first || !table.captured);
     if !plan.script.is_empty() {
         conn.db.exec(&plan.script)?;
         conn.catalog.replace(None);
@@ -72,14 +72,6 @@ fn show_kept(store: &mut Store<'_>, name: &str, fields: &[FieldId]) -> Result<()
     store.conn.run("DELETE FROM main._crdt_log WHERE seq > ?1", &[mark.into()])?;
     store.conn.run("DELETE FROM main._crdt_grave WHERE seq > ?1", &[mark.into()])?;
     Ok(())
-}
-
-/// Whether the insert trigger of an enabled table is there: it goes when the table is dropped in a rebuild.
-fn triggers_present(conn: &Conn, table: Option<&Table>) -> Result<bool> {
-    let Some(table) = table else { return Ok(true) };
-    let name = format!("_crdt_{}_insert", table.id);
-    let sql = "SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND name = ?1";
-    Ok(conn.int(sql, &[name.as_str().into()])?.is_some())
 }
 
 /// Disables a table; the JSON report. In the caller's savepoint, the log folded.
