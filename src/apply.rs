@@ -46,7 +46,7 @@ pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<S
             }
             Ok(Shown::Yes)
         }
-        Err(e) => refused(e).map(Shown::Pending),
+        Err(e) => refused(conn, e).map(Shown::Pending),
     }
 }
 
@@ -60,7 +60,10 @@ pub fn vacate(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<
 }
 
 /// The reason, when an error is the table's refusal; other errors (busy, full disk, interrupt) are errors.
-pub fn refused(e: Error) -> Result<String> {
+pub fn refused(conn: &Conn, e: Error) -> Result<String> {
+    if conn.db.autocommit() {
+        return Err(e.context("a trigger of the application rolled the whole transaction back"));
+    }
     const CONSTRAINT: i32 = 19;
     const ERROR: i32 = 1;
     const MISMATCH: i32 = 20;
@@ -125,7 +128,7 @@ fn settle(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], record: &mut Record)
         if again && !wrong.is_empty() {
             // What still differs after this is what the column's affinity makes of the value.
             if let Err(e) = row::update(conn, form, key, &wrong) {
-                refused(e)?;
+                refused(conn, e)?;
             }
             continue;
         }

@@ -109,17 +109,21 @@ fn hash(table: &Table, pk: &Pk, record: &Record) -> Vec<u8> {
     feed.stamp(record.visible_row());
     // Numbers of fields differ between nodes: their names go in, in order.
     let mut fields: Vec<_> = table.fields.iter().filter(|f| f.kind != Kind::None).collect();
-    fields.sort_by(|a, b| (&a.name, a.kind.name()).cmp(&(&b.name, b.kind.name())));
+    // In one case, as nodes may spell a column differently.
+    let lower = |field: &crate::schema::Field| field.name.to_ascii_lowercase();
+    fields.sort_by_cached_key(|field| (lower(field), field.kind.name().to_owned()));
     for field in fields {
         let name = |feed: &mut Feed| {
-            feed.bytes(field.name.as_bytes());
+            feed.bytes(lower(field).as_bytes());
             feed.bytes(field.kind.name().as_bytes());
         };
         if let Some(lww) = record.lww.get(&field.id) {
             name(&mut feed);
             feed.stamp(Some(&lww.hlc));
             feed.bytes(&[u8::from(lww.altered)]);
-            feed.bytes(lww.saved.as_deref().unwrap_or_default().as_bytes());
+            // SQL cannot tell 0.0 from -0.0, so a write of the one over the other has no stamp.
+            let value = lww.saved.as_deref().unwrap_or_default();
+            feed.bytes(if value == "-0.0" { "0.0" } else { value }.as_bytes());
         }
         for ((node, operation), part) in record.counters.get(&field.id).into_iter().flatten() {
             name(&mut feed);

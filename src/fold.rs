@@ -250,11 +250,16 @@ impl Fold<'_, '_> {
                 }
             }
             // Neither we nor SQLite can read it: the set stays as it was, and crdt_status names it.
-            None if self.into == Into::Database => {
-                let name = format!("{}[{}].{}", table.name, key.1.wire(), table.field(field).map_or("", |f| &f.name));
-                self.store.conn.run("UPDATE main._crdt_state SET unread = ?1", &[name.as_str().into()])?;
+            None => {
+                self.cells.insert((key.clone(), field), value);
+                if self.into == Into::Database {
+                    let name =
+                        format!("{}[{}].{}", table.name, key.1.wire(), table.field(field).map_or("", |f| &f.name));
+                    let sql =
+                        "UPDATE main._crdt_state SET unread = substr(coalesce(unread || ', ', '') || ?1, 1, 1000)";
+                    self.store.conn.run(sql, &[name.as_str().into()])?;
+                }
             }
-            None => {}
         }
         Ok(())
     }

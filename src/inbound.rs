@@ -295,7 +295,7 @@ fn swap(store: &Store<'_>, work: &[Work], copies: &mut [Record], refused: &mut B
             }
             Ok(())
         }
-        Err(e) => crate::apply::refused(e).map(|_| ()),
+        Err(e) => crate::apply::refused(store.conn, e).map(|_| ()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use crate::change::{operation_name, Body};
 use crate::clock::Hlc;
 use crate::error::Result;
+use crate::ffi::Value;
 use crate::record::{FieldId, Record};
 use crate::types::counter::Part;
 use crate::types::lww::{concurrent, judge, Lww, Verdict};
@@ -122,6 +123,8 @@ fn compare(a: &str, b: &str) -> Ordering {
         return Ordering::Equal;
     }
     match (value::decode(a), value::decode(b)) {
+        // SQL cannot tell 0.0 from -0.0: a write of the one over the other has no stamp of its own.
+        (Ok(Value::Real(x)), Ok(Value::Real(y))) if x == 0.0 && y == 0.0 => Ordering::Equal,
         (Ok(x), Ok(y)) => value::rank(x.as_ref(), y.as_ref()).then_with(|| a.cmp(b)),
         _ => a.cmp(b),
     }

@@ -109,7 +109,7 @@ impl Watch {
                 }
             };
             if let Err(e) = outcome {
-                let reason = apply::refused(e)?;
+                let reason = apply::refused(store.conn, e)?;
                 if let Some(want) = want {
                     keep(store, key, want)?;
                     reasons.insert(key.clone(), reason);

@@ -56,8 +56,15 @@ pub fn insert(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)])
     let rule = if form.shape.own_conflict_rule { " OR ABORT" } else { "" };
     let sql = format!("INSERT{rule} INTO main.{}({names}) VALUES ({marks})", ident(&form.shape.name));
     let values: Vec<ValueRef<'_>> = key.iter().chain(cells.iter().map(|(_, value)| value)).map(Value::as_ref).collect();
-    conn.run(&sql, &values)?;
-    Ok(())
+    written(conn.run(&sql, &values)?)
+}
+
+/// RAISE(IGNORE) drops a write without an error.
+fn written(rows: i64) -> Result<()> {
+    match rows {
+        0 => Err(crate::error::Error::sqlite(19, "a trigger of the application ignored the row")),
+        _ => Ok(()),
+    }
 }
 
 /// Updates `cells` of a row.
@@ -80,8 +87,7 @@ pub fn update(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)])
 pub fn delete(conn: &Conn, form: &Form, key: &[Value]) -> Result<()> {
     let sql = format!("DELETE FROM main.{} WHERE {}", ident(&form.shape.name), key_condition(form));
     let values: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
-    conn.run(&sql, &values)?;
-    Ok(())
+    written(conn.run(&sql, &values)?)
 }
 
 /// Whether a table with these key columns can only give back the key that it was given.

@@ -107,8 +107,8 @@ fn warnings(store: &Store<'_>, out: &mut String) -> Result<()> {
     if twins > 0 {
         all.push(format!("{twins} changes came with a stamp under which another value is known: a node is broken or was copied without crdt_fork()"));
     }
-    if let Some(cell) = unread {
-        all.push(format!("the set {cell} was written as JSON that cannot be read; the write was not recorded"));
+    if let Some(cells) = unread {
+        all.push(format!("sets were written as JSON that cannot be read, and stay as they were: {cells}"));
     }
     let _ = write!(out, ",\"forks\":{forks},\"warnings\":{}", crate::functions::json_strings(&all)); // cannot fail
     Ok(())

@@ -13,6 +13,8 @@ mod counter;
 mod cursor;
 #[path = "semantics/digest.rs"]
 mod digest;
+#[path = "semantics/edges.rs"]
+mod edges;
 #[path = "semantics/forget.rs"]
 mod forget;
 #[path = "semantics/lww.rs"]

@@ -16,29 +16,29 @@ fn requests(args: &Args<'_>) -> Result<Vec<Request>> {
 /// `crdt_enable(table [, 'column:type' …])`
 pub fn enable(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_enable", "table [, 'column:type' …]", 1, 1000)?;
-    args.named((|| {
+    args.named(|| {
         let (name, requests) = (args.text(0, "table")?, requests(&args)?);
         let conn = args.conn();
         let report = session::write_new(conn, |conn| crate::schema::switch::enable(conn, name, &requests))?;
         Ok(Out::Text(report))
-    })())
+    })
 }
 
 /// `crdt_schema(table [, 'column:type' …])`
 pub fn schema(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_schema", "table [, 'column:type' …]", 1, 1000)?;
-    args.named((|| {
+    args.named(|| {
         let (name, requests) = (args.text(0, "table")?, requests(&args)?);
         let catalog = Catalog::current(args.conn())?;
         let plan = enable::plan(args.conn(), catalog.as_deref(), name, &requests, true)?;
         Ok(Out::Text(plan.script))
-    })())
+    })
 }
 
 /// `crdt_disable(table [, 'purge'])`
 pub fn disable(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_disable", "table [, 'purge']", 1, 2)?;
-    args.named((|| {
+    args.named(|| {
         let name = args.text(0, "table")?;
         let purge = match args.optional(1, "'purge'")? {
             None => false,
@@ -47,13 +47,13 @@ pub fn disable(call: &Call<'_, Conn>) -> Result<Out> {
         };
         let report = session::write(args.conn(), |store| crate::schema::switch::disable(store, name, purge))?;
         Ok(Out::Text(report))
-    })())
+    })
 }
 
 /// `crdt_node_id()`, `crdt_node_id(new)`
 pub fn node_id(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_node_id", "[new]", 0, 1)?;
-    args.named((|| {
+    args.named(|| {
         if args.len() == 0 {
             // Reading an id that is there needs no write.
             if let Some(store) = crate::store::Store::open(args.conn())? {
@@ -66,22 +66,24 @@ pub fn node_id(call: &Call<'_, Conn>) -> Result<Out> {
             node::rename(store, new)?;
             Ok(Out::Text(store.me.to_string()))
         })
-    })())
+    })
 }
 
 /// `crdt_fork()`
 pub fn fork(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_fork", "", 0, 0)?;
-    args.named(session::write(args.conn(), |store| {
-        node::fork(store)?;
-        Ok(Out::Text(store.me.to_string()))
-    }))
+    args.named(|| {
+        session::write(args.conn(), |store| {
+            node::fork(store)?;
+            Ok(Out::Text(store.me.to_string()))
+        })
+    })
 }
 
 /// `crdt_pragma(name)`, `crdt_pragma(name, value)`
 pub fn pragma(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_pragma", "name [, value]", 1, 2)?;
-    args.named((|| {
+    args.named(|| {
         let (conn, name) = (args.conn(), args.text(0, "name")?);
         if args.len() == 2 {
             let value = pragma::check(name, &args.value(1).to_value())?;
@@ -105,13 +107,13 @@ pub fn pragma(call: &Call<'_, Conn>) -> Result<Out> {
             }
             _ => Ok(Out::Text(pragma::text(conn, name, Catalog::current(conn)?.is_some())?)),
         }
-    })())
+    })
 }
 
 /// `crdt_cleanup_tombstones([table [, 'epitaphs']])`
 pub fn cleanup_tombstones(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_cleanup_tombstones", "[table [, 'epitaphs']]", 0, 2)?;
-    args.named((|| {
+    args.named(|| {
         let table = args.optional(0, "table")?;
         let epitaphs = match args.optional(1, "'epitaphs'")? {
             None => false,
@@ -119,7 +121,7 @@ pub fn cleanup_tombstones(call: &Call<'_, Conn>) -> Result<Out> {
             Some(_) => return Err(args.wrong(1, "'epitaphs'", "the word 'epitaphs' or left out")),
         };
         session::write(args.conn(), |store| Ok(Out::Int(cleanup::run(store, table, epitaphs)?)))
-    })())
+    })
 }
 
 /// A JSON array of strings.

@@ -77,8 +77,8 @@ impl<'a> Args<'a> {
         Error::caller(format!("{}: {message}", self.function))
     }
 
-    /// Puts the function's name in front of an error's message, unless it is there.
-    pub fn named<T>(&self, outcome: Result<T>) -> Result<T> {
-        outcome.map_err(|e| if e.message().starts_with(self.function) { e } else { e.context(self.function) })
+    /// Does the work of the function; puts its name in front of an error's message, unless it is there.
+    pub fn named<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        work().map_err(|e| if e.message().starts_with(self.function) { e } else { e.context(self.function) })
     }
 }

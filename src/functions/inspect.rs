@@ -30,7 +30,7 @@ pub fn state(call: &Call<'_, Conn>) -> Result<Out> {
 
 /// The text that `show` makes of a record; NULL when nothing is known of it.
 fn one_record(args: &Args<'_>, show: fn(&Table, &[String], &str, &Record) -> String) -> Result<Out> {
-    args.named((|| {
+    args.named(|| {
         let name = args.text(0, "table")?;
         let wire = match args.value(1) {
             ValueRef::Integer(i) => i.to_string(),
@@ -45,7 +45,7 @@ fn one_record(args: &Args<'_>, show: fn(&Table, &[String], &str, &Record) -> Str
             Ok(with_values(store, &table, &pk)?.map(|record| show(&table, &columns, &wire, &record)))
         })?;
         Ok(shown.map_or(Out::Null, Out::Text))
-    })())
+    })
 }
 
 fn on_state<T>(conn: &Conn, name: &str, work: impl FnOnce(&Store<'_>) -> Result<T>) -> Result<T> {
@@ -55,7 +55,7 @@ fn on_state<T>(conn: &Conn, name: &str, work: impl FnOnce(&Store<'_>) -> Result<
 /// `crdt_digest(table [, 'full'])`
 pub fn digest(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_digest", "table [, 'full']", 1, 2)?;
-    args.named((|| {
+    args.named(|| {
         let name = args.text(0, "table")?;
         let full = match args.optional(1, "'full'")? {
             None => false,
@@ -64,31 +64,31 @@ pub fn digest(call: &Call<'_, Conn>) -> Result<Out> {
         };
         let digest = on_state(args.conn(), name, |store| digest::digest(store, store.catalog.enabled(name)?, full))?;
         Ok(Out::Text(digest))
-    })())
+    })
 }
 
 /// `crdt_status()`
 pub fn status(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_status", "", 0, 0)?;
-    args.named((|| match session::read(args.conn(), crate::status::json)? {
+    args.named(|| match session::read(args.conn(), crate::status::json)? {
         Some(json) => Ok(Out::Text(json)),
         None => session::write(args.conn(), |store| crate::status::json(store)).map(Out::Text),
-    })())
+    })
 }
 
 /// `crdt_check()`: `ok`, or a JSON array of sentences.
 pub fn check(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_check", "", 0, 0)?;
-    args.named((|| {
+    args.named(|| {
         let found = session::read(args.conn(), crate::check::run)?.unwrap_or_default();
         Ok(Out::Text(if found.is_empty() { "ok".to_owned() } else { super::json_strings(&found) }))
-    })())
+    })
 }
 
 /// `crdt_shadow(table, page)`: what the view `_<table>_crdt` reads, page by page: the rows after those of `page`.
 pub fn shadow(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_shadow", "table, page", 2, 2)?;
-    args.named((|| {
+    args.named(|| {
         let name = args.text(0, "table")?;
         let after = args.optional(1, "json")?.map(last_key).transpose()?;
         let page = session::peek(args.conn(), |store| {
@@ -104,7 +104,7 @@ pub fn shadow(call: &Call<'_, Conn>) -> Result<Out> {
             Ok((!rows.is_empty()).then(|| format!("[{}]", rows.join(","))))
         })?;
         Ok(page.flatten().map_or(Out::Null, Out::Text))
-    })())
+    })
 }
 
 fn last_key(page: &str) -> Result<String> {

@@ -20,32 +20,34 @@ use crate::{import, peers, pragma, session};
 pub fn now(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_now", "", 0, 0)?;
     session::refuse_after_writes(args.conn(), "crdt_now")?;
-    args.named(session::write(args.conn(), |store| {
-        let stamp = store.stamp(store.wall);
-        store.save_clock()?;
-        store.conn.issued.set(stamp.tick());
-        Ok(Out::Text(stamp.to_json()))
-    }))
+    args.named(|| {
+        session::write(args.conn(), |store| {
+            let stamp = store.stamp(store.wall);
+            store.save_clock()?;
+            store.conn.issued.set(stamp.tick());
+            Ok(Out::Text(stamp.to_json()))
+        })
+    })
 }
 
 /// `crdt_cursor()`
 pub fn cursor(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_cursor", "", 0, 0)?;
     session::refuse_after_writes(args.conn(), "crdt_cursor")?;
-    args.named((|| {
+    args.named(|| {
         let end = |store: &Store<'_>| {
             let scope = Scope::new(store, None)?;
             cursor::write(store.conn, &store.me, store.last_seq()?, store.clock, &scope.name)
         };
         read_or_install(args.conn(), &end).map(Out::Text)
-    })())
+    })
 }
 
 /// `crdt_changes_since(cursor [, tables [, limit [, options]]])`
 pub fn changes_since(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_changes_since", "cursor [, tables [, limit [, options]]]", 1, 4)?;
     session::refuse_after_writes(args.conn(), "crdt_changes_since")?;
-    args.named((|| {
+    args.named(|| {
         let since = args.optional(0, "cursor")?;
         let tables = args.optional(1, "tables")?.map(table_names).transpose()?;
         let limit = match args.value(2) {
@@ -60,7 +62,7 @@ pub fn changes_since(call: &Call<'_, Conn>) -> Result<Out> {
         }
         let conn = args.conn();
         read_or_install(conn, &|store| page(store, since, tables.as_deref(), limit)).map(Out::Text)
-    })())
+    })
 }
 
 /// Runs `work` on the state; on that of new tables of ours when there are none yet.
@@ -115,7 +117,8 @@ fn page_of(
     let limit = limit.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
     let mut export = Export::new(store, from)?;
     let (mut out, mut items, mut count) = (String::from("{\"changes\":["), Vec::new(), 0usize);
-    while count < limit && out.len() < bytes && export.next(store, &scope, &mut items)? {
+    let frame = out.len();
+    while count < limit && (count == 0 || out.len() - frame < bytes) && export.next(store, &scope, &mut items)? {
         for item in items.drain(..).filter(|item| wanted(item)) {
             if count > 0 {
                 out.push(',');
@@ -138,14 +141,14 @@ fn page_of(
 /// `crdt_merge(json)`
 pub fn merge(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_merge", "json", 1, 1)?;
-    args.named((|| {
+    args.named(|| {
         let changes = import::parse(args.json(0, "json")?)?;
         session::write(args.conn(), |store| {
             import::check_tables(&store.catalog, changes.iter())?;
             let report = merge_changes(store, &changes)?;
             Ok(Out::Text(format!("{{{},\"latest_hlc\":{}}}", told(&report), store.clock.by(&store.me).to_json())))
         })
-    })())
+    })
 }
 
 fn told(report: &Report) -> String {
@@ -188,7 +191,7 @@ impl Filter {
 pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_pull", "request", 1, 1)?;
     session::refuse_after_writes(args.conn(), "crdt_pull")?;
-    args.named((|| {
+    args.named(|| {
         let request: PullRequest<'_> = crate::json::object(args.json(0, "request")?)
             .map_err(|e| Error::peer(format!("not a pull request {{\"tables\",\"since\",\"node_id\"}}: {e}")))?;
         let since = request.since.map(RawValue::get).filter(|json| *json != "null");
@@ -204,7 +207,7 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
             peers::pulled(args.conn(), node, since, &scope)?;
         }
         Ok(Out::Text(answer))
-    })())
+    })
 }
 
 #[derive(Deserialize)]
@@ -225,7 +228,7 @@ struct PushOptions {
 /// `crdt_push(request [, options])`
 pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_push", "request [, options]", 1, 2)?;
-    args.named((|| {
+    args.named(|| {
         let request: PushRequest<'_> = crate::json::object(args.json(0, "request")?)
             .map_err(|e| Error::peer(format!("not a push request {{\"node_id\",\"changes\"}}: {e}")))?;
         let operations = counters_are_operations(args.optional(1, "options")?)?;
@@ -242,7 +245,7 @@ pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
                 rejected.join(",")
             )))
         })
-    })())
+    })
 }
 
 fn counters_are_operations(options: Option<&str>) -> Result<bool> {

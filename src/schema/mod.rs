@@ -132,9 +132,11 @@ impl Table {
         self.fields.binary_search_by_key(&id, |f| f.id).ok().and_then(|i| self.fields.get(i))
     }
 
-    /// The field of that name and type.
+    /// The field of that name and type. A column's name matches in any case, as in SQL.
     pub fn named(&self, name: &str, kind: &Kind) -> Option<&Field> {
-        self.fields.iter().find(|f| f.name == name && f.kind == *kind)
+        let same = |f: &&Field| f.kind == *kind && f.name.eq_ignore_ascii_case(name);
+        let local = self.fields.iter().filter(same).find(|f| f.is_local());
+        local.or_else(|| self.fields.iter().filter(same).find(|f| f.name == name))
     }
 
     /// The columns of one type that are tracked by the present triggers, in the order in which they write them.

@@ -1,0 +1,110 @@
+//! Where things get rough: triggers that refuse in their own ways, spellings, zeros, values that cannot be read.
+
+use crate::common::error;
+use crate::support::*;
+
+const T: &str = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('t');";
+
+/// A trigger of the user's that rolls back ends the merge's transaction: nothing of the merge may stay.
+#[test]
+fn a_user_trigger_that_rolls_back() {
+    for when in ["BEFORE", "AFTER"] {
+        for begin in ["", "BEGIN; INSERT INTO t VALUES ('mine', 1)"] {
+            let [a, b] = nodes(["a", "b"], T);
+            run(&a, "INSERT INTO t VALUES ('1', 'good'), ('2', 'bad'), ('3', 'good')");
+            run(
+                &b,
+                &format!(
+                    "CREATE TRIGGER g {when} INSERT ON t WHEN new.v = 'bad' BEGIN SELECT RAISE(ROLLBACK, 'no'); END"
+                ),
+            );
+            run(&b, begin);
+            let message = error(&b, "SELECT crdt_merge(?1)", [export(&a)]);
+            assert!(message.contains("crdt_merge"), "{message}");
+            assert!(b.is_autocommit());
+            assert_eq!(table(&b, "t").len(), 0, "{when} {begin}: {:?}", table(&b, "t"));
+            assert_eq!(since(&b, None).changes.len(), 0);
+            sound(&b);
+            run(&b, "DROP TRIGGER g");
+            send(&a, &b);
+            same(&a, &b, "t");
+        }
+    }
+}
+
+/// A trigger of the user's that ignores a merged row: the row is pending, not lost without a word.
+#[test]
+fn a_user_trigger_that_ignores_a_merged_row() {
+    let [a, b] = nodes(["a", "b"], T);
+    run(&b, "CREATE TRIGGER g BEFORE INSERT ON t WHEN new.v = 'bad' BEGIN SELECT RAISE(IGNORE); END");
+    run(&a, "INSERT INTO t VALUES ('1', 'good'), ('2', 'bad')");
+    assert_eq!(send(&a, &b)["pending"], 1);
+    assert_eq!(rows(&b, "SELECT pk FROM crdt_pending()"), ["'2'"]);
+    assert_eq!(digest(&a, "t"), digest(&b, "t"));
+    sound(&b);
+    run(&a, "UPDATE t SET v = 'fine'");
+    send(&a, &b);
+    same(&a, &b, "t");
+}
+
+/// 0.0 to -0.0 alone is no change (6.1): then it makes no difference to the digest either.
+#[test]
+fn a_zero_that_changes_its_sign_is_no_difference() {
+    let [a, b] = nodes(["a", "b"], T);
+    run(&a, "INSERT INTO t VALUES ('1', 0.0), ('2', -0.0)");
+    send(&a, &b);
+    run(&a, "UPDATE t SET v = -0.0 WHERE id = '1'; UPDATE t SET v = 0.0 WHERE id = '2'");
+    assert_eq!(send(&a, &b)["merged"], 0);
+    assert_eq!(digest(&a, "t"), digest(&b, "t"));
+}
+
+/// SQLite compares the names of columns without regard to case; so do tables' names in changes already.
+#[test]
+fn columns_named_in_another_case() {
+    let a = node("a", "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, Name, N INTEGER, S TEXT); SELECT crdt_enable('t', 'N:counter', 'S:set')");
+    let b = node("b", "CREATE TABLE T(ID TEXT PRIMARY KEY NOT NULL, name, n INTEGER, s TEXT); SELECT crdt_enable('t', 'n:counter', 's:set')");
+    run(&a, "INSERT INTO t VALUES ('1', 'x', 3, '[1]')");
+    send(&a, &b);
+    assert_eq!(table(&b, "t"), ["'1', 'x', 3, '[1]'"]);
+    run(&b, "UPDATE t SET name = 'y', n = 4");
+    send(&b, &a);
+    assert_eq!(table(&a, "t"), ["'1', 'y', 4, '[1]'"]);
+}
+
+/// A page always holds at least one record, however small `page_bytes` is.
+#[test]
+fn pages_smaller_than_their_own_frame() {
+    let [a, b] = nodes(["a", "b"], T);
+    run(&a, "INSERT INTO t VALUES ('1', 'x'), ('2', 'y'), ('3', 'z'); SELECT crdt_pragma('page_bytes', 1)");
+    let mut cursor: Option<String> = None;
+    for _ in 0..3 {
+        let page = since(&a, cursor.as_deref());
+        assert_eq!(page.changes.len(), 1, "{}", page.json);
+        merge(&b, &page.json);
+        cursor = Some(page.cursor);
+    }
+    same(&a, &b, "t");
+}
+
+/// A set that no reader can read: the fold goes on, the status names it, and the storage is sound all the same.
+#[test]
+fn sets_that_cannot_be_read() {
+    let deep = format!("{}{}", "[".repeat(900), "]".repeat(900));
+    for odd in ["[1e999]", r#"["\ud800"]"#, &deep] {
+        let [a, b] = nodes(["a", "b"], TASKS);
+        run(&a, "INSERT INTO tasks(id, tags) VALUES ('t1', '[1]')");
+        export(&a);
+        if a.execute("UPDATE tasks SET tags = ?1", [odd]).is_err() {
+            continue; // refusing is as good
+        }
+        run(&a, "UPDATE tasks SET title = 'goes on'");
+        send(&a, &b);
+        assert_eq!(rows(&b, "SELECT title, tags FROM tasks"), ["'goes on', '[1]'"], "the set as it was");
+        assert!(status(&a)["warnings"].to_string().contains("tags"), "{}", status(&a));
+        assert_eq!(digest(&a, "tasks"), digest(&b, "tasks"));
+        sound(&a);
+        a.execute("UPDATE tasks SET tags = '[2]'", []).unwrap();
+        send(&a, &b);
+        same(&a, &b, "tasks");
+    }
+}
