@@ -55,9 +55,8 @@ impl World {
         };
         self.script.line(node, &format!("{sql} -- {arguments:?}"));
         if sql.contains("crdt_now") {
-            return self.now_is_later(node);
-        }
-        if sql.contains("crdt_check") {
+            self.now_is_later(node)?;
+        } else if sql.contains("crdt_check") {
             self.nodes[node].check_storage()?;
         } else {
             let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
