@@ -23,7 +23,7 @@ check: ## formatting, lints, examples in the documentation
 
 test: ## all tests, after bringing the hosts that they load the extension into
 	tests/hosts/setup.sh
-	cargo test --locked
+	cargo test --locked --no-fail-fast
 
 bench: ## what capture, sync and storage cost against plain SQLite (BENCH_ROWS, BENCH_ROUNDS)
 	@tests/hosts/setup.sh python

@@ -19,7 +19,7 @@ debian() {
   as_root apt-get update >/dev/null && as_root "${install[@]}" >/dev/null
 }
 
-shell() { has sqlite3 || debian sqlite3; }
+shell() { has sqlite3 || { debian sqlite3 && has sqlite3; }; }
 
 python() { [ -x /usr/bin/python3 ] || debian python3; }
 
