@@ -6,21 +6,14 @@
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::record::FieldId;
+use crate::schema::fields::Fields;
 use crate::schema::install::{Object, Target};
+pub use crate::schema::script::install_script;
+use crate::schema::script::{Present, Script};
 use crate::schema::shape::{Affinity, Column, Shape};
-use crate::schema::{Catalog, Field, Kind, Table, Tracked, FORMAT};
-use crate::sql::{ident, literal, SCHEMA};
+use crate::schema::{Catalog, Kind, Table, Tracked};
+use crate::sql::ident;
 use crate::types::Type;
-
-/// The SQL that makes our tables and mints the node id.
-pub fn install_script() -> String {
-    format!(
-        "{SCHEMA}INSERT OR IGNORE INTO main._crdt_pragma(name, value) VALUES ('format', {FORMAT});\n\
-         INSERT OR IGNORE INTO main._crdt_node(n, node) VALUES (0, '{}'), (1, lower(hex(randomblob(8))));\n\
-         INSERT OR IGNORE INTO main._crdt_state VALUES (1, 1, 0, 0, 0, random(), 0, 0, NULL);\n",
-        crate::clock::BASE_NODE
-    )
-}
 
 /// What `crdt_enable` will do.
 pub struct Plan {
@@ -223,8 +216,8 @@ fn check_rows(conn: &Conn, shape: &Shape, tracked: &[Tracked]) -> Result<()> {
     Ok(())
 }
 
-/// What stands in the schema of ours for a table: name, kind, text.
-fn present(conn: &Conn, t: i64, view: &str) -> Result<Vec<(String, String, String)>> {
+/// What stands in the schema of ours for a table.
+fn present(conn: &Conn, t: i64, view: &str) -> Result<Vec<Present>> {
     let mut rows = conn.stmt(
         "SELECT name, type, sql FROM main.sqlite_schema
          WHERE type = 'trigger' AND substr(name, 1, length(?1)) = ?1 OR type = 'view' AND name = ?2 COLLATE NOCASE",
@@ -234,217 +227,12 @@ fn present(conn: &Conn, t: i64, view: &str) -> Result<Vec<(String, String, Strin
     let mut all = Vec::new();
     while rows.step()? {
         let text = |i| rows.text(i).unwrap_or_default().to_owned();
-        all.push((text(0), text(1), text(2)));
+        all.push(Present { name: text(0), kind: text(1), sql: text(2) });
     }
     Ok(all)
 }
 
-fn same(present: &[(String, String, String)], objects: &[Object]) -> bool {
+fn same(present: &[Present], objects: &[Object]) -> bool {
     present.len() == objects.len()
-        && objects.iter().all(|object| present.iter().any(|(name, _, sql)| *name == object.name && *sql == object.sql))
-}
-
-/// A table's fields before and after.
-struct Fields {
-    all: Vec<Field>,
-    gen: u32,
-    changed: bool,
-    /// Fields that become tracked now.
-    new: Vec<FieldId>,
-    /// Those of them that were known before.
-    kept: Vec<FieldId>,
-}
-
-impl Fields {
-    fn new(known: Option<&Table>, wishes: &[(&Column, Kind)]) -> Fields {
-        let mut all: Vec<Field> = known.map(|table| table.fields.clone()).unwrap_or_default();
-        let gen = known.map_or(1, |table| table.gen + 1);
-        let wished = |f: &Field| wishes.iter().any(|(column, kind)| column.name == f.name && *kind == f.kind);
-        let mut changed = known.is_none();
-        for field in all.iter_mut().filter(|f| f.born.is_some() && f.died.is_none()) {
-            if !wished(field) {
-                field.died = Some(gen);
-                changed = true;
-            }
-        }
-        let (mut new, mut kept) = (Vec::new(), Vec::new());
-        for (column, kind) in wishes {
-            if all.iter().any(|f| f.name == column.name && f.kind == *kind && f.born.is_some() && f.died.is_none()) {
-                continue;
-            }
-            changed = true;
-            let bit =
-                (*kind == Kind::Known(Type::Lww)).then(|| all.iter().filter_map(|f| f.bit).max().map_or(0, |b| b + 1));
-            match all.iter_mut().find(|f| f.name == column.name && f.kind == *kind) {
-                Some(field) => {
-                    *field = Field { born: Some(gen), died: None, bit: field.bit.or(bit), ..field.clone() };
-                    new.push(field.id);
-                    kept.push(field.id);
-                }
-                None => {
-                    let id = all.iter().map(|f| f.id).max().unwrap_or(0) + 1;
-                    all.push(Field {
-                        id,
-                        name: column.name.clone(),
-                        kind: kind.clone(),
-                        bit,
-                        born: Some(gen),
-                        died: None,
-                    });
-                    new.push(id);
-                }
-            }
-        }
-        let gen = if changed { gen } else { gen - 1 };
-        Fields { all, gen, changed, new, kept }
-    }
-
-    fn tracked(&self, shape: &Shape) -> Vec<Tracked> {
-        let local = self.all.iter().filter(|f| f.is_local());
-        local
-            .filter_map(|f| match (&f.kind, shape.column(&f.name)) {
-                (Kind::Known(ty), Some(column)) => {
-                    Some(Tracked { field: f.id, ty: *ty, bit: f.bit, column: column.clone() })
-                }
-                _ => None,
-            })
-            .collect()
-    }
-}
-
-/// Writes the statements.
-struct Script<'a> {
-    conn: &'a Conn,
-    portable: bool,
-    /// No table has been enabled yet.
-    bare: bool,
-    known: Option<&'a Table>,
-    target: Target<'a>,
-    fields: Fields,
-    present: Vec<(String, String, String)>,
-    objects: Vec<Object>,
-}
-
-impl Script<'_> {
-    fn write(&self) -> Result<String> {
-        let mut out = String::new();
-        if self.portable {
-            out.push_str(&install_script());
-        }
-        self.widen(&mut out)?;
-        self.describe(&mut out);
-        for (name, kind, _) in &self.present {
-            out.push_str(&format!("DROP {} main.{};\n", kind.to_ascii_uppercase(), ident(name)));
-        }
-        for object in &self.objects {
-            out.push_str(&object.sql);
-            out.push_str(";\n");
-        }
-        self.take_in(&mut out);
-        out.push_str("UPDATE main._crdt_state SET token = random();\n");
-        Ok(out)
-    }
-
-    /// Adds the columns that the table's triggers need to the log and the grave.
-    fn widen(&self, out: &mut String) -> Result<()> {
-        let widths = self.target.widths();
-        for (table, prefix, first, need) in [
-            ("_crdt_log", "k", 1, widths.keys),
-            ("_crdt_log", "v", 1, widths.values),
-            ("_crdt_grave", "v", 1, widths.grave),
-        ] {
-            let have = if !(self.portable && self.bare) {
-                let sql = "SELECT count(*) FROM pragma_table_info(?1, 'main') WHERE name GLOB ?2";
-                let pattern = format!("{prefix}[0-9]*");
-                let count = self.conn.int(sql, &[table.into(), pattern.as_str().into()])?.unwrap_or(0);
-                usize::try_from(count).unwrap_or(first)
-            } else {
-                first
-            };
-            for i in have..need {
-                out.push_str(&format!("ALTER TABLE main.{table} ADD COLUMN {prefix}{i};\n"));
-            }
-        }
-        Ok(())
-    }
-
-    fn describe(&self, out: &mut String) {
-        let (t, gen) = (self.target.t, self.fields.gen);
-        out.push_str(&format!(
-            "INSERT OR REPLACE INTO main._crdt_table(t, name, enabled, gen) VALUES ({t}, {}, 1, {gen});\n",
-            literal(&self.target.shape.name)
-        ));
-        for field in &self.fields.all {
-            if self.known.and_then(|table| table.field(field.id)) == Some(field) {
-                continue;
-            }
-            let number = |n: Option<u32>| n.map_or_else(|| "NULL".to_owned(), |n| n.to_string());
-            out.push_str(&format!(
-                "INSERT OR REPLACE INTO main._crdt_field(t, f, name, type, bit, born, died) VALUES ({t}, {}, {}, {}, {}, {}, {});\n",
-                field.id,
-                literal(&field.name),
-                literal(field.kind.name()),
-                number(field.bit),
-                number(field.born),
-                number(field.died)
-            ));
-        }
-    }
-
-    /// Existing rows, when the table is new; else what the new fields already hold.
-    fn take_in(&self, out: &mut String) {
-        let (t, shape) = (self.target.t, self.target.shape);
-        let table = ident(&shape.name);
-        let keys = shape.key.iter().map(|k| ident(k)).collect::<Vec<_>>().join(",");
-        if self.known.is_none() {
-            let (names, values) = self.target.part_columns("");
-            out.push_str(&format!(
-                "INSERT INTO main._crdt_log(t, m, at, {}{names}) SELECT {t}, -6, 0.0, {keys}{values} FROM main.{table};\n",
-                self.target.key_columns()
-            ));
-            return;
-        }
-        let new = self.target.tracked.iter().filter(|tracked| self.fields.new.contains(&tracked.field));
-        for tracked in new {
-            out.push_str(&self.take_in_field(tracked, &table, &keys));
-        }
-    }
-
-    /// Whether the column was tracked as another type before.
-    fn retyped(&self, tracked: &Tracked) -> bool {
-        let before = self.known.map(|table| table.fields.as_slice()).unwrap_or_default();
-        before.iter().any(|f| f.name == tracked.column.name && f.id != tracked.field && f.born.is_some())
-    }
-
-    /// Rows whose new field holds something else than its default: written now, as far as anyone else knows.
-    fn take_in_field(&self, tracked: &Tracked, table: &str, keys: &str) -> String {
-        let (t, log_keys, c) = (self.target.t, self.target.key_columns(), ident(&tracked.column.name));
-        if self.retyped(tracked) {
-            // Every node changes the type of the same values: like rows from before crdt_enable they are nobody's write.
-            return format!(
-                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, 0.0, {keys}, {}, {c} FROM main.{table};\n",
-                tracked.field
-            );
-        }
-        let default = tracked.column.default.as_deref().unwrap_or("NULL");
-        match (tracked.ty, tracked.bit) {
-            (Type::Lww, Some(bit)) => {
-                let word = (bit / crate::schema::install::WORD_BITS) as usize;
-                let mask = 1i64 << (bit % crate::schema::install::WORD_BITS);
-                let (m, more, value) = match word {
-                    0 => (mask, String::new(), String::new()),
-                    word => (0, format!(", v{}", word - 1), format!(", {mask}")),
-                };
-                format!(
-                    "INSERT INTO main._crdt_log(t, m, at, {log_keys}{more}) SELECT {t}, {m}, julianday('now'), {keys}{value} \
-                     FROM main.{table} WHERE {c} IS NOT ({default});\n"
-                )
-            }
-            _ => format!(
-                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1, v2) SELECT {t}, -5, julianday('now'), {keys}, {}, NULL, {c} \
-                 FROM main.{table} WHERE {c} IS NOT ({default});\n",
-                tracked.field
-            ),
-        }
-    }
+        && objects.iter().all(|object| present.iter().any(|there| there.name == object.name && there.sql == object.sql))
 }

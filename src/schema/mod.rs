@@ -1,7 +1,9 @@
 //! Which tables are enabled, and what of them is tracked.
 
 pub mod enable;
+mod fields;
 pub mod install;
+mod script;
 pub mod shape;
 pub mod switch;
 pub mod unique;

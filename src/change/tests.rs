@@ -1,6 +1,7 @@
 //! The wire form: what is taken, what is refused and why.
 
 use super::*;
+use crate::error::Result;
 
 fn parsed(json: &str) -> Result<Change> {
     crate::import::one(json, &mut Names::default())

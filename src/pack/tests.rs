@@ -3,6 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::record::{Marks, Parts};
+use crate::types::counter::Part;
+use crate::types::set::Mark;
 
 #[derive(Default)]
 struct Table(std::cell::RefCell<Vec<Rc<str>>>);

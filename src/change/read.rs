@@ -1,0 +1,195 @@
+//! Reading a change: its JSON as it stands, and the checks that give it a meaning. Pure.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Body, Change, MAX_NAME_BYTES, ROW, TOMBSTONE};
+use crate::clock::{check_node, Hlc};
+use crate::error::{excerpt, Error, Result};
+use crate::json::Object;
+
+#[derive(Deserialize)]
+struct WireHlc<'a> {
+    ts: i64,
+    c: u32,
+    #[serde(borrow)]
+    node: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct WireDelta {
+    #[serde(default)]
+    inc: u128,
+    #[serde(default)]
+    dec: u128,
+}
+
+#[derive(Deserialize)]
+struct WireSetOp<'a> {
+    op: String,
+    #[serde(borrow)]
+    elements: &'a RawValue,
+    #[serde(borrow, default)]
+    tags: Option<Vec<Object<WireHlc<'a>>>>,
+}
+
+/// A change as it stands in JSON, before any check.
+#[derive(Deserialize)]
+pub struct Wire<'a> {
+    #[serde(borrow)]
+    table: Cow<'a, str>,
+    #[serde(borrow)]
+    pk: Cow<'a, str>,
+    #[serde(borrow)]
+    field: Cow<'a, str>,
+    #[serde(borrow, default)]
+    crdt_type: Cow<'a, str>,
+    #[serde(borrow)]
+    hlc: Object<WireHlc<'a>>,
+    #[serde(borrow, default)]
+    node_id: Option<Cow<'a, str>>,
+    // A plain Option would read null as absent.
+    #[serde(borrow, default, deserialize_with = "some_raw")]
+    value: Option<&'a RawValue>,
+    #[serde(default)]
+    tombstone: Option<bool>,
+    #[serde(default)]
+    counter_delta: Option<Object<WireDelta>>,
+    #[serde(borrow, default)]
+    set_op: Option<Object<WireSetOp<'a>>>,
+    #[serde(borrow, default)]
+    prev: Option<Object<WireHlc<'a>>>,
+    #[serde(borrow, default)]
+    born: Option<Object<WireHlc<'a>>>,
+    #[serde(default)]
+    altered: Option<bool>,
+    #[serde(default)]
+    operation: Option<bool>,
+}
+
+fn some_raw<'de, D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(d).map(Some)
+}
+
+/// Shares node ids between the stamps of one payload.
+#[derive(Default)]
+pub struct Names(HashMap<String, Rc<str>>);
+
+impl Names {
+    /// The shared form of a node id.
+    pub fn share(&mut self, node: &str) -> Rc<str> {
+        match self.0.get(node) {
+            Some(shared) => Rc::clone(shared),
+            None => {
+                let shared: Rc<str> = Rc::from(node);
+                self.0.insert(node.to_owned(), Rc::clone(&shared));
+                shared
+            }
+        }
+    }
+
+    fn stamp(&mut self, Object(wire): &Object<WireHlc<'_>>) -> Result<Hlc> {
+        if wire.ts < 0 {
+            return Err(Error::peer(format!("a stamp's ts is nanoseconds since 1970, not {}", wire.ts)));
+        }
+        check_node(&wire.node)?;
+        Ok(Hlc { ts: wire.ts, c: wire.c, node: self.share(&wire.node) })
+    }
+}
+
+/// Checks a change and gives it its meaning. `json` is its text, kept for types that this version does not have.
+pub fn check(wire: &Wire<'_>, json: Option<&str>, names: &mut Names) -> Result<Change> {
+    let hlc = names.stamp(&wire.hlc)?;
+    if let Some(node) = wire.node_id.as_deref().filter(|node| *node != &*hlc.node) {
+        return Err(Error::peer(format!(
+            "node_id '{}' differs from hlc.node '{}'; a change has one author",
+            excerpt(node),
+            excerpt(&hlc.node)
+        )));
+    }
+    for (what, name, limit) in [
+        ("table", &wire.table, MAX_NAME_BYTES),
+        ("field", &wire.field, MAX_NAME_BYTES),
+        ("pk", &wire.pk, crate::key::MAX_KEY_BYTES),
+    ] {
+        if name.len() > limit {
+            return Err(Error::peer(format!("'{what}' has {} bytes; at most {limit} are taken", name.len())));
+        }
+    }
+    let body = body(wire, json, &hlc, names)?;
+    Ok(Change { table: wire.table.to_string(), pk: wire.pk.to_string(), field: wire.field.to_string(), hlc, body })
+}
+
+fn body(wire: &Wire<'_>, json: Option<&str>, hlc: &Hlc, names: &mut Names) -> Result<Body> {
+    let field = &*wire.field;
+    if wire.tombstone == Some(true) {
+        return match (&*wire.crdt_type, field) {
+            (_, TOMBSTONE | "") => Ok(Body::Tombstone),
+            ("document", _) => other(wire, json), // the delete of one path, not of the row
+            _ => Err(Error::peer(format!("a delete has the field '{TOMBSTONE}', not '{}'", excerpt(field)))),
+        };
+    }
+    if field == TOMBSTONE || field.is_empty() {
+        return Err(Error::peer("a delete has \"tombstone\":true; any other change names its field"));
+    }
+    if field == ROW {
+        return Ok(Body::Row);
+    }
+    match &*wire.crdt_type {
+        "lww" => lww(wire, names),
+        "counter" => counter(wire, names),
+        "set" => set(wire, hlc, names),
+        "" => Err(Error::peer("crdt_type is missing; use \"lww\", \"counter\" or \"set\"")),
+        _ => other(wire, json),
+    }
+}
+
+fn lww(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {
+    let value = wire.value.map_or("null", RawValue::get);
+    crate::value::decode(value)?;
+    let prev = wire.prev.as_ref().map(|prev| names.stamp(prev)).transpose()?;
+    Ok(Body::Lww { value: value.to_owned(), prev, altered: wire.altered == Some(true) })
+}
+
+fn counter(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {
+    let Object(delta) = wire.counter_delta.as_ref().ok_or_else(|| {
+        Error::peer("a counter change needs \"counter_delta\":{\"inc\":n,\"dec\":n} with whole numbers from 0")
+    })?;
+    let born = wire.born.as_ref().map(|born| names.stamp(born)).transpose()?;
+    Ok(Body::Counter { inc: delta.inc, dec: delta.dec, born, operation: wire.operation == Some(true) })
+}
+
+fn set(wire: &Wire<'_>, hlc: &Hlc, names: &mut Names) -> Result<Body> {
+    let Object(op) = wire
+        .set_op
+        .as_ref()
+        .ok_or_else(|| Error::peer("a set change needs \"set_op\":{\"op\":\"add\" or \"remove\",\"elements\":[…]}"))?;
+    let elements = crate::types::set::elements(op.elements.get())?;
+    match op.op.as_str() {
+        "add" => Ok(Body::Add(elements)),
+        "remove" => {
+            let tags = op.tags.as_ref().map(|tags| tags.iter().map(|tag| names.stamp(tag)).collect::<Result<Vec<_>>>());
+            let tags = tags.transpose()?;
+            if let Some(late) = tags.iter().flatten().find(|tag| *tag > hlc) {
+                return Err(Error::peer(format!("a remove stamped {hlc} cannot have seen an add stamped {late}")));
+            }
+            Ok(Body::Remove { elements, tags })
+        }
+        other => Err(Error::peer(format!("set_op.op is \"add\" or \"remove\", not '{}'", excerpt(other)))),
+    }
+}
+
+fn other(wire: &Wire<'_>, json: Option<&str>) -> Result<Body> {
+    let json = json.ok_or_else(|| Error::internal("the text of a change to be kept is missing"))?;
+    if wire.crdt_type.len() > 64 {
+        return Err(Error::peer("crdt_type is longer than any type's name"));
+    }
+    if crate::value::depth(json) > crate::value::MAX_DEPTH {
+        return Err(Error::peer(format!("a value nested deeper than {} levels", crate::value::MAX_DEPTH)));
+    }
+    Ok(Body::Other { crdt_type: wire.crdt_type.to_string(), json: json.to_owned() })
+}

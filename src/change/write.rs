@@ -1,0 +1,117 @@
+//! Writing a change as JSON. Pure.
+
+use super::{Body, Change, ROW, TOMBSTONE};
+use crate::clock::Hlc;
+use crate::value::write_text;
+
+impl Change {
+    /// Appends the change as JSON.
+    pub fn write_json(&self, out: &mut String) {
+        Writer { table: &self.table, pk: &self.pk }.write(out, &self.field, &self.hlc, &self.body);
+    }
+}
+
+/// Writes the changes of one record.
+pub struct Writer<'a> {
+    /// Source table.
+    pub table: &'a str,
+    /// Key text.
+    pub pk: &'a str,
+}
+
+impl Writer<'_> {
+    /// Appends one change of the record as JSON.
+    pub fn write(&self, out: &mut String, field: &str, hlc: &Hlc, body: &Body) {
+        match body {
+            Body::Tombstone => {
+                self.head(out, TOMBSTONE, "", hlc);
+                out.push_str(",\"tombstone\":true");
+            }
+            Body::Row => {
+                self.head(out, ROW, "lww", hlc);
+                out.push_str(",\"value\":true");
+            }
+            Body::Lww { value, prev, altered } => {
+                return self.lww(out, field, hlc, prev.as_ref(), *altered, |out| out.push_str(value));
+            }
+            Body::Counter { inc, dec, born, operation } => {
+                self.head(out, field, "counter", hlc);
+                use std::fmt::Write;
+                let _ = write!(out, ",\"counter_delta\":{{\"inc\":{inc},\"dec\":{dec}}}"); // cannot fail
+                if let Some(born) = born {
+                    out.push_str(",\"born\":");
+                    born.write_json(out);
+                }
+                if *operation {
+                    out.push_str(",\"operation\":true");
+                }
+            }
+            Body::Add(elements) => self.set(out, field, hlc, "add", elements, None),
+            Body::Remove { elements, tags } => self.set(out, field, hlc, "remove", elements, tags.as_deref()),
+            Body::Other { json, .. } => return out.push_str(json),
+        }
+        out.push('}');
+    }
+
+    fn set(&self, out: &mut String, field: &str, hlc: &Hlc, op: &str, elements: &[String], tags: Option<&[Hlc]>) {
+        self.head(out, field, "set", hlc);
+        out.push_str(",\"set_op\":{\"op\":\"");
+        out.push_str(op);
+        out.push_str("\",\"elements\":");
+        write_array(out, elements, |element, out| out.push_str(element));
+        if let Some(tags) = tags {
+            out.push_str(",\"tags\":");
+            write_array(out, tags, Hlc::write_json);
+        }
+        out.push('}');
+    }
+
+    /// Appends a cell's change, its value written by `value`.
+    pub fn lww(
+        &self,
+        out: &mut String,
+        field: &str,
+        hlc: &Hlc,
+        prev: Option<&Hlc>,
+        altered: bool,
+        value: impl FnOnce(&mut String),
+    ) {
+        self.head(out, field, "lww", hlc);
+        out.push_str(",\"value\":");
+        value(out);
+        if let Some(prev) = prev {
+            out.push_str(",\"prev\":");
+            prev.write_json(out);
+        }
+        if altered {
+            out.push_str(",\"altered\":true");
+        }
+        out.push('}');
+    }
+
+    fn head(&self, out: &mut String, field: &str, crdt_type: &str, hlc: &Hlc) {
+        out.push_str("{\"table\":");
+        write_text(out, self.table);
+        out.push_str(",\"pk\":");
+        write_text(out, self.pk);
+        out.push_str(",\"field\":");
+        write_text(out, field);
+        out.push_str(",\"crdt_type\":\"");
+        out.push_str(crdt_type);
+        out.push_str("\",\"hlc\":");
+        hlc.write_json(out);
+        out.push_str(",\"node_id\":");
+        write_text(out, &hlc.node);
+    }
+}
+
+fn write_array<T>(out: &mut String, items: &[T], write: impl Fn(&T, &mut String)) {
+    out.push('[');
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        write(item, out);
+    }
+    out.push(']');
+}

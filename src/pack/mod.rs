@@ -1,0 +1,211 @@
+//! A record's clocks as bytes: one base stamp for the row, and exceptions.
+//!
+//! ```text
+//! x        = flags, [tombstone stamp], [row stamp], count, exception*, [parts]
+//! flags    = 1 tombstone | 2 epitaph | 4 row stamp differs from the base | 8 parts follow | 16 parts are in _crdt_parts
+//! exception= field, mark, [stamp], [prev stamp], [length, value JSON]
+//! mark     = 1 no state | 2 stamp differs from the base | 4 prev | 8 altered | 16 value kept here
+//! parts    = count, counter*, count, set*
+//! counter  = field, count, (marks, [author], [name length, name], inc, [dec], [ts, c], [born stamp])*
+//!            marks = 1 author differs from the base | 2 name | 4 dec | 8 ts, c differ from the base | 16 born
+//! set      = field, count, (element length, element, marks, [node], [add ts, c], [operation ts, c])*
+//!            marks = 1 add | 2 dead | 4 operation | 8 node differs from the base | 16 add differs from the base
+//! stamp    = zigzag(ts − base ts), c, node number          (base ts is 0 when there is no base)
+//! ```
+//! All numbers are LEB128. A field that the base covers (the last-writer-wins columns of the base's generation) and that is
+//! no exception carries the base stamp. Pure.
+
+mod bytes;
+mod parts;
+
+use std::rc::Rc;
+
+use crate::clock::Hlc;
+use crate::error::Result;
+use crate::record::{FieldId, Record};
+use crate::types::lww::Lww;
+use bytes::{corrupt, put, put_stamp, put_text, Reader};
+use parts::inline_parts;
+pub use parts::{pack_mark, pack_part, unpack_mark, unpack_part};
+
+/// Gives node ids their numbers.
+pub trait Nodes {
+    /// The number of a node, new if need be.
+    fn number(&self, node: &Rc<str>) -> Result<u32>;
+    /// The node of a number.
+    fn node(&self, number: u32) -> Result<Rc<str>>;
+}
+
+/// A packed record: what the clock table stores.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Packed {
+    /// The base stamp; None for records without one.
+    pub base: Option<Hlc>,
+    /// The exceptions; empty when there are none.
+    pub x: Vec<u8>,
+    /// The parts are to be kept in rows of their own.
+    pub apart: bool,
+}
+
+/// Packs the clocks of `record`; `covered` are the fields that a base stamp covers, in rising order.
+pub fn pack(record: &Record, covered: &[FieldId], nodes: &impl Nodes) -> Result<Packed> {
+    let base = choose_base(record, covered);
+    let mut flags = 0u64;
+    let mut out = Vec::new();
+    let origin = base.as_ref().map_or(0, |b| b.ts);
+    if let Some(tomb) = &record.tomb {
+        flags |= 1;
+        put_stamp(&mut out, tomb, origin, nodes)?;
+    }
+    if record.epitaph {
+        flags |= 2;
+    }
+    let row = record.visible_row();
+    if let Some(row) = row.filter(|row| base.as_ref() != Some(row)) {
+        flags |= 4;
+        put_stamp(&mut out, row, origin, nodes)?;
+    }
+    let (count, list) = exceptions(record, covered, base.as_ref(), nodes)?;
+    let (parts, apart) = inline_parts(record, base.as_ref(), nodes)?;
+    if apart {
+        flags |= 16;
+    } else if !parts.is_empty() {
+        flags |= 8;
+    }
+    if flags == 0 && count == 0 {
+        return Ok(Packed { base, x: Vec::new(), apart });
+    }
+    let mut x = Vec::with_capacity(out.len() + list.len() + parts.len() + 4);
+    put(&mut x, flags.into());
+    x.extend_from_slice(&out);
+    put(&mut x, count);
+    x.extend_from_slice(&list);
+    x.extend_from_slice(&parts);
+    Ok(Packed { base, x, apart })
+}
+
+/// The stamp that most covered fields carry; for a record that shows only its row's stamp, that one.
+fn choose_base(record: &Record, covered: &[FieldId]) -> Option<Hlc> {
+    let mut best: Option<(&Hlc, usize)> = None;
+    let stamps = || covered.iter().filter_map(|f| record.lww.get(f)).map(|l| &l.hlc);
+    for stamp in stamps() {
+        if best.is_some_and(|(b, _)| b == stamp) {
+            continue;
+        }
+        let n = stamps().filter(|s| *s == stamp).count();
+        if best.is_none_or(|(_, most)| n > most) {
+            best = Some((stamp, n));
+        }
+        if n * 2 > covered.len() {
+            break;
+        }
+    }
+    let only_row = covered.is_empty() && record.lww.is_empty();
+    best.map(|(b, _)| b).or_else(|| record.visible_row().filter(|_| only_row)).cloned()
+}
+
+fn exceptions(record: &Record, covered: &[FieldId], base: Option<&Hlc>, nodes: &impl Nodes) -> Result<(u128, Vec<u8>)> {
+    let (mut count, mut out) = (0u128, Vec::new());
+    let origin = base.map_or(0, |b| b.ts);
+    if base.is_some() {
+        for field in covered.iter().filter(|f| !record.lww.contains_key(f)) {
+            put(&mut out, (*field).into());
+            put(&mut out, 1);
+            count += 1;
+        }
+    }
+    for (field, lww) in &record.lww {
+        let as_base = base == Some(&lww.hlc) && covered.contains(field);
+        let mark = if as_base { 0 } else { 2 }
+            | if lww.prev.is_some() { 4 } else { 0 }
+            | if lww.altered { 8 } else { 0 }
+            | if lww.saved.is_some() { 16 } else { 0 };
+        if mark == 0 {
+            continue;
+        }
+        count += 1;
+        put(&mut out, (*field).into());
+        put(&mut out, mark);
+        if mark & 2 != 0 {
+            put_stamp(&mut out, &lww.hlc, origin, nodes)?;
+        }
+        if let Some(prev) = &lww.prev {
+            put_stamp(&mut out, prev, origin, nodes)?;
+        }
+        if let Some(saved) = &lww.saved {
+            put_text(&mut out, saved);
+        }
+    }
+    Ok((count, out))
+}
+
+/// Reads back what [`pack`] wrote; parts that are kept apart are not in the result.
+pub fn unpack(base: Option<Hlc>, x: &[u8], covered: &[FieldId], nodes: &impl Nodes) -> Result<Record> {
+    let mut record = Record { row: base.clone(), ..Record::default() };
+    if let Some(base) = &base {
+        for field in covered {
+            record.lww.insert(*field, Lww::live(base.clone(), None));
+        }
+    }
+    if x.is_empty() {
+        return Ok(record);
+    }
+    let origin = base.as_ref().map_or(0, |b| b.ts);
+    let mut r = Reader(x);
+    let flags = r.small()?;
+    if flags & 1 != 0 {
+        record.tomb = Some(r.stamp(origin, nodes)?);
+    }
+    record.epitaph = flags & 2 != 0;
+    if flags & 4 != 0 {
+        record.row = Some(r.stamp(origin, nodes)?);
+    }
+    read_exceptions(&mut r, &mut record, base.as_ref(), nodes)?;
+    if flags & 8 != 0 {
+        r.parts(base.as_ref(), nodes, &mut record)?;
+    }
+    record.apart = flags & 16 != 0;
+    r.end()?;
+    Ok(record)
+}
+
+fn read_exceptions(r: &mut Reader<'_>, record: &mut Record, base: Option<&Hlc>, nodes: &impl Nodes) -> Result<()> {
+    let origin = base.map_or(0, |b| b.ts);
+    for _ in 0..r.small()? {
+        let field = r.small()?;
+        let mark = r.small()?;
+        if mark & 1 != 0 {
+            record.lww.remove(&field);
+            continue;
+        }
+        let hlc = match (mark & 2 != 0, base) {
+            (true, _) => r.stamp(origin, nodes)?,
+            (false, Some(base)) => base.clone(),
+            (false, None) => return Err(corrupt()),
+        };
+        let prev = if mark & 4 != 0 { Some(r.stamp(origin, nodes)?) } else { None };
+        let saved = if mark & 16 != 0 { Some(r.text()?) } else { None };
+        record.lww.insert(field, Lww { hlc, prev, altered: mark & 8 != 0, saved });
+    }
+    Ok(())
+}
+
+/// Field numbers as bytes: the fields that a relay entry of the log names.
+pub fn pack_fields(fields: impl Iterator<Item = FieldId>) -> Vec<u8> {
+    let mut out = Vec::new();
+    fields.for_each(|field| put(&mut out, field.into()));
+    out
+}
+
+/// Reads back what [`pack_fields`] wrote.
+pub fn unpack_fields(bytes: &[u8]) -> Result<Vec<FieldId>> {
+    let mut r = Reader(bytes);
+    let mut fields = Vec::new();
+    while !r.0.is_empty() {
+        fields.push(r.small()?);
+    }
+    Ok(fields)
+}
+
+#[cfg(test)]
+mod tests;
