@@ -13,7 +13,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod error;
-#[allow(unsafe_code, dead_code, unused_imports)]
+#[allow(unsafe_code)]
 mod ffi;
 
 // Pure: values, stamps, changes, and how they merge.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::conn::Conn;
 use crate::cursor::{self, Since};
 use crate::error::{Error, Result};
-use crate::ffi::{Db, Out, Registrar, RowCursor, TableFunction, Value};
+use crate::ffi::{Out, Registrar, RowCursor, TableFunction, Value};
 use crate::outbound::{Export, Item, Scope};
 use crate::schema::Kind;
 use crate::session;
@@ -61,7 +61,7 @@ impl TableFunction for Changes {
     const FIRST_HIDDEN: usize = 11;
     const N_HIDDEN: usize = 2;
 
-    fn open(_: Db, conn: &Rc<Conn>, args: &[Option<Value>]) -> Result<ChangeRows> {
+    fn open(conn: &Rc<Conn>, args: &[Option<Value>]) -> Result<ChangeRows> {
         let in_error = |e: Error| e.context("crdt_changes");
         let since = text_arg(args, 0, "since").map_err(in_error)?;
         let tables = text_arg(args, 1, "tables").map_err(in_error)?;
@@ -191,7 +191,7 @@ macro_rules! listed {
             const FIRST_HIDDEN: usize = $first;
             const N_HIDDEN: usize = $hidden;
 
-            fn open(_: Db, conn: &Rc<Conn>, args: &[Option<Value>]) -> Result<Listed> {
+            fn open(conn: &Rc<Conn>, args: &[Option<Value>]) -> Result<Listed> {
                 let rows: fn(&Conn, &[Option<Value>]) -> Result<Option<Vec<Vec<Out>>>> = $rows;
                 rows(conn, args).map(Listed::new).map_err(|e| e.context($function))
             }

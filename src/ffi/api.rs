@@ -19,8 +19,6 @@ pub(super) fn transient() -> Destructor {
     unsafe { std::mem::transmute::<isize, Destructor>(-1) }
 }
 
-type IsInterrupted = unsafe extern "C" fn(*mut sqlite3) -> c_int;
-
 /// Declares [`Api`] with one plain function pointer for each routine that the oldest host has.
 macro_rules! routines {
     ($($name:ident: ($($arg:ty),*) $(-> $ret:ty)?;)*) => {
@@ -30,12 +28,8 @@ macro_rules! routines {
             pub(super) origin: usize,
             /// `sqlite3_libversion_number()` of the host.
             pub(super) version: i32,
-            pub(super) db_config: unsafe extern "C" fn(*mut sqlite3, c_int, ...) -> c_int,
-            pub(super) vtab_config: unsafe extern "C" fn(*mut sqlite3, c_int, ...) -> c_int,
             /// From 3.37 on.
             pub(super) changes64: Option<unsafe extern "C" fn(*mut sqlite3) -> i64>,
-            /// From 3.41 on.
-            pub(super) is_interrupted: Option<IsInterrupted>,
             $(pub(super) $name: unsafe extern "C" fn($($arg),*) $(-> $ret)?,)*
         }
 
@@ -69,15 +63,7 @@ macro_rules! routines {
                     Ok(Api {
                         origin: table as usize,
                         version,
-                        db_config: (*table).db_config.ok_or_else(|| missing("db_config"))?,
-                        vtab_config: (*table).vtab_config.ok_or_else(|| missing("vtab_config"))?,
                         changes64: if version >= 3_037_000 { (*table).changes64 } else { None },
-                        // The bindings end with 3.40, whose table this routine was appended to.
-                        is_interrupted: if version >= 3_041_000 {
-                            *table.add(1).cast::<Option<IsInterrupted>>()
-                        } else {
-                            None
-                        },
                         $($name: (*table).$name.ok_or_else(|| missing(stringify!($name)))?,)*
                     })
                 }
@@ -91,8 +77,6 @@ routines! {
     bind_double: (*mut sqlite3_stmt, c_int, c_double) -> c_int;
     bind_int64: (*mut sqlite3_stmt, c_int, i64) -> c_int;
     bind_null: (*mut sqlite3_stmt, c_int) -> c_int;
-    bind_parameter_count: (*mut sqlite3_stmt) -> c_int;
-    bind_parameter_index: (*mut sqlite3_stmt, *const c_char) -> c_int;
     bind_text64: (*mut sqlite3_stmt, c_int, *const c_char, u64, Destructor, c_uchar) -> c_int;
     changes: (*mut sqlite3) -> c_int;
     clear_bindings: (*mut sqlite3_stmt) -> c_int;
@@ -105,7 +89,6 @@ routines! {
     column_text: (*mut sqlite3_stmt, c_int) -> *const c_uchar;
     column_type: (*mut sqlite3_stmt, c_int) -> c_int;
     data_count: (*mut sqlite3_stmt) -> c_int;
-    db_filename: (*mut sqlite3, *const c_char) -> *const c_char;
     db_readonly: (*mut sqlite3, *const c_char) -> c_int;
     declare_vtab: (*mut sqlite3, *const c_char) -> c_int;
     errmsg: (*mut sqlite3) -> *const c_char;
@@ -115,7 +98,6 @@ routines! {
     free: (*mut c_void);
     get_autocommit: (*mut sqlite3) -> c_int;
     last_insert_rowid: (*mut sqlite3) -> i64;
-    limit: (*mut sqlite3, c_int, c_int) -> c_int;
     malloc: (c_int) -> *mut c_void;
     prepare_v3: (*mut sqlite3, *const c_char, c_int, c_uint, *mut *mut sqlite3_stmt, *mut *const c_char) -> c_int;
     reset: (*mut sqlite3_stmt) -> c_int;
@@ -125,10 +107,8 @@ routines! {
     result_error_code: (*mut sqlite3_context, c_int);
     result_int64: (*mut sqlite3_context, i64);
     result_null: (*mut sqlite3_context);
-    result_subtype: (*mut sqlite3_context, c_uint);
     result_text64: (*mut sqlite3_context, *const c_char, u64, Destructor, c_uchar);
     step: (*mut sqlite3_stmt) -> c_int;
-    stmt_readonly: (*mut sqlite3_stmt) -> c_int;
     txn_state: (*mut sqlite3, *const c_char) -> c_int;
     user_data: (*mut sqlite3_context) -> *mut c_void;
     context_db_handle: (*mut sqlite3_context) -> *mut sqlite3;

@@ -10,8 +10,6 @@ use std::ptr::{null, null_mut};
 const OK: c_int = 0;
 const TOOBIG: c_int = 18;
 const PREPARE_PERSISTENT: c_uint = 1;
-const LIMIT_LENGTH: c_int = 0;
-const DBCONFIG_ENABLE_TRIGGER: c_int = 1003;
 
 /// A connection. Only what SQLite calls into gets one, and whoever keeps one (a function's or a
 /// module's state) is dropped by SQLite before the connection is gone: so it is always open.
@@ -116,52 +114,6 @@ impl Db {
         unsafe { (self.api.last_insert_rowid)(self.raw) }
     }
 
-    /// The longest text or blob this connection accepts, in bytes.
-    pub fn limit_length(&self) -> usize {
-        // SAFETY: the connection is open; -1 only asks.
-        let limit = unsafe { (self.api.limit)(self.raw, LIMIT_LENGTH, -1) };
-        usize::try_from(limit).unwrap_or(0)
-    }
-
-    /// Whether the host asked to interrupt; always `false` before SQLite 3.41, which cannot tell.
-    pub fn is_interrupted(&self) -> bool {
-        match self.api.is_interrupted {
-            // SAFETY: the connection is open.
-            Some(is_interrupted) => unsafe { is_interrupted(self.raw) != 0 },
-            None => false,
-        }
-    }
-
-    /// Lets triggers fire or not, on this connection; answers what held before. A change makes
-    /// SQLite prepare every statement of the connection anew.
-    ///
-    /// # Errors
-    /// SQLite's own.
-    pub fn set_triggers_enabled(&self, enabled: bool) -> Result<bool> {
-        let mut before: c_int = 0;
-        let mut now: c_int = 0;
-        // SAFETY: the connection is open; this option takes an int and an int pointer, and a
-        // negative int only asks.
-        let code =
-            unsafe { (self.api.db_config)(self.raw, DBCONFIG_ENABLE_TRIGGER, -1 as c_int, raw_mut(&mut before)) };
-        self.check(code)?;
-        if (before != 0) != enabled {
-            // SAFETY: as above.
-            let code = unsafe {
-                (self.api.db_config)(self.raw, DBCONFIG_ENABLE_TRIGGER, c_int::from(enabled), raw_mut(&mut now))
-            };
-            self.check(code)?;
-        }
-        Ok(before != 0)
-    }
-
-    /// The file of schema `main`, `None` for a temporary or in-memory database.
-    pub fn filename(&self) -> Option<String> {
-        // SAFETY: the connection is open; the answer is null or a C string that lives as long.
-        let name = unsafe { c_text((self.api.db_filename)(self.raw, c"main".as_ptr())) };
-        (!name.is_empty()).then_some(name)
-    }
-
     /// The host's version, such as 3040001.
     pub fn version_number(&self) -> i32 {
         self.api.version
@@ -191,9 +143,4 @@ impl Db {
         let message = unsafe { c_text((self.api.errstr)(code)) };
         Err(Error::sqlite(code, message))
     }
-}
-
-/// A plain pointer, as a C variadic function wants it.
-fn raw_mut(place: &mut c_int) -> *mut c_int {
-    place
 }

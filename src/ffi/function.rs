@@ -12,23 +12,18 @@ use std::ops::BitOr;
 use std::rc::Rc;
 
 const UTF8: u8 = 1;
-const JSON_SUBTYPE: u32 = b'J' as u32;
 
 /// What SQLite may assume about a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flags(c_int);
 
 impl Flags {
-    /// Nothing special.
-    pub const NONE: Flags = Flags(0);
     /// Same arguments, same answer.
     pub const DETERMINISTIC: Flags = Flags(0x800);
     /// Only from top-level SQL: not from views, triggers, or other parts of a schema.
     pub const DIRECTONLY: Flags = Flags(0x8_0000);
     /// Harmless in a schema that cannot be trusted.
     pub const INNOCUOUS: Flags = Flags(0x20_0000);
-    /// Answers [`Out::Json`].
-    pub const RESULT_SUBTYPE: Flags = Flags(0x100_0000);
 }
 
 impl BitOr for Flags {
@@ -46,14 +41,8 @@ pub enum Out {
     Null,
     /// INTEGER.
     Int(i64),
-    /// REAL.
-    Real(f64),
     /// TEXT.
     Text(String),
-    /// TEXT that SQLite's JSON functions take as JSON; needs [`Flags::RESULT_SUBTYPE`].
-    Json(String),
-    /// BLOB.
-    Blob(Vec<u8>),
     /// A value as read from the database.
     Value(Value),
 }
@@ -105,12 +94,6 @@ impl Context<'_> {
         unsafe { (self.api.result_blob64)(self.raw, start, len, transient()) }
     }
 
-    /// Marks the TEXT answered before as JSON.
-    pub fn result_subtype_json(&self) {
-        // SAFETY: the context is alive.
-        unsafe { (self.api.result_subtype)(self.raw, JSON_SUBTYPE) }
-    }
-
     /// Makes the statement fail with the error's message and code.
     pub fn result_error(&self, error: &Error) {
         let message = without_nul(error.message());
@@ -139,13 +122,7 @@ impl Context<'_> {
         match out {
             Out::Null => self.result_null(),
             Out::Int(number) => self.result_i64(*number),
-            Out::Real(number) => self.result_f64(*number),
             Out::Text(text) => self.result_text(text.as_bytes()),
-            Out::Json(text) => {
-                self.result_text(text.as_bytes());
-                self.result_subtype_json();
-            }
-            Out::Blob(blob) => self.result_blob(blob),
             Out::Value(value) => self.result(value.as_ref()),
         }
     }
@@ -159,11 +136,6 @@ pub struct Call<'a, S> {
 }
 
 impl<'a, S> Call<'a, S> {
-    /// The connection the call came from.
-    pub fn db(&self) -> Db {
-        self.db
-    }
-
     /// What the function was registered with.
     pub fn state(&self) -> &'a Rc<S> {
         self.state
@@ -172,11 +144,6 @@ impl<'a, S> Call<'a, S> {
     /// How many arguments there are.
     pub fn len(&self) -> usize {
         self.args.len()
-    }
-
-    /// Whether there are no arguments.
-    pub fn is_empty(&self) -> bool {
-        self.args.is_empty()
     }
 
     /// Argument `i` (from 0), in its own type; NULL when there is none.

@@ -24,5 +24,5 @@ pub use entry::sqlite3_extension_init;
 pub use entry::{sqlite3_grovecrdt_init, Attachment, Registrar};
 pub use function::{Call, Flags, Out};
 pub use stmt::Stmt;
-pub use table::{Risk, RowCursor, TableFunction};
+pub use table::{RowCursor, TableFunction};
 pub use value::{Value, ValueRef};

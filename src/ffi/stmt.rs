@@ -5,10 +5,9 @@ use super::db::Db;
 use super::value::ValueRef;
 use crate::error::{Error, Result};
 use sqlite_loadable::ext::sqlite3_stmt;
-use std::ffi::{c_int, CString};
+use std::ffi::c_int;
 use std::ptr::NonNull;
 
-const OK: c_int = 0;
 const RANGE: c_int = 25;
 const ROW: c_int = 100;
 const DONE: c_int = 101;
@@ -39,11 +38,6 @@ impl Stmt {
 
     fn raw(&self) -> *mut sqlite3_stmt {
         self.raw.as_ptr()
-    }
-
-    /// The connection it belongs to.
-    pub fn db(&self) -> Db {
-        self.db
     }
 
     /// Gives parameter `i` (from 1) a value, which SQLite copies. Resets a statement that ran.
@@ -183,27 +177,6 @@ impl Stmt {
         let i = c_int::try_from(i).unwrap_or(-1);
         // SAFETY: the statement is alive; null for a column that is not there.
         unsafe { c_text((self.db.api().column_name)(self.raw(), i)) }
-    }
-
-    /// How many parameters it has: the largest index.
-    pub fn param_count(&self) -> usize {
-        // SAFETY: the statement is alive.
-        let count = unsafe { (self.db.api().bind_parameter_count)(self.raw()) };
-        usize::try_from(count).unwrap_or(0)
-    }
-
-    /// The index (from 1) of a named parameter, its sign included (`:a`).
-    pub fn param_index(&self, name: &str) -> Option<usize> {
-        let name = CString::new(name).ok()?;
-        // SAFETY: the statement is alive and the name a C string; 0 when there is none.
-        let i = unsafe { (self.db.api().bind_parameter_index)(self.raw(), name.as_ptr()) };
-        usize::try_from(i).ok().filter(|&i| i > 0)
-    }
-
-    /// Whether it makes no direct change to the database file.
-    pub fn readonly(&self) -> bool {
-        // SAFETY: the statement is alive.
-        unsafe { (self.db.api().stmt_readonly)(self.raw()) != OK }
     }
 }
 

@@ -1,22 +1,10 @@
 //! What a table-valued function of this crate provides.
 
-use super::db::Db;
 use super::function::Out;
 use super::value::Value;
 use crate::error::Result;
 use std::ffi::CStr;
 use std::rc::Rc;
-
-/// Who may use a table-valued function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Risk {
-    /// SQLite's default: schemas that are trusted, and top-level SQL.
-    Normal,
-    /// Any schema.
-    Innocuous,
-    /// Top-level SQL only.
-    DirectOnly,
-}
 
 /// A table-valued function.
 pub trait TableFunction: 'static {
@@ -30,14 +18,12 @@ pub trait TableFunction: 'static {
     const FIRST_HIDDEN: usize;
     /// How many arguments it takes, at most 30.
     const N_HIDDEN: usize;
-    /// Who may use it.
-    const RISK: Risk = Risk::Normal;
 
     /// Starts over with these arguments, one for each hidden column, `None` where none was given.
     ///
     /// # Errors
     /// Whatever makes the statement fail.
-    fn open(db: Db, state: &Rc<Self::State>, args: &[Option<Value>]) -> Result<Self::Cursor>;
+    fn open(state: &Rc<Self::State>, args: &[Option<Value>]) -> Result<Self::Cursor>;
 
     /// The connection closes or the module is replaced: last chance to finalise statements.
     fn disconnect(_state: &Rc<Self::State>) {}

@@ -37,8 +37,7 @@ impl TableFunction for CountTo {
     const SCHEMA: &'static std::ffi::CStr = c"CREATE TABLE x(n, a HIDDEN, b HIDDEN)";
     const FIRST_HIDDEN: usize = 1;
     const N_HIDDEN: usize = 2;
-    const RISK: Risk = Risk::DirectOnly;
-    fn open(_: Db, _: &Rc<Cell<i32>>, args: &[Option<Value>]) -> Result<Count> {
+    fn open(_: &Rc<Cell<i32>>, args: &[Option<Value>]) -> Result<Count> {
         let [from, to] = args else {
             return Err(Error::internal("two arguments"));
         };
@@ -84,8 +83,6 @@ fn table_functions() {
     assert!(message("SELECT n FROM count_to").contains("count needs a number"));
     assert!(message("SELECT n FROM count_to(7)").contains("seven\u{fffd}!"));
     assert!(message("SELECT n FROM count_to(12, 13)").contains("internal error"));
-    conn.execute_batch("CREATE VIEW v AS SELECT n FROM count_to(1)").unwrap();
-    assert!(message("SELECT n FROM v").contains("unsafe"));
     assert!(conn.execute_batch("CREATE VIRTUAL TABLE t USING count_to").is_err());
     assert_eq!((state.get(), Rc::strong_count(&state)), (0, 3));
     conn.close().unwrap();
@@ -103,10 +100,8 @@ fn functions() {
             Ok(match text {
                 "null" => Out::Null,
                 "state" => Out::Int(**call.state() + 1),
-                "real" => Out::Real(0.5),
+                "real" => Out::Value(Value::Real(0.5)),
                 "empty" => Out::Text(String::new()),
-                "nothing" => Out::Blob(Vec::new()),
-                "json" => Out::Json("[1]".into()),
                 "echo" => Out::Value(call.arg(1).to_value()),
                 "panic" => panic!("oh {}", call.len()),
                 "busy" => return Err(Error::sqlite(517, "snap\0shot").context("while")),
@@ -121,8 +116,6 @@ fn functions() {
     assert_eq!(text("SELECT f('state')"), "Integer(42)");
     assert_eq!(text("SELECT f('real')"), "Real(0.5)");
     assert_eq!(text("SELECT f('empty')"), "Text(\"\")");
-    assert_eq!(text("SELECT f('nothing')"), "Blob([])");
-    assert_eq!(text("SELECT json_array(f('json'))"), "Text(\"[[1]]\")".replace('\\', ""));
     for (sql, expected) in [
         ("x''", "Blob([])"),
         ("''", "Text(\"\")"),
@@ -145,7 +138,6 @@ fn functions() {
     assert_eq!(code, 2);
     assert!(message.starts_with("grove-crdt: internal error (a bug, please report): oh 2"));
     conn.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_LENGTH, 1_000_000).unwrap();
-    assert_eq!(db.limit_length(), 1_000_000);
     assert_eq!(error("SELECT f('long')").0, 18);
     conn.close().unwrap();
     assert_eq!(Rc::strong_count(&state), 1);
@@ -162,11 +154,9 @@ fn statements() {
     assert_eq!(db.prepare(" ").err().unwrap().kind(), Kind::Internal);
 
     let mut stmt = db.prepare("SELECT ?1, typeof(?1), :x AS named").unwrap();
-    assert_eq!((stmt.param_count(), stmt.column_count()), (2, 3));
-    assert_eq!(stmt.param_index(":x"), Some(2));
-    assert_eq!((stmt.param_index(":y"), stmt.param_index("\0")), (None, None));
+    assert_eq!(stmt.column_count(), 3);
     assert_eq!(stmt.column_name(2), "named");
-    assert!(stmt.readonly() && stmt.column(0).is_null());
+    assert_eq!(stmt.column(0), ValueRef::Null);
     for value in [
         Value::Null,
         Value::Integer(i64::MIN),
@@ -177,14 +167,14 @@ fn statements() {
         Value::Blob(vec![]),
         Value::Blob(vec![0, 1]),
     ] {
-        stmt.bind(1, &value).unwrap();
+        stmt.bind(1, value.as_ref()).unwrap();
         assert!(stmt.step().unwrap());
         assert_eq!(stmt.column(0).to_value(), value);
         assert_eq!(stmt.text(1), Some(value.as_ref().type_name()));
-        assert!(stmt.column(3).is_null() && stmt.column(usize::MAX).is_null());
+        assert_eq!((stmt.column(3), stmt.column(usize::MAX)), (ValueRef::Null, ValueRef::Null));
     }
     assert!(!stmt.step().unwrap());
-    assert!(stmt.column(0).is_null());
+    assert_eq!(stmt.column(0), ValueRef::Null);
     assert_eq!(stmt.bind(3, 1).unwrap_err().kind(), Kind::Sqlite(25));
     assert!(stmt.bind(usize::MAX, 1).is_err());
     stmt.bind_all(&["a".into(), 2.into()]).unwrap();
@@ -192,24 +182,18 @@ fn statements() {
     assert_eq!((stmt.text(0), stmt.i64(2)), (Some("a"), Some(2)));
     stmt.reset_and_clear();
     assert!(stmt.step().unwrap());
-    assert!(stmt.column(0).is_null());
+    assert_eq!(stmt.column(0), ValueRef::Null);
 }
 
 #[test]
 fn connection() {
-    let (db, conn) = open();
+    let (db, _conn) = open();
     assert_eq!(db.version_number(), rusqlite::version_number());
-    assert!(db.filename().is_none() && db.autocommit() && !db.is_readonly());
-    assert!(!db.is_interrupted());
+    assert!(db.autocommit() && !db.is_readonly());
     assert_eq!(db.txn_state(), 0);
     db.exec("BEGIN; CREATE TABLE t(a)").unwrap();
     assert_eq!((db.txn_state(), db.autocommit()), (2, false));
-    db.exec("COMMIT; CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO t VALUES (2); END").unwrap();
-    assert!(db.set_triggers_enabled(false).unwrap());
-    db.exec("INSERT INTO t VALUES (1)").unwrap();
-    assert_eq!(rows(&conn, "SELECT a FROM t").unwrap(), [1]);
-    assert!(!db.set_triggers_enabled(true).unwrap());
-    assert!(db.set_triggers_enabled(true).unwrap());
+    db.exec("COMMIT; INSERT INTO t VALUES (1)").unwrap();
     db.exec("CREATE UNIQUE INDEX i ON t(a)").unwrap();
     let error = db.exec("INSERT INTO t VALUES (1)").unwrap_err();
     assert_eq!(error.kind(), Kind::Sqlite(2067));

@@ -63,11 +63,6 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// Whether it is NULL.
-    pub fn is_null(self) -> bool {
-        matches!(self, ValueRef::Null)
-    }
-
     /// The number of an INTEGER, `None` for anything else.
     pub fn as_i64(self) -> Option<i64> {
         match self {
@@ -128,18 +123,6 @@ impl Value {
     }
 }
 
-impl From<ValueRef<'_>> for Value {
-    fn from(value: ValueRef<'_>) -> Self {
-        value.to_value()
-    }
-}
-
-impl<'a> From<&'a Value> for ValueRef<'a> {
-    fn from(value: &'a Value) -> Self {
-        value.as_ref()
-    }
-}
-
 impl From<i64> for ValueRef<'_> {
     fn from(number: i64) -> Self {
         ValueRef::Integer(number)
@@ -158,44 +141,8 @@ impl<'a> From<&'a str> for ValueRef<'a> {
     }
 }
 
-impl<'a> From<&'a [u8]> for ValueRef<'a> {
-    fn from(blob: &'a [u8]) -> Self {
-        ValueRef::Blob(blob)
-    }
-}
-
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Value::Integer(number)
-    }
-}
-
-impl From<f64> for Value {
-    fn from(number: f64) -> Self {
-        Value::Real(number)
-    }
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Value::Text(text.into_bytes())
-    }
-}
-
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Value::Text(text.as_bytes().to_vec())
-    }
-}
-
-impl From<Vec<u8>> for Value {
-    fn from(blob: Vec<u8>) -> Self {
-        Value::Blob(blob)
-    }
-}
-
-impl<T: Into<Value>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Value::Null, Into::into)
     }
 }

@@ -4,7 +4,7 @@ use super::api::{api, Api};
 use super::db::Db;
 use super::function::Context;
 use super::guard::guarded;
-use super::table::{Risk, RowCursor, TableFunction};
+use super::table::{RowCursor, TableFunction};
 use super::value::{Value, ValueRef};
 use crate::error::{Error, Result};
 use sqlite3ext_sys::{sqlite3_index_info, sqlite3_module, sqlite3_vtab, sqlite3_vtab_cursor};
@@ -133,15 +133,6 @@ unsafe extern "C" fn connect<T: TableFunction>(
         let (db, state) = unsafe { (Db::new(db, api), &*data.cast::<Rc<T::State>>()) };
         // SAFETY: this is the one place where declaring is allowed; a C string.
         db.check(unsafe { (api.declare_vtab)(db.raw(), T::SCHEMA.as_ptr()) })?;
-        let risk: c_int = match T::RISK {
-            Risk::Normal => 0,
-            Risk::Innocuous => 2,
-            Risk::DirectOnly => 3,
-        };
-        if risk != 0 {
-            // SAFETY: both take no further argument.
-            db.check(unsafe { (api.vtab_config)(db.raw(), risk) })?;
-        }
         Ok(Box::new(Table::<T> {
             base: sqlite3_vtab { pModule: std::ptr::null(), nRef: 0, zErrMsg: null_mut() },
             db,
@@ -273,7 +264,7 @@ unsafe extern "C" fn filter<T: TableFunction>(
                 };
                 this.args.push(arg);
             }
-            let mut rows = T::open(*db, state, &this.args)?;
+            let mut rows = T::open(state, &this.args)?;
             this.rows = rows.next()?.then_some(rows);
             Ok(())
         })
