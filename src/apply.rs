@@ -18,9 +18,18 @@ pub enum Shown {
     Pending(String),
 }
 
+/// What is known of a row before it is written.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Known {
+    /// There is none: nothing is known of the record.
+    pub absent: bool,
+    /// No trigger or cascade can change what is written.
+    pub quiet: bool,
+}
+
 /// Makes the row of `pk` show `record`. Values that the live row now holds are let go from the record; values that it
 /// cannot hold stay in it.
-pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<Shown> {
+pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record, known: Known) -> Result<Shown> {
     let Some(key) = pk.decode(&form.shape.classes) else {
         if !record.alive() {
             return Ok(Shown::Yes);
@@ -29,7 +38,7 @@ pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<S
             format!("the key '{}' is none that this table's primary key can hold", crate::error::excerpt(&pk.wire()));
         return Ok(Shown::Pending(why));
     };
-    let live = row::read(conn, form, pk)?;
+    let live = if known.absent { None } else { row::read(conn, form, pk)? };
     let outcome = match (record.alive(), live) {
         (true, Some(live)) => update(conn, form, &key, record, &live),
         (true, None) => insert(conn, form, pk, &key, record),
@@ -41,7 +50,7 @@ pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<S
     };
     match outcome {
         Ok(()) => {
-            if record.alive() {
+            if record.alive() && !(known.quiet && settle_unread(form, record)) {
                 settle(conn, form, pk, &key, record)?;
             }
             Ok(Shown::Yes)
@@ -117,6 +126,26 @@ fn keep_values(form: &Form, record: &mut Record, live: &[Value]) {
             }
         }
     }
+}
+
+/// Lets values go that the row certainly holds as they are; false when one is in doubt, and nothing is let go.
+fn settle_unread(form: &Form, record: &mut Record) -> bool {
+    let certain = form.tracked.iter().all(|tracked| {
+        let saved = record.lww.get(&tracked.field).and_then(|lww| lww.saved.as_ref());
+        row::shown(record, tracked).is_none_or(|value| {
+            let same = |json: &String| crate::value::to_json(value.as_ref(), tracked.column.form) == *json;
+            tracked.column.affinity.keeps(&value) && saved.is_none_or(same)
+        })
+    });
+    if certain {
+        let fields = form.tracked.iter().filter_map(|tracked| Some(tracked.field).filter(|_| tracked.ty == Type::Lww));
+        for field in fields {
+            if let Some(lww) = record.lww.get_mut(&field) {
+                lww.saved = None;
+            }
+        }
+    }
+    certain
 }
 
 /// Compares the written row with the state: cells that a trigger changed are put back, values that the row holds to the

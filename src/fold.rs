@@ -346,9 +346,7 @@ fn write(store: &mut Store<'_>, into: Into, table: &Table, key: RecordKey, slot:
         }
         Into::Database => {
             // What the application wrote is what is shown: nothing is pending any more.
-            store
-                .conn
-                .run("DELETE FROM main._crdt_pending WHERE t = ?1 AND pk = ?2", &[table.id.into(), key.1.as_ref()])?;
+            crate::pending::set(store, table.id, &key.1, None)?;
             store.save(table, &key.1, before.as_ref(), &now)?;
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::apply::{apply, Shown};
+use crate::apply::{apply, Known, Shown};
 use crate::change::{Body, Change};
 use crate::clock::Hlc;
 use crate::error::Result;
@@ -241,7 +241,8 @@ fn show_rows(
             let (Some(work), Some(copy)) = (work.get(i), copies.get_mut(i)) else { continue };
             let form = work.table.form(store.conn)?;
             watch.intend(form, work.table.id, &work.pk, copy);
-            match apply(store.conn, form, &work.pk, copy)? {
+            let known = Known { absent: watch.quiet() && round == 0 && work.before.is_none(), quiet: watch.quiet() };
+            match apply(store.conn, form, &work.pk, copy, known)? {
                 Shown::Yes => refused.remove(&i),
                 Shown::Pending(reason) => refused.insert(i, reason),
             };
@@ -279,7 +280,9 @@ fn swap(store: &Store<'_>, work: &[Work], copies: &mut [Record], refused: &mut B
         }
         for (i, copy) in &mut moved {
             let Some(work) = work.get(*i) else { continue };
-            if let Shown::Pending(reason) = apply(store.conn, work.table.form(store.conn)?, &work.pk, copy)? {
+            if let Shown::Pending(reason) =
+                apply(store.conn, work.table.form(store.conn)?, &work.pk, copy, Known::default())?
+            {
                 return Err(crate::error::Error::sqlite(19, reason));
             }
         }
@@ -311,7 +314,7 @@ pub fn retry(store: &mut Store<'_>) -> Result<i64> {
             let Ok(form) = table.form(store.conn) else { continue };
             let Some(before) = store.load(&table, &pk)? else { continue };
             let mut now = before.clone();
-            match apply(store.conn, form, &pk, &mut now)? {
+            match apply(store.conn, form, &pk, &mut now, Known::default())? {
                 Shown::Yes => {
                     progress += 1;
                     pending::set(store, t, &pk, None)?;

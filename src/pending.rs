@@ -11,12 +11,16 @@ use crate::store::{RecordKey, Store};
 pub fn set(store: &Store<'_>, t: i64, pk: &Pk, reason: Option<&str>) -> Result<()> {
     let key = [t.into(), pk.as_ref()];
     match reason {
+        None if !store.any_pending.get() => 0,
         None => store.conn.run("DELETE FROM main._crdt_pending WHERE t = ?1 AND pk = ?2", &key)?,
-        Some(reason) => store.conn.run(
-            "INSERT INTO main._crdt_pending(t, pk, reason, since) VALUES (?1, ?2, ?3, ?4)
+        Some(reason) => {
+            store.any_pending.set(true);
+            store.conn.run(
+                "INSERT INTO main._crdt_pending(t, pk, reason, since) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT(t, pk) DO UPDATE SET reason = excluded.reason",
-            &[t.into(), pk.as_ref(), reason.into(), store.wall.into()],
-        )?,
+                &[t.into(), pk.as_ref(), reason.into(), store.wall.into()],
+            )?
+        }
     };
     Ok(())
 }

@@ -42,6 +42,11 @@ impl Watch {
         Ok(Watch { possible, seen, besides: BTreeSet::new(), were: BTreeMap::new(), wanted: BTreeMap::new() })
     }
 
+    /// Whether nothing can write besides.
+    pub fn quiet(&self) -> bool {
+        !self.possible
+    }
+
     /// Before a record is shown: what its row should show, should it also be written by others. Its cells from before the
     /// merge go into the record, as the row may be gone by now.
     pub fn intend(&mut self, form: &Form, t: i64, pk: &Pk, record: &mut Record) {

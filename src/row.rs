@@ -1,5 +1,7 @@
 //! The application's rows: read and written by key.
 
+use std::rc::Rc;
+
 use crate::conn::Conn;
 use crate::error::Result;
 use crate::ffi::{Value, ValueRef};
@@ -23,23 +25,76 @@ pub fn key_condition(form: &Form) -> String {
     form.shape.key.iter().enumerate().map(exact).collect::<Vec<_>>().join(" AND ")
 }
 
+/// A statement on a table's rows.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Text {
+    /// Whether a row exists.
+    Exists,
+    /// A row's tracked columns.
+    Read,
+    /// A new row with these tracked columns.
+    Insert(Vec<usize>),
+    /// New values of these tracked columns.
+    Update(Vec<usize>),
+    /// A row's end.
+    Delete,
+}
+
+/// The SQL of a statement, written the first time.
+fn text(form: &Form, what: Text) -> Rc<str> {
+    if let Some(text) = form.texts.borrow().get(&what) {
+        return Rc::clone(text);
+    }
+    let text: Rc<str> = Rc::from(write(form, &what));
+    form.texts.borrow_mut().insert(what, Rc::clone(&text));
+    text
+}
+
+fn write(form: &Form, what: &Text) -> String {
+    let (table, key, n) = (ident(&form.shape.name), key_condition(form), form.shape.key.len());
+    let columns = |cells: &[usize]| -> Vec<String> {
+        cells.iter().filter_map(|i| form.tracked.get(*i)).map(|t| ident(&t.column.name)).collect()
+    };
+    // A constraint's own conflict rule (ON CONFLICT REPLACE) must not remove other rows.
+    let rule = if form.shape.own_conflict_rule { " OR ABORT" } else { "" };
+    match what {
+        Text::Exists => format!("SELECT 1 FROM main.{table} WHERE {key}"),
+        Text::Read => {
+            let all = list(form.tracked.iter().map(|t| ident(&t.column.name)));
+            format!("SELECT {} FROM main.{table} WHERE {key}", if all.is_empty() { "1" } else { &all })
+        }
+        Text::Insert(cells) => {
+            let names = list(form.shape.key.iter().map(|k| ident(k)).chain(columns(cells)));
+            let marks = list((1..=n + cells.len()).map(|i| format!("?{i}")));
+            format!("INSERT{rule} INTO main.{table}({names}) VALUES ({marks})")
+        }
+        Text::Update(cells) => {
+            let sets = list(columns(cells).iter().enumerate().map(|(i, c)| format!("{c} = ?{}", n + i + 1)));
+            format!("UPDATE{rule} main.{table} SET {sets} WHERE {key}")
+        }
+        Text::Delete => format!("DELETE FROM main.{table} WHERE {key}"),
+    }
+}
+
+fn values<'v>(key: &'v [Value], cells: &'v [(usize, Value)]) -> Vec<ValueRef<'v>> {
+    key.iter().chain(cells.iter().map(|(_, value)| value)).map(Value::as_ref).collect()
+}
+
+fn places(cells: &[(usize, Value)]) -> Vec<usize> {
+    cells.iter().map(|(i, _)| *i).collect()
+}
+
 /// Whether the row exists.
 pub fn exists(conn: &Conn, form: &Form, pk: &Pk) -> Result<bool> {
     let Some(key) = pk.decode(&form.shape.classes) else { return Ok(false) };
-    let sql = format!("SELECT 1 FROM main.{} WHERE {}", ident(&form.shape.name), key_condition(form));
-    let values: Vec<_> = key.iter().map(Value::as_ref).collect();
-    Ok(conn.int(&sql, &values)?.is_some())
+    Ok(conn.int(&text(form, Text::Exists), &values(&key, &[]))?.is_some())
 }
 
 /// The values of the tracked columns, in their order; None when there is no such row.
 pub fn read(conn: &Conn, form: &Form, pk: &Pk) -> Result<Option<Vec<Value>>> {
     let Some(key) = pk.decode(&form.shape.classes) else { return Ok(None) };
-    let columns = list(form.tracked.iter().map(|t| ident(&t.column.name)));
-    let columns = if columns.is_empty() { "1" } else { &columns };
-    let sql = format!("SELECT {columns} FROM main.{} WHERE {}", ident(&form.shape.name), key_condition(form));
-    let mut row = conn.stmt(&sql)?;
-    let values: Vec<_> = key.iter().map(Value::as_ref).collect();
-    row.bind_all(&values)?;
+    let mut row = conn.stmt(&text(form, Text::Read))?;
+    row.bind_all(&values(&key, &[]))?;
     if !row.step()? {
         return Ok(None);
     }
@@ -48,15 +103,21 @@ pub fn read(conn: &Conn, form: &Form, pk: &Pk) -> Result<Option<Vec<Value>>> {
 
 /// Inserts a row with `cells` (column index in `form.tracked`, value); other columns get their defaults.
 pub fn insert(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)]) -> Result<()> {
-    let names = form.shape.key.iter().map(|k| ident(k));
-    let names =
-        list(names.chain(cells.iter().filter_map(|(i, _)| form.tracked.get(*i)).map(|t| ident(&t.column.name))));
-    let marks = list((1..=key.len() + cells.len()).map(|i| format!("?{i}")));
-    // A constraint's own conflict rule (ON CONFLICT REPLACE) must not remove other rows.
-    let rule = if form.shape.own_conflict_rule { " OR ABORT" } else { "" };
-    let sql = format!("INSERT{rule} INTO main.{}({names}) VALUES ({marks})", ident(&form.shape.name));
-    let values: Vec<ValueRef<'_>> = key.iter().chain(cells.iter().map(|(_, value)| value)).map(Value::as_ref).collect();
-    written(conn.run(&sql, &values)?)
+    written(conn.run(&text(form, Text::Insert(places(cells))), &values(key, cells))?)
+}
+
+/// Updates `cells` of a row.
+pub fn update(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)]) -> Result<()> {
+    if cells.is_empty() {
+        return Ok(());
+    }
+    conn.run(&text(form, Text::Update(places(cells))), &values(key, cells))?;
+    Ok(())
+}
+
+/// Deletes a row.
+pub fn delete(conn: &Conn, form: &Form, key: &[Value]) -> Result<()> {
+    written(conn.run(&text(form, Text::Delete), &values(key, &[]))?)
 }
 
 /// RAISE(IGNORE) drops a write without an error.
@@ -65,29 +126,6 @@ fn written(rows: i64) -> Result<()> {
         0 => Err(crate::error::Error::sqlite(19, "a trigger of the application ignored the row")),
         _ => Ok(()),
     }
-}
-
-/// Updates `cells` of a row.
-pub fn update(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)]) -> Result<()> {
-    if cells.is_empty() {
-        return Ok(());
-    }
-    let sets = cells.iter().enumerate().filter_map(|(n, (i, _))| {
-        let column = ident(&form.tracked.get(*i)?.column.name);
-        Some(format!("{column} = ?{}", key.len() + n + 1))
-    });
-    let rule = if form.shape.own_conflict_rule { " OR ABORT" } else { "" };
-    let sql = format!("UPDATE{rule} main.{} SET {} WHERE {}", ident(&form.shape.name), list(sets), key_condition(form));
-    let values: Vec<ValueRef<'_>> = key.iter().chain(cells.iter().map(|(_, value)| value)).map(Value::as_ref).collect();
-    conn.run(&sql, &values)?;
-    Ok(())
-}
-
-/// Deletes a row.
-pub fn delete(conn: &Conn, form: &Form, key: &[Value]) -> Result<()> {
-    let sql = format!("DELETE FROM main.{} WHERE {}", ident(&form.shape.name), key_condition(form));
-    let values: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
-    written(conn.run(&sql, &values)?)
 }
 
 /// Whether a table with these key columns can only give back the key that it was given.

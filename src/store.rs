@@ -1,6 +1,6 @@
 //! The stored state: this node's clock, the node ids, the records. One `Store` lives for one call.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
@@ -35,6 +35,8 @@ pub struct Store<'a> {
     pub max_drift: i64,
     /// Node ids.
     pub nodes: NodeTable<'a>,
+    /// Whether any record is pending.
+    pub any_pending: Cell<bool>,
     /// Records as they would be if the log's tail had been folded, where it could not be.
     pub overlay: BTreeMap<RecordKey, Record>,
 }
@@ -82,6 +84,7 @@ impl<'a> Store<'a> {
             wall: wall(conn)?,
             max_drift: crate::pragma::number(conn, "max_drift")?,
             nodes,
+            any_pending: Cell::new(conn.int("SELECT 1 FROM main._crdt_pending LIMIT 1", &[])?.is_some()),
             overlay: BTreeMap::new(),
         }))
     }

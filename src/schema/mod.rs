@@ -8,7 +8,7 @@ pub mod shape;
 pub mod switch;
 pub mod unique;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -119,6 +119,8 @@ pub struct Form {
     pub shape: Shape,
     /// Tracked columns in the order of their fields' numbers.
     pub tracked: Vec<Tracked>,
+    /// SQL that reads and writes its rows, written once.
+    pub texts: RefCell<HashMap<crate::row::Text, Rc<str>>>,
 }
 
 impl Form {
@@ -176,7 +178,7 @@ impl Table {
                 _ => None,
             })
             .collect();
-        Ok(self.form.get_or_init(|| Form { shape, tracked }))
+        Ok(self.form.get_or_init(|| Form { shape, tracked, texts: RefCell::default() }))
     }
 }
 

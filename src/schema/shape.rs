@@ -3,6 +3,7 @@
 
 use crate::conn::Conn;
 use crate::error::{Error, Result};
+use crate::ffi::Value;
 use crate::key::KeyClass;
 use crate::value::Form;
 
@@ -36,6 +37,21 @@ impl Affinity {
             Affinity::Real
         } else {
             Affinity::Numeric
+        }
+    }
+
+    /// Whether a column of this affinity certainly holds `value` as it is; false when in doubt.
+    pub fn keeps(self, value: &Value) -> bool {
+        let numeric =
+            |text: &[u8]| text.first().is_none_or(|b| b.is_ascii_digit() || b" \t\n\r\x0b\x0c+-.".contains(b));
+        match (self, value) {
+            (_, Value::Null | Value::Blob(_)) | (Affinity::Blob, _) | (Affinity::Text, Value::Text(_)) => true,
+            (Affinity::Integer | Affinity::Numeric, Value::Integer(_)) => true,
+            (Affinity::Real, Value::Real(r)) => *r != 0.0,
+            (Affinity::Integer | Affinity::Numeric | Affinity::Real, Value::Text(text)) => {
+                !text.is_empty() && !numeric(text)
+            }
+            _ => false,
         }
     }
 

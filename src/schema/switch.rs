@@ -1,6 +1,6 @@
 //! `crdt_enable` and `crdt_disable`: capture on and off.
 
-use crate::apply::{apply, Shown};
+use crate::apply::{apply, Known, Shown};
 use crate::conn::Conn;
 use crate::error::Result;
 use crate::fold::{fold, Into};
@@ -63,7 +63,7 @@ fn show_kept(store: &mut Store<'_>, name: &str, fields: &[FieldId]) -> Result<()
             continue;
         }
         let mut now = before.clone();
-        if let Shown::Pending(reason) = apply(store.conn, form, &pk, &mut now)? {
+        if let Shown::Pending(reason) = apply(store.conn, form, &pk, &mut now, Known::default())? {
             pending::set(store, table.id, &pk, Some(&reason))?;
         }
         store.save(&table, &pk, Some(&before), &now)?;
