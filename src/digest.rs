@@ -139,7 +139,7 @@ fn hash(table: &Table, pk: &Pk, record: &Record) -> Vec<u8> {
             feed.bytes(element.as_bytes());
             feed.bytes(node.as_bytes());
             feed.tick(mark.add);
-            feed.bytes(&[u8::from(mark.dead)]);
+            feed.stamp(mark.gone.as_ref());
             feed.tick(mark.op);
         }
         for (hlc, json) in record.kept.get(&field.id).into_iter().flatten() {

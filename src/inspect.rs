@@ -146,7 +146,7 @@ fn set_state(marks: &Marks, live: &[&str]) -> String {
     for ((element, node), mark) in marks {
         if let Some(add) = mark.add {
             entries.entry(element).or_default().push(add.by(node));
-            if mark.dead {
+            if mark.gone.is_some() {
                 removed.push(add.by(node));
             }
         }
@@ -213,7 +213,7 @@ pub fn shadow(table: &Table, pk: &str, record: &Record, rows: &mut Vec<String>) 
         }
         let mut by_node: BTreeMap<Rc<str>, Marks> = BTreeMap::new();
         for (key, mark) in record.sets.get(&field.id).into_iter().flatten() {
-            by_node.entry(Rc::clone(&key.1)).or_default().insert(key.clone(), *mark);
+            by_node.entry(Rc::clone(&key.1)).or_default().insert(key.clone(), mark.clone());
         }
         for (node, marks) in by_node {
             let live: Vec<&str> = marks.iter().filter(|(_, m)| m.is_live()).map(|((e, _), _)| e.as_str()).collect();

@@ -102,7 +102,7 @@ pub fn set(record: &mut Record, field: FieldId, old: &[String], new: &[String], 
     }
     for lost in old.iter().filter(|e| new.binary_search(e).is_err()) {
         for seen in crate::merge::seen_adds(record, field, lost, stamp) {
-            mark(record, field, lost, &seen, Mark::removed(seen.tick()));
+            mark(record, field, lost, &seen, Mark::removed(seen.tick(), stamp));
         }
         mark(record, field, lost, stamp, Mark::operation(stamp.tick()));
     }

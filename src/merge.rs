@@ -53,7 +53,7 @@ pub fn merge(
         }
         Body::Add(elements) => {
             let mark = Mark::added(hlc.tick());
-            Outcome::news(elements.iter().fold(false, |news, e| join_mark(record, field, e, hlc, mark) | news))
+            Outcome::news(elements.iter().fold(false, |news, e| join_mark(record, field, e, hlc, &mark) | news))
         }
         Body::Remove { elements, tags } => {
             Outcome::news(elements.iter().fold(false, |news, e| remove(record, field, hlc, e, tags.as_deref()) | news))
@@ -142,9 +142,9 @@ fn join_part(record: &mut Record, field: FieldId, name: String, part: Part) -> b
     }
 }
 
-fn join_mark(record: &mut Record, field: FieldId, element: &str, by: &Hlc, mark: Mark) -> bool {
+fn join_mark(record: &mut Record, field: FieldId, element: &str, by: &Hlc, mark: &Mark) -> bool {
     let marks = record.sets.entry(field).or_default();
-    marks.entry((element.to_owned(), std::rc::Rc::clone(&by.node))).or_default().join(&mark)
+    marks.entry((element.to_owned(), std::rc::Rc::clone(&by.node))).or_default().join(mark)
 }
 
 fn remove(record: &mut Record, field: FieldId, hlc: &Hlc, element: &str, tags: Option<&[Hlc]>) -> bool {
@@ -160,9 +160,9 @@ fn remove(record: &mut Record, field: FieldId, hlc: &Hlc, element: &str, tags: O
             seen_adds(record, field, element, hlc)
         }
     };
-    let mut news = join_mark(record, field, element, hlc, Mark::operation(hlc.tick()));
+    let mut news = join_mark(record, field, element, hlc, &Mark::operation(hlc.tick()));
     for tag in &named {
-        news |= join_mark(record, field, element, tag, Mark::removed(tag.tick()));
+        news |= join_mark(record, field, element, tag, &Mark::removed(tag.tick(), hlc));
     }
     news
 }

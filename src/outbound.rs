@@ -321,24 +321,22 @@ fn live_value(
     Ok(cell.map(|(tracked, cell)| crate::value::to_json(cell.as_ref(), tracked.column.form)))
 }
 
-/// A set's marks as changes: one add for each live tag, one remove for each element and remover.
+/// A set's marks as changes: one add for each live tag, one remove for each element and remove, naming what it took.
 pub fn set_changes(marks: &Marks, push: &mut impl FnMut(&Hlc, Body)) {
-    let mut dead: BTreeMap<&str, Vec<Hlc>> = BTreeMap::new();
+    let mut removes: BTreeMap<(&str, Hlc), Vec<Hlc>> = BTreeMap::new();
     for ((element, node), mark) in marks {
-        if let (Some(add), true) = (mark.add, mark.dead) {
-            dead.entry(element).or_default().push(add.by(node));
-        }
-    }
-    for ((element, node), mark) in marks {
-        if let Some(add) = mark.add.filter(|_| !mark.dead) {
-            push(&add.by(node), Body::Add(vec![element.clone()]));
+        match (mark.add, &mark.gone) {
+            (Some(add), Some(gone)) => removes.entry((element, gone.clone())).or_default().push(add.by(node)),
+            (Some(add), None) => push(&add.by(node), Body::Add(vec![element.clone()])),
+            _ => {}
         }
         if let Some(op) = mark.op {
-            let op = op.by(node);
-            // A remove has seen only adds before it; the latest remove of the element names them all.
-            let tags = dead.get(element.as_str()).into_iter().flatten().filter(|tag| **tag <= op).cloned().collect();
-            push(&op, Body::Remove { elements: vec![element.clone()], tags: Some(tags) });
+            // A remove that took nothing that is still known tells its stamp all the same.
+            removes.entry((element, op.by(node))).or_default();
         }
+    }
+    for ((element, op), tags) in removes {
+        push(&op, Body::Remove { elements: vec![element.to_owned()], tags: Some(tags) });
     }
 }
 

@@ -73,9 +73,12 @@ fn restamp(record: &mut Record, old: &Rc<str>, limit: i64, write: &Hlc, delete: 
             part.hlc = write.tick().by(old);
         }
     }
-    let marks = record.sets.values_mut().flat_map(|marks| marks.iter_mut());
-    for (_, mark) in marks.filter(|((_, node), _)| node == old) {
-        for tick in [&mut mark.add, &mut mark.op].into_iter().flatten().filter(|tick| tick.ts > limit) {
+    for ((_, node), mark) in record.sets.values_mut().flat_map(|marks| marks.iter_mut()) {
+        if let Some(gone) = mark.gone.as_mut().filter(|gone| beyond(gone, old, limit)) {
+            *gone = write.tick().by(old);
+        }
+        let own = [&mut mark.add, &mut mark.op].into_iter().filter(|_| node == old).flatten();
+        for tick in own.filter(|tick| tick.ts > limit) {
             *tick = write.tick();
         }
     }

@@ -168,7 +168,7 @@ impl<'a> Store<'a> {
                     record.counters.entry(field).or_default().insert((node, e.to_owned()), part);
                 }
                 Some(Kind::Known(Type::Set)) => {
-                    let mark = pack::unpack_mark(bytes)?;
+                    let mark = pack::unpack_mark(bytes, &node, &self.nodes)?;
                     record.sets.entry(field).or_default().insert((e.to_owned(), node), mark);
                 }
                 Some(Kind::Foreign(_)) => {
@@ -220,7 +220,7 @@ impl<'a> Store<'a> {
         for (field, marks) in &now.sets {
             let old = before.and_then(|b| b.sets.get(field));
             for (key, mark) in marks.iter().filter(|(key, mark)| old.and_then(|o| o.get(*key)) != Some(mark)) {
-                self.save_part(table, pk, *field, &key.0, &key.1, &pack::pack_mark(mark))?;
+                self.save_part(table, pk, *field, &key.0, &key.1, &pack::pack_mark(mark, &key.1, &self.nodes)?)?;
             }
         }
         for (field, kept) in &now.kept {

@@ -8,8 +8,8 @@
 //! parts    = count, counter*, count, set*
 //! counter  = field, count, (marks, [author], [name length, name], inc, [dec], [ts, c], [born stamp])*
 //!            marks = 1 author differs from the base | 2 name | 4 dec | 8 ts, c differ from the base | 16 born
-//! set      = field, count, (element length, element, marks, [node], [add ts, c], [operation ts, c])*
-//!            marks = 1 add | 2 dead | 4 operation | 8 node differs from the base | 16 add differs from the base
+//! set      = field, count, (element length, element, marks, [node], [add ts, c], [operation ts, c], [gone stamp])*
+//!            marks = 1 add | 2 gone | 4 operation | 8 node differs from the base | 16 add differs from the base
 //! stamp    = zigzag(ts − base ts), c, node number          (base ts is 0 when there is no base)
 //! ```
 //! All numbers are LEB128. A field that the base covers (the last-writer-wins columns of the base's generation) and that is

@@ -92,12 +92,15 @@ fn put_inline_mark(
     let origin = base.map_or(0, |b| b.ts);
     let other_node = base.is_none_or(|b| b.node != *node);
     let other_add = mark.add.filter(|add| base.is_none_or(|b| b.tick() != *add));
-    out.push(bits([mark.add.is_some(), mark.dead, mark.op.is_some(), other_node, other_add.is_some()]));
+    out.push(bits([mark.add.is_some(), mark.gone.is_some(), mark.op.is_some(), other_node, other_add.is_some()]));
     if other_node {
         put(out, nodes.number(node)?.into());
     }
     for tick in [other_add, mark.op].into_iter().flatten() {
         put_tick(out, tick, origin);
+    }
+    if let Some(gone) = &mark.gone {
+        put_stamp(out, gone, origin, nodes)?;
     }
     Ok(())
 }
@@ -152,7 +155,8 @@ impl Reader<'_> {
             _ => Some(self.tick(origin)?),
         };
         let op = if marks & 4 != 0 { Some(self.tick(origin)?) } else { None };
-        Ok((node, Mark { add, dead: marks & 2 != 0, op }))
+        let gone = if marks & 2 != 0 { Some(self.stamp(origin, nodes)?) } else { None };
+        Ok((node, Mark { add, gone, op }))
     }
 
     fn node_or_base(&mut self, own: bool, base: Option<&Hlc>, nodes: &impl Nodes) -> Result<Rc<str>> {
@@ -185,22 +189,17 @@ pub fn unpack_part(bytes: &[u8], author: &Rc<str>, nodes: &impl Nodes) -> Result
     Ok(Part { inc, dec, hlc, born })
 }
 
-/// A set mark as bytes, for a row of its own: 1 add | 2 dead | 4 operation, [add ts, c], [operation ts, c].
-pub fn pack_mark(mark: &Mark) -> Vec<u8> {
+/// A set mark as bytes, for a row of its own: as inline, to a base of nothing by the mark's node.
+pub fn pack_mark(mark: &Mark, node: &Rc<str>, nodes: &impl Nodes) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(16);
-    out.push(u8::from(mark.add.is_some()) | u8::from(mark.dead) << 1 | u8::from(mark.op.is_some()) << 2);
-    for tick in [mark.add, mark.op].into_iter().flatten() {
-        put_tick(&mut out, tick, 0);
-    }
-    out
+    put_inline_mark(&mut out, node, mark, Some(&Hlc::new(0, 0, node)), nodes)?;
+    Ok(out)
 }
 
 /// Reads back what [`pack_mark`] wrote.
-pub fn unpack_mark(bytes: &[u8]) -> Result<Mark> {
+pub fn unpack_mark(bytes: &[u8], node: &Rc<str>, nodes: &impl Nodes) -> Result<Mark> {
     let mut r = Reader(bytes);
-    let flags = r.small()?;
-    let add = if flags & 1 != 0 { Some(r.tick(0)?) } else { None };
-    let op = if flags & 4 != 0 { Some(r.tick(0)?) } else { None };
+    let (_, mark) = r.inline_mark(Some(&Hlc::new(0, 0, node)), nodes)?;
     r.end()?;
-    Ok(Mark { add, dead: flags & 2 != 0, op })
+    Ok(mark)
 }

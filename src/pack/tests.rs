@@ -37,10 +37,11 @@ fn record() -> impl Strategy<Value = Record> {
     let part = (any::<u128>(), any::<u128>(), stamp(), proptest::option::of(stamp()))
         .prop_map(|(inc, dec, hlc, born)| ((Rc::clone(&hlc.node), String::new()), Part { inc, dec, hlc, born }));
     let parts = proptest::collection::btree_map(0u32..9, part.prop_map(|(key, part)| Parts::from([(key, part)])), 0..3);
-    let mark =
-        ("[a-z]{0,3}", stamp(), any::<bool>(), proptest::option::of(stamp())).prop_map(|(element, add, dead, op)| {
-            ((element, Rc::clone(&add.node)), Mark { add: Some(add.tick()), dead, op: op.map(|op| op.tick()) })
-        });
+    let mark = ("[a-z]{0,3}", stamp(), proptest::option::of(stamp()), proptest::option::of(stamp())).prop_map(
+        |(element, add, gone, op)| {
+            ((element, Rc::clone(&add.node)), Mark { add: Some(add.tick()), gone, op: op.map(|op| op.tick()) })
+        },
+    );
     let sets = proptest::collection::btree_map(0u32..9, mark.prop_map(|(key, mark)| Marks::from([(key, mark)])), 0..3);
     (fields, parts, sets, proptest::option::of(stamp()), proptest::option::of(stamp())).prop_map(
         |(lww, counters, sets, tomb, row)| {
@@ -63,13 +64,13 @@ proptest! {
     }
 
     #[test]
-    fn parts_and_marks_survive(inc: u128, dec: u128, hlc in stamp(), born in proptest::option::of(stamp()), dead: bool) {
+    fn parts_and_marks_survive(inc: u128, dec: u128, hlc in stamp(), born in proptest::option::of(stamp()), gone in proptest::option::of(stamp())) {
         let nodes = Table::default();
         let part = Part { inc, dec, hlc: hlc.clone(), born };
         let bytes = pack_part(&part, &nodes).unwrap();
         prop_assert_eq!(unpack_part(&bytes, &hlc.node, &nodes).unwrap(), part);
-        let mark = Mark { add: Some(hlc.tick()), dead, op: Some(hlc.tick()) };
-        prop_assert_eq!(unpack_mark(&pack_mark(&mark)).unwrap(), mark);
+        let mark = Mark { add: Some(hlc.tick()), gone, op: Some(hlc.tick()) };
+        prop_assert_eq!(unpack_mark(&pack_mark(&mark, &hlc.node, &nodes).unwrap(), &hlc.node, &nodes).unwrap(), mark);
     }
 
     #[test]
@@ -78,7 +79,7 @@ proptest! {
         nodes.number(&Rc::from("a")).unwrap();
         let _ = unpack(None, &bytes, &[1, 2], &nodes);
         let _ = unpack_part(&bytes, &Rc::from("a"), &nodes);
-        let _ = unpack_mark(&bytes);
+        let _ = unpack_mark(&bytes, &Rc::from("a"), &nodes);
         let _ = unpack_fields(&bytes);
     }
 }

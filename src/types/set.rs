@@ -1,22 +1,23 @@
 //! The observed-remove set: add wins over a concurrent remove.
 //!
-//! For each element and node one mark is kept: the node's latest add, and whether it has been removed. A node's later add
+//! For each element and node one mark is kept: the node's latest add, and the remove that took it, if any. A node's later add
 //! stands for its earlier ones, so dead tags do not pile up ("An optimized conflict-free replicated set", Bieniusa et al.
-//! 2012, with one tag for each node). Marks merge by maximum: later add first, removed above live.
+//! 2012, with one tag for each node). Marks merge by maximum: later add first,
+//! removed above live, the later of two removes.
 
-use crate::clock::Tick;
+use crate::clock::{Hlc, Tick};
 use crate::error::{Error, Result};
 
 /// Deepest nesting of arrays and objects in a set's column.
 const MAX_DEPTH: usize = 120;
 
 /// What is known of one node's dealings with one element.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Mark {
     /// The node's latest add of the element.
     pub add: Option<Tick>,
-    /// Whether that add has been removed, by anyone.
-    pub dead: bool,
+    /// The remove that took that add, by anyone; the latest, when several did.
+    pub gone: Option<Hlc>,
     /// The node's own latest remove of the element.
     pub op: Option<Tick>,
 }
@@ -24,22 +25,22 @@ pub struct Mark {
 impl Mark {
     /// A new add.
     pub fn added(tick: Tick) -> Self {
-        Mark { add: Some(tick), dead: false, op: None }
+        Mark { add: Some(tick), ..Mark::default() }
     }
 
-    /// An add known to be removed.
-    pub fn removed(tick: Tick) -> Self {
-        Mark { add: Some(tick), dead: true, op: None }
+    /// An add that the remove `by` took.
+    pub fn removed(tick: Tick, by: &Hlc) -> Self {
+        Mark { add: Some(tick), gone: Some(by.clone()), op: None }
     }
 
     /// A remove made by this mark's node.
     pub fn operation(tick: Tick) -> Self {
-        Mark { add: None, dead: false, op: Some(tick) }
+        Mark { op: Some(tick), ..Mark::default() }
     }
 
     /// Whether this node's add keeps the element in the set.
     pub fn is_live(&self) -> bool {
-        self.add.is_some() && !self.dead
+        self.add.is_some() && self.gone.is_none()
     }
 
     /// The latest stamp that this mark shows.
@@ -49,8 +50,8 @@ impl Mark {
 
     /// Takes in another copy of the mark; true when it told something new.
     pub fn join(&mut self, other: &Mark) -> bool {
-        let (add, dead) = (self.add, self.dead).max((other.add, other.dead));
-        let joined = Mark { add, dead, op: self.op.max(other.op) };
+        let (add, gone) = (self.add, self.gone.clone()).max((other.add, other.gone.clone()));
+        let joined = Mark { add, gone, op: self.op.max(other.op) };
         let news = joined != *self;
         *self = joined;
         news
@@ -164,21 +165,24 @@ mod tests {
 
     fn mark() -> impl Strategy<Value = Mark> {
         let tick = || proptest::option::of((0i64..4, 0u32..2).prop_map(|(ts, c)| Tick { ts, c }));
-        (tick(), any::<bool>(), tick()).prop_map(|(add, dead, op)| Mark { add, dead: dead && add.is_some(), op })
+        (tick(), tick(), tick()).prop_map(|(add, gone, op)| {
+            let gone = gone.filter(|_| add.is_some()).map(|gone| gone.by(&std::rc::Rc::from("r")));
+            Mark { add, gone, op }
+        })
     }
 
-    fn joined(a: Mark, b: Mark) -> Mark {
-        let mut a = a;
-        a.join(&b);
+    fn joined(a: &Mark, b: &Mark) -> Mark {
+        let mut a = a.clone();
+        a.join(b);
         a
     }
 
     proptest! {
         #[test]
         fn join_commutes_associates_and_repeats(a in mark(), b in mark(), c in mark()) {
-            prop_assert_eq!(joined(a, b), joined(b, a));
-            prop_assert_eq!(joined(joined(a, b), c), joined(a, joined(b, c)));
-            prop_assert_eq!(joined(a, a), a);
+            prop_assert_eq!(joined(&a, &b), joined(&b, &a));
+            prop_assert_eq!(joined(&joined(&a, &b), &c), joined(&a, &joined(&b, &c)));
+            prop_assert_eq!(joined(&a, &a), a);
         }
 
         #[test]
@@ -195,9 +199,10 @@ mod tests {
     #[test]
     fn add_wins_over_a_remove_that_had_not_seen_it() {
         let (old, new) = (Tick { ts: 1, c: 0 }, Tick { ts: 2, c: 0 });
-        assert!(joined(Mark::added(new), Mark::removed(old)).is_live());
-        assert!(!joined(Mark::added(old), Mark::removed(old)).is_live());
-        assert!(!joined(Mark::added(old), Mark::removed(new)).is_live(), "a remove may arrive before what it removes");
+        let by = Tick { ts: 9, c: 0 }.by(&std::rc::Rc::from("r"));
+        assert!(joined(&Mark::added(new), &Mark::removed(old, &by)).is_live());
+        assert!(!joined(&Mark::added(old), &Mark::removed(old, &by)).is_live());
+        assert!(!joined(&Mark::added(old), &Mark::removed(new, &by)).is_live(), "a remove may come before its add");
     }
 
     #[test]
