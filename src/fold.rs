@@ -34,9 +34,13 @@ pub enum Into {
 
 /// Folds the log's tail. In memory, what is folded stands in `store.overlay`.
 pub fn fold(store: &mut Store<'_>, into: Into) -> Result<()> {
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         let end = store.last_seq()?;
         if end <= store.folded {
+            if round > 0 && into == Into::Database && store.any_pending.get() {
+                // The application may have written what stood in the way of others.
+                crate::inbound::retry(store)?;
+            }
             return Ok(());
         }
         let mut fold = Fold { store, into, slots: HashMap::new(), suspects: BTreeMap::new(), cells: BTreeMap::new() };
@@ -345,8 +349,6 @@ fn write(store: &mut Store<'_>, into: Into, table: &Table, key: RecordKey, slot:
             store.overlay.insert(key, now);
         }
         Into::Database => {
-            // What the application wrote is what is shown: nothing is pending any more.
-            crate::pending::set(store, table.id, &key.1, None)?;
             store.save(table, &key.1, before.as_ref(), &now)?;
         }
     }
