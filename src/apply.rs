@@ -9,6 +9,11 @@ use crate::row;
 use crate::schema::Form;
 use crate::types::Type;
 
+// Extended result codes of https://sqlite.org/rescode.html.
+const UNIQUE: i32 = 2067;
+const PRIMARY_KEY: i32 = 1555;
+const ROWID: i32 = 2579;
+
 /// What became of a record's row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Shown {
@@ -16,6 +21,8 @@ pub enum Shown {
     Yes,
     /// The table cannot hold it: why.
     Pending(String),
+    /// Another row holds a unique value of it: which.
+    Claimed(String),
 }
 
 /// What is known of a row before it is written.
@@ -55,7 +62,10 @@ pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record, known: Know
             }
             Ok(Shown::Yes)
         }
-        Err(e) => refused(conn, e).map(Shown::Pending),
+        Err(e) => {
+            let claimed = matches!(e.kind(), Kind::Sqlite(UNIQUE | PRIMARY_KEY | ROWID));
+            refused(conn, e).map(if claimed { Shown::Claimed } else { Shown::Pending })
+        }
     }
 }
 

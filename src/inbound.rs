@@ -16,7 +16,7 @@ use crate::putback::Watch;
 use crate::record::{FieldId, Record};
 use crate::schema::{Catalog, Form, Table};
 use crate::store::{RecordKey, Store};
-use crate::{log, row};
+use crate::{claims, log, row};
 
 /// What a merge did, in changes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -215,7 +215,7 @@ fn show(store: &mut Store<'_>, work: &mut [Work], report: &mut Report) -> Result
     for ((t, pk), reason) in reasons {
         pending::set(store, t, &pk, Some(&reason))?;
     }
-    retry(store)?;
+    claims::retry(store)?;
     store.folded = store.last_seq()?;
     store.save_clock()
 }
@@ -244,7 +244,7 @@ fn show_rows(
             let known = Known { absent: watch.quiet() && round == 0 && work.before.is_none(), quiet: watch.quiet() };
             match apply(store.conn, form, &work.pk, copy, known)? {
                 Shown::Yes => refused.remove(&i),
-                Shown::Pending(reason) => refused.insert(i, reason),
+                Shown::Pending(reason) | Shown::Claimed(reason) => refused.insert(i, reason),
             };
             watch.notice(store, &work.pk, work.table.id, mark)?;
         }
@@ -252,7 +252,6 @@ fn show_rows(
             break;
         }
     }
-    swap(store, work, copies, &mut refused)?;
     if watch.surprised() {
         return Ok(None);
     }
@@ -262,74 +261,4 @@ fn show_rows(
         .collect();
     watch.put_back(store, &mut reasons)?;
     Ok(Some(reasons))
-}
-
-/// Records that stand in each other's way, as when two have swapped a unique value: all their rows are taken away, then all
-/// are written. If one still cannot be, everything stays as it was.
-fn swap(store: &Store<'_>, work: &[Work], copies: &mut [Record], refused: &mut BTreeMap<usize, String>) -> Result<()> {
-    if refused.len() < 2 {
-        return Ok(());
-    }
-    let mut moved: Vec<(usize, Record)> = Vec::new();
-    let outcome = store.conn.savepoint("crdt_swap", || {
-        for i in refused.keys().copied() {
-            let (Some(work), Some(copy)) = (work.get(i), copies.get(i)) else { continue };
-            let mut copy = copy.clone();
-            crate::apply::vacate(store.conn, work.table.form(store.conn)?, &work.pk, &mut copy)?;
-            moved.push((i, copy));
-        }
-        for (i, copy) in &mut moved {
-            let Some(work) = work.get(*i) else { continue };
-            if let Shown::Pending(reason) =
-                apply(store.conn, work.table.form(store.conn)?, &work.pk, copy, Known::default())?
-            {
-                return Err(crate::error::Error::sqlite(19, reason));
-            }
-        }
-        Ok(())
-    });
-    match outcome {
-        Ok(()) => {
-            refused.clear();
-            for (i, copy) in moved {
-                if let Some(place) = copies.get_mut(i) {
-                    *place = copy;
-                }
-            }
-            Ok(())
-        }
-        Err(e) => crate::apply::refused(store.conn, e).map(|_| ()),
-    }
-}
-
-/// Tries records again whose rows could not be shown; the number that are shown now. In the caller's savepoint.
-pub fn retry(store: &mut Store<'_>) -> Result<i64> {
-    let mut shown = 0;
-    loop {
-        let waiting = pending::list(store.conn)?;
-        let mark = store.last_seq()?;
-        let mut progress = 0;
-        for (t, pk) in waiting {
-            let Some(table) = store.table(t).filter(|table| table.enabled && table.captured) else { continue };
-            let Ok(form) = table.form(store.conn) else { continue };
-            let Some(before) = store.load(&table, &pk)? else { continue };
-            let mut now = before.clone();
-            match apply(store.conn, form, &pk, &mut now, Known::default())? {
-                Shown::Yes => {
-                    progress += 1;
-                    pending::set(store, t, &pk, None)?;
-                }
-                Shown::Pending(reason) => pending::set(store, t, &pk, Some(&reason))?,
-            }
-            if now != before {
-                store.save(&table, &pk, Some(&before), &now)?;
-            }
-        }
-        store.conn.run("DELETE FROM main._crdt_log WHERE seq > ?1", &[mark.into()])?;
-        store.conn.run("DELETE FROM main._crdt_grave WHERE seq > ?1", &[mark.into()])?;
-        shown += progress;
-        if progress == 0 {
-            return Ok(shown);
-        }
-    }
 }

@@ -45,6 +45,7 @@ mod outbound;
 
 // In.
 mod apply;
+mod claims;
 mod import;
 mod inbound;
 mod pending;

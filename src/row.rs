@@ -34,6 +34,8 @@ pub enum Text {
     Read,
     /// A new row with these tracked columns.
     Insert(Vec<usize>),
+    /// The same, ignored where it cannot be: only its triggers matter.
+    Probe(Vec<usize>),
     /// New values of these tracked columns.
     Update(Vec<usize>),
     /// A row's end.
@@ -63,7 +65,8 @@ fn write(form: &Form, what: &Text) -> String {
             let all = list(form.tracked.iter().map(|t| ident(&t.column.name)));
             format!("SELECT {} FROM main.{table} WHERE {key}", if all.is_empty() { "1" } else { &all })
         }
-        Text::Insert(cells) => {
+        Text::Insert(cells) | Text::Probe(cells) => {
+            let rule = if matches!(what, Text::Probe(_)) { " OR IGNORE" } else { rule };
             let names = list(form.shape.key.iter().map(|k| ident(k)).chain(columns(cells)));
             let marks = list((1..=n + cells.len()).map(|i| format!("?{i}")));
             format!("INSERT{rule} INTO main.{table}({names}) VALUES ({marks})")
@@ -104,6 +107,12 @@ pub fn read(conn: &Conn, form: &Form, pk: &Pk) -> Result<Option<Vec<Value>>> {
 /// Inserts a row with `cells` (column index in `form.tracked`, value); other columns get their defaults.
 pub fn insert(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)]) -> Result<()> {
     written(conn.run(&text(form, Text::Insert(places(cells))), &values(key, cells))?)
+}
+
+/// As [`insert`], ignored where the row cannot be: for what the triggers before it note.
+pub fn probe(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)]) -> Result<()> {
+    conn.run(&text(form, Text::Probe(places(cells))), &values(key, cells))?;
+    Ok(())
 }
 
 /// Updates `cells` of a row.

@@ -17,12 +17,10 @@ fn random_schedules_converge_two() {
     sim::run::cases(1, 2, CASES, sim::run::Tables::Plain);
 }
 
-/// Rival claims on unique values: `SIM_UNIQUE=1` runs it, as long as the library does not arbitrate them.
+/// Rival claims on unique values.
 #[test]
 fn random_schedules_with_rival_claims_converge() {
-    if std::env::var_os("SIM_UNIQUE").is_some() {
-        sim::run::cases(0, 1, CASES, sim::run::Tables::Unique);
-    }
+    sim::run::cases(0, 1, CASES, sim::run::Tables::Unique);
 }
 
 /// `SIM_SCRIPT=file cargo test --test simulation replay -- --nocapture` replays a script that a failure printed.

@@ -121,9 +121,23 @@ pub struct Form {
     pub tracked: Vec<Tracked>,
     /// SQL that reads and writes its rows, written once.
     pub texts: RefCell<HashMap<crate::row::Text, Rc<str>>>,
+    unique: OnceCell<Vec<FieldId>>,
 }
 
 impl Form {
+    /// The fields of columns that stand in a unique index; all lww fields, where an index is on an expression or partial.
+    pub fn unique_fields(&self, conn: &Conn) -> Result<&[FieldId]> {
+        if let Some(fields) = self.unique.get() {
+            return Ok(fields);
+        }
+        let columns = unique::columns(conn, &self.shape.name)?;
+        let stands = |t: &&Tracked| {
+            columns.as_ref().is_none_or(|names| names.iter().any(|n| n.eq_ignore_ascii_case(&t.column.name)))
+        };
+        let fields = self.tracked.iter().filter(stands).map(|t| t.field).collect();
+        Ok(self.unique.get_or_init(|| fields))
+    }
+
     /// The tracked column of a field.
     pub fn tracked(&self, field: FieldId) -> Option<&Tracked> {
         self.tracked.binary_search_by_key(&field, |t| t.field).ok().and_then(|i| self.tracked.get(i))
@@ -178,7 +192,7 @@ impl Table {
                 _ => None,
             })
             .collect();
-        Ok(self.form.get_or_init(|| Form { shape, tracked, texts: RefCell::default() }))
+        Ok(self.form.get_or_init(|| Form { shape, tracked, texts: RefCell::default(), unique: OnceCell::new() }))
     }
 }
 

@@ -63,7 +63,8 @@ fn show_kept(store: &mut Store<'_>, name: &str, fields: &[FieldId]) -> Result<()
             continue;
         }
         let mut now = before.clone();
-        if let Shown::Pending(reason) = apply(store.conn, form, &pk, &mut now, Known::default())? {
+        let outcome = apply(store.conn, form, &pk, &mut now, Known::default())?;
+        if let Shown::Pending(reason) | Shown::Claimed(reason) = outcome {
             pending::set(store, table.id, &pk, Some(&reason))?;
         }
         store.save(&table, &pk, Some(&before), &now)?;

@@ -42,6 +42,20 @@ pub fn clashes(conn: &Conn, shape: &Shape) -> Result<Vec<Clash>> {
     Ok(all)
 }
 
+/// The columns that stand in unique indexes; None when one is on an expression or partial, so that any may matter.
+pub fn columns(conn: &Conn, table: &str) -> Result<Option<Vec<String>>> {
+    let mut all = Vec::new();
+    for index in indexes(conn, table)? {
+        for (name, _) in index_columns(conn, &index.name)? {
+            match name.filter(|_| !index.partial) {
+                Some(name) => all.push(name),
+                None => return Ok(None),
+            }
+        }
+    }
+    Ok(Some(all))
+}
+
 struct Index {
     name: String,
     origin: String,
