@@ -1,0 +1,8 @@
+//! Found by a second reading of the code: each test states what is right.
+
+mod common;
+mod support;
+
+mod reader {
+    mod waiting;
+}
