@@ -2,7 +2,7 @@
 //!
 //! | fenced as | what is done with it |
 //! |---|---|
-//! | `sql` | all of one file's, one after the other, in one session of the `sqlite3` shell |
+//! | `sql` | all of one file's, one after the other, in one run of the `sqlite3` shell |
 //! | `python` | each by `/usr/bin/python3`, with apsw where it imports that |
 //! | `js` | each by Node, as a module |
 //! | `rust` | equal to a file of `examples/`, which is run |
