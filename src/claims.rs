@@ -173,6 +173,9 @@ fn rivals(store: &Store<'_>, form: &Form, pk: &Pk, record: &Record) -> Result<Ve
                 found.push(rows.key(&form.shape.classes));
             }
         }
+        // One row may stand in the way by several of its values.
+        found.sort_unstable();
+        found.dedup();
         Ok(found)
     };
     let found = probe();
