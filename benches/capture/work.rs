@@ -77,7 +77,7 @@ impl Round<'_> {
             Kind::Parts => "raise the counter, one statement",
             _ => "update a column, one statement",
         };
-        self.add(name, "row", n, NONE, spent);
+        self.add(name, "row", n, BULK, spent);
         if self.kind == Kind::Parts {
             return;
         }
