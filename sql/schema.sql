@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS _crdt_state(
 
 -- Tables that are or were enabled. gen counts the changes of its set of fields.
 CREATE TABLE IF NOT EXISTS _crdt_table(
-  t INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, enabled INTEGER NOT NULL, gen INTEGER NOT NULL);
+  t INTEGER PRIMARY KEY, name TEXT NOT NULL, enabled INTEGER NOT NULL, gen INTEGER NOT NULL);
 
 -- Fields by number within their table. type: lww, counter, set, none, or one that a peer has and this node does not.
 -- A base stamp of generation g covers the lww fields with born <= g < died; born is NULL for fields of no column here.

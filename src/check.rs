@@ -78,6 +78,9 @@ fn check_records(store: &Store<'_>, table: &Table, form: &Form, found: &mut Vec<
     while found.len() < MOST && rows.step()? {
         let (pk, dead) = (Pk::from_stored(rows.column(0))?, rows.i64(1) == Some(1));
         let name = format!("{}[{}]", table.name, crate::error::excerpt(&pk.wire()));
+        if store.overlay.contains_key(&(table.id, pk.clone())) {
+            continue; // not folded yet: what is stored is from before
+        }
         let record = match store.load(table, &pk) {
             Ok(Some(record)) => record,
             Ok(None) => continue,

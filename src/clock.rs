@@ -109,6 +109,16 @@ impl Tick {
         }
     }
 
+    /// A tick after this one whose `c` lies in the upper half, at a place given by `random` (below 2^31).
+    pub fn aside(self, random: u32) -> Tick {
+        const UPPER: u32 = 1 << 31;
+        let c = UPPER | random;
+        match c > self.c {
+            true => Tick { ts: self.ts, c },
+            false => Tick { ts: self.ts.saturating_add(GRAIN), c },
+        }
+    }
+
     /// The clock after taking in a foreign stamp: not below it. (The next `advance` is then above it.)
     pub fn observe(self, seen: Tick) -> Tick {
         self.max(seen)
@@ -163,6 +173,12 @@ mod tests {
             let after = before.advance(at);
             prop_assert!(after > before);
             prop_assert!(after.ts % GRAIN == 0);
+        }
+
+        #[test]
+        fn aside_rises_too(ts in 0i64..i64::MAX / 2, c: u32, random in 0u32..1 << 31) {
+            let before = Tick { ts, c };
+            prop_assert!(before.aside(random) > before);
         }
 
         #[test]

@@ -25,7 +25,7 @@ pub struct Conn {
     touched: Cell<bool>,
     /// The enabled tables as last read, and the marks of what was read.
     pub catalog: RefCell<Option<Rc<Catalog>>>,
-    /// The latest stamp handed out: a rollback takes back the stored clock, not what was handed out.
+    /// The latest stamp that crdt_now handed out here: a rollback takes back the stored clock, not what was handed out.
     pub issued: Cell<Tick>,
     _attachment: Attachment,
 }
@@ -77,21 +77,37 @@ impl Conn {
     pub fn savepoint<T>(&self, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let outermost = self.db.autocommit();
         self.run(&format!("SAVEPOINT {name}"), &[])?;
-        let outcome = work().and_then(|value| {
+        // A panic is caught at the edge to SQLite; the savepoint must not outlive it.
+        let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
+            Err(crate::error::Error::internal(
+                "grove-crdt: internal error (a bug, please report): a panic in a savepoint",
+            ))
+        });
+        let outcome = worked.and_then(|value| {
             self.run(&format!("RELEASE {name}"), &[])?;
             Ok(value)
         });
         if outcome.is_err() {
-            // Either may fail when SQLite has rolled the transaction back already: the first error is the one to tell.
-            if outermost {
-                // Releasing would commit, and touch the file though nothing changed.
-                let _ = self.run("ROLLBACK", &[]);
-            } else {
-                let _ = self.run(&format!("ROLLBACK TO {name}"), &[]);
-                let _ = self.run(&format!("RELEASE {name}"), &[]);
-            }
+            self.take_back(name, outermost);
         }
         outcome
+    }
+
+    /// Undoes a savepoint. The first error is the one to tell: SQLite may have rolled the transaction back already.
+    fn take_back(&self, name: &str, outermost: bool) {
+        // Releasing the outermost would commit, and touch the file though nothing changed.
+        let undone = match outermost {
+            true => self.run("ROLLBACK", &[]).is_ok() || self.db.autocommit(),
+            false => self
+                .run(&format!("ROLLBACK TO {name}"), &[])
+                .and_then(|_| self.run(&format!("RELEASE {name}"), &[]))
+                .is_ok(),
+        };
+        if !undone && !self.db.autocommit() {
+            // An interrupt stops the rollback too; an interrupted write rolls back the whole transaction.
+            // https://sqlite.org/c3ref/interrupt.html
+            let _ = self.run("UPDATE main._crdt_state SET one = 1", &[]);
+        }
     }
 
     /// Finalises every cached statement: the connection is about to close.

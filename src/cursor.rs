@@ -58,6 +58,8 @@ pub fn read(conn: &Conn, me: &str, json: &str, scope: &str) -> Result<Since> {
 
 /// The JSON of a cursor at log row `seq`.
 pub fn write(conn: &Conn, me: &str, seq: i64, tick: Tick, scope: &str) -> Result<String> {
+    // Rows may be gone, as after a purge: the place is the last one before them.
+    let seq = conn.int("SELECT max(seq) FROM main._crdt_log WHERE seq <= ?1", &[seq.into()])?.unwrap_or(0);
     let mut place = format!("{me}~{seq}");
     let mut tick = tick;
     match check(conn, me, seq, scope)? {

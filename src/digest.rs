@@ -46,22 +46,20 @@ pub fn each(store: &Store<'_>, table: &Table, mut f: impl FnMut(&Pk, &Record) ->
 /// The next keys in order, stored ones and those that only the fold in memory has.
 pub fn keys_after(store: &Store<'_>, table: &Table, after: Option<&Pk>, limit: usize) -> Result<Vec<Pk>> {
     let mut keys = Vec::new();
-    let mut rows = match after {
-        None => {
-            let mut rows = store.conn.stmt("SELECT pk FROM main._crdt_clock WHERE t = ?1 ORDER BY pk LIMIT ?2")?;
-            rows.bind_all(&[table.id.into(), (limit as i64).into()])?;
-            rows
-        }
-        Some(pk) => {
-            let sql = "SELECT pk FROM main._crdt_clock WHERE t = ?1 AND pk > ?3 ORDER BY pk LIMIT ?2";
-            let mut rows = store.conn.stmt(sql)?;
-            rows.bind_all(&[table.id.into(), (limit as i64).into(), pk.as_ref()])?;
-            rows
-        }
-    };
+    // SQLite orders text by its encoding, we by UTF-8: where they differ, all keys are read.
+    let utf8 = store.conn.first("PRAGMA main.encoding", &[], |row| row.text(0) == Some("UTF-8"))? == Some(true);
+    let page = i64::try_from(limit).ok().filter(|_| utf8).unwrap_or(-1);
+    let mut rows = store.conn.stmt(match after.filter(|_| utf8) {
+        None => "SELECT pk FROM main._crdt_clock WHERE t = ?1 ORDER BY pk LIMIT ?2",
+        Some(_) => "SELECT pk FROM main._crdt_clock WHERE t = ?1 AND pk > ?3 ORDER BY pk LIMIT ?2",
+    })?;
+    let mut values = vec![table.id.into(), page.into()];
+    values.extend(after.filter(|_| utf8).map(Pk::as_ref));
+    rows.bind_all(&values)?;
     while rows.step()? {
         keys.push(Pk::from_stored(rows.column(0))?);
     }
+    keys.retain(|pk| after < Some(pk));
     let from = (table.id, after.cloned().unwrap_or(Pk::Int(i64::MIN)));
     let in_memory = store.overlay.range(from..).take_while(|((t, _), _)| *t == table.id).map(|((_, pk), _)| pk);
     keys.extend(in_memory.filter(|pk| after != Some(*pk)).take(limit).cloned());

@@ -83,6 +83,10 @@ fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<BTreeMap<Recor
             .or_insert_with(|| Incoming { table: Rc::clone(&found.table), changes: Vec::new() });
         record.changes.push((*change, found.field, found.local));
     }
+    // In the order of their stamps: what an author deleted after writing it is no conflict.
+    for record in records.values_mut() {
+        record.changes.sort_by(|a, b| a.0.hlc.cmp(&b.0.hlc));
+    }
     Ok(records)
 }
 
@@ -98,12 +102,17 @@ fn merge_records(
         let form = table.form(store.conn)?;
         let before = store.load(table, pk)?;
         let mut now = before.clone().unwrap_or_default();
+        // A forgotten record that is born anew takes in all that comes with it, in whatever order.
+        let born = |change: &Change| change.body != Body::Tombstone && now.tomb.as_ref() < Some(&change.hlc);
+        if now.epitaph && record.changes.iter().any(|(change, _, _)| born(change)) {
+            now.epitaph = false;
+        }
         let mut live = None;
         let mut touched = Touched::default();
         for (change, field, local) in &record.changes {
             let cell = now.lww.get(field).and_then(|lww| lww.saved.clone());
             let mut held = || match &cell {
-                Some(json) => Ok(json.clone()),
+                Some(json) => Ok(Some(json.clone())),
                 None => held_value(store, form, pk, *field, &mut live),
             };
             let outcome = merge(&mut now, *field, &change.hlc, &change.body, &mut held)?;
@@ -168,13 +177,13 @@ fn held_value(
     pk: &Pk,
     field: FieldId,
     live: &mut Option<Option<Vec<crate::ffi::Value>>>,
-) -> Result<String> {
+) -> Result<Option<String>> {
     if live.is_none() {
         *live = Some(row::read(store.conn, form, pk)?);
     }
     let cells = live.iter().flatten().flatten();
     let cell = form.tracked.iter().zip(cells).find(|(tracked, _)| tracked.field == field);
-    Ok(cell.map_or_else(String::new, |(tracked, cell)| crate::value::to_json(cell.as_ref(), tracked.column.form)))
+    Ok(cell.map(|(tracked, cell)| crate::value::to_json(cell.as_ref(), tracked.column.form)))
 }
 
 /// Shows the records, writes their clocks, and logs them for relay.

@@ -49,8 +49,8 @@ pub fn delete(record: &mut Record, values: Vec<(FieldId, Option<String>)>, stamp
 pub fn counter_insert(record: &mut Record, field: FieldId, value: &Value, stamp: &Hlc, anew: bool) {
     let kept = record.sum(field);
     match (value, kept) {
-        (Value::Integer(v), _) => add(record, field, i128::from(*v) - kept.unwrap_or(0), stamp, anew),
-        (_, Some(kept)) => add(record, field, -kept, stamp, anew),
+        (Value::Integer(v), _) => add(record, field, i128::from(*v).saturating_sub(kept.unwrap_or(0)), stamp, anew),
+        (_, Some(kept)) => add(record, field, kept.saturating_neg(), stamp, anew),
         _ => {}
     }
 }
@@ -69,7 +69,7 @@ pub fn counter_update(record: &mut Record, field: FieldId, old: &Value, new: &Va
     // A sum beyond what a cell can hold: the difference is to the true sum.
     let from =
         if i128::from(shown(kept)) != kept && shown(kept) == number(old) { kept } else { i128::from(number(old)) };
-    add(record, field, i128::from(number(new)) - from, stamp, false);
+    add(record, field, i128::from(number(new)).saturating_sub(from), stamp, false);
 }
 
 /// A counter's value in a row from before `crdt_enable`.

@@ -37,7 +37,7 @@ pub fn merge(
     field: FieldId,
     hlc: &Hlc,
     body: &Body,
-    held: &mut dyn FnMut() -> Result<String>,
+    held: &mut dyn FnMut() -> Result<Option<String>>,
 ) -> Result<Outcome> {
     if forgotten(record, hlc, body) {
         return Ok(Outcome::default());
@@ -88,9 +88,10 @@ fn cell(
     value: &str,
     prev: Option<&Hlc>,
     altered: bool,
-    held: &mut dyn FnMut() -> Result<String>,
+    held: &mut dyn FnMut() -> Result<Option<String>>,
 ) -> Result<Outcome> {
-    let deleted_unseen = record.tomb.as_ref().is_some_and(|tomb| tomb > hlc);
+    // Who deleted after it had seen it itself.
+    let deleted_unseen = record.tomb.as_ref().is_some_and(|tomb| tomb > hlc && tomb.node != hlc.node);
     let write =
         |prev: Option<&Hlc>| Lww { hlc: hlc.clone(), prev: prev.cloned(), altered, saved: Some(value.to_owned()) };
     let Some(now) = record.lww.get_mut(&field) else {
@@ -99,7 +100,11 @@ fn cell(
     };
     let mut order = Ordering::Equal;
     if now.hlc == *hlc && now.altered == altered {
-        order = compare(value, &held()?);
+        match held()? {
+            Some(held) => order = compare(value, &held),
+            // Nobody holds it any more, as when its column was renamed: here it is again.
+            None => now.saved = Some(value.to_owned()),
+        }
     }
     let verdict = judge(now, hlc, altered, || order);
     let real = |stamp: &Hlc| &*stamp.node != crate::clock::BASE_NODE;

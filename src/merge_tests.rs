@@ -40,7 +40,7 @@ fn state(changes: &[(FieldId, Hlc, Body)]) -> Record {
 
 fn take(record: &mut Record, (field, hlc, body): &(FieldId, Hlc, Body)) -> Outcome {
     let held = record.lww.get(field).and_then(|l| l.saved.clone());
-    merge(record, *field, hlc, body, &mut || Ok(held.clone().unwrap_or_default())).expect("pure")
+    merge(record, *field, hlc, body, &mut || Ok(held.clone())).expect("pure")
 }
 
 /// What is replicated: `prev` is a remark on one delivery, and a hidden row stamp is not part of the state.

@@ -129,6 +129,12 @@ impl Scope {
         Ok(Scope { tables: Some(ids), name })
     }
 
+    /// The same for a selection within the tables, which has a name of its own.
+    pub fn filtered(mut self, filter: &str) -> Scope {
+        self.name.push_str(filter);
+        self
+    }
+
     fn covers(&self, table: &Table) -> bool {
         // All means also what a table held when it was disabled: a cursor must not pass over it.
         self.tables.as_ref().is_none_or(|ids| ids.contains(&table.id))
@@ -136,6 +142,7 @@ impl Scope {
 }
 
 /// Goes through the log from a cursor on, record by record.
+#[derive(Clone)]
 pub struct Export {
     since: Since,
     /// The last log row delivered.

@@ -25,6 +25,12 @@ pub fn set(store: &Store<'_>, t: i64, pk: &Pk, reason: Option<&str>) -> Result<(
     Ok(())
 }
 
+/// Whether a record waits.
+pub fn has(store: &Store<'_>, t: i64, pk: &Pk) -> Result<bool> {
+    let sql = "SELECT 1 FROM main._crdt_pending WHERE t = ?1 AND pk = ?2";
+    Ok(store.any_pending.get() && store.conn.int(sql, &[t.into(), pk.as_ref()])?.is_some())
+}
+
 /// The records that wait.
 pub fn list(conn: &Conn) -> Result<Vec<RecordKey>> {
     let mut rows = conn.stmt("SELECT t, pk FROM main._crdt_pending ORDER BY since, t, pk")?;

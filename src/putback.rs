@@ -15,6 +15,9 @@ use crate::store::{RecordKey, Store};
 use crate::types::Type;
 use crate::{apply, row};
 
+/// Most starts of a merge anew because of rows that triggers changed.
+const MAX_PASSES: usize = 5;
+
 /// Watches which rows are written besides those that the merge writes.
 pub struct Watch {
     /// Whether anything could write besides: a trigger of the application's, or a foreign key's action.
@@ -25,6 +28,10 @@ pub struct Watch {
     besides: BTreeSet<RecordKey>,
     /// The cells of such rows before the merge; None where there was no row.
     were: BTreeMap<RecordKey, Option<Vec<Value>>>,
+    /// Rows that came into being besides: their first sign was an insert.
+    born: BTreeSet<RecordKey>,
+    /// How often the merge has been started anew.
+    passes: usize,
     /// What they should show after it.
     wanted: BTreeMap<RecordKey, Option<Vec<Value>>>,
 }
@@ -33,13 +40,24 @@ impl Watch {
     /// Looks whether the schema has anything that could write besides.
     pub fn new(store: &Store<'_>) -> Result<Watch> {
         let triggers = "SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND name NOT GLOB '_crdt_[0-9]*_*'
-                        UNION ALL SELECT 1 FROM temp.sqlite_schema WHERE type = 'trigger'
-                        UNION ALL SELECT 1 FROM main._crdt_table t, pragma_foreign_key_list(t.name, 'main') f
-                        WHERE f.on_delete NOT IN ('NO ACTION', 'RESTRICT') OR f.on_update NOT IN ('NO ACTION', 'RESTRICT')
-                        LIMIT 1";
-        let possible = store.conn.int(triggers, &[])?.is_some();
+                        UNION ALL SELECT 1 FROM temp.sqlite_schema WHERE type = 'trigger' LIMIT 1";
+        let mut possible = store.conn.int(triggers, &[])?.is_some();
+        let actions =
+            "SELECT 1 FROM pragma_foreign_key_list(?1, 'main') WHERE on_delete NOT IN ('NO ACTION', 'RESTRICT')
+                       OR on_update NOT IN ('NO ACTION', 'RESTRICT') LIMIT 1";
+        for table in store.catalog.tables() {
+            possible = possible || store.conn.int(actions, &[table.name.as_str().into()])?.is_some();
+        }
         let seen = store.last_seq()?;
-        Ok(Watch { possible, seen, besides: BTreeSet::new(), were: BTreeMap::new(), wanted: BTreeMap::new() })
+        Ok(Watch {
+            possible,
+            seen,
+            besides: BTreeSet::new(),
+            were: BTreeMap::new(),
+            born: BTreeSet::new(),
+            passes: 0,
+            wanted: BTreeMap::new(),
+        })
     }
 
     /// Whether nothing can write besides.
@@ -72,6 +90,9 @@ impl Watch {
             let Ok(form) = table.form(store.conn) else { continue };
             let key = (table.id, rows.key(&form.shape.classes));
             if rows.event() != Event::Suspect && (key.0 != t || key.1 != *pk) {
+                if !self.besides.contains(&key) && rows.event() == Event::Insert {
+                    self.born.insert(key.clone());
+                }
                 self.besides.insert(key);
             }
         }
@@ -80,7 +101,8 @@ impl Watch {
 
     /// Whether rows were written besides whose cells before the merge are not known.
     pub fn surprised(&self) -> bool {
-        self.besides.iter().any(|key| !self.were.contains_key(key))
+        // Triggers that make new rows each time are no surprise for ever.
+        self.passes < MAX_PASSES && self.besides.iter().any(|key| !self.were.contains_key(key))
     }
 
     /// Reads the rows that were written besides, as they are before the merge.
@@ -91,6 +113,8 @@ impl Watch {
             self.were.insert(key, cells);
         }
         self.wanted.clear();
+        self.born.clear();
+        self.passes += 1;
         self.seen = store.last_seq()?;
         Ok(())
     }
@@ -98,9 +122,24 @@ impl Watch {
     /// Puts back what was written besides. A row that can no longer be put back, as when a cascade took it with its
     /// parent, is pending, its values kept in its record.
     pub fn put_back(&self, store: &Store<'_>, reasons: &mut BTreeMap<RecordKey, String>) -> Result<()> {
+        if self.besides.is_empty() {
+            return Ok(());
+        }
+        self.put_back_once(store, reasons)?;
+        // Triggers have fired on that again. The state has the last word.
+        store.conn.db.set_triggers_enabled(false)?;
+        let outcome = self.put_back_once(store, reasons);
+        store.conn.db.set_triggers_enabled(true)?;
+        outcome
+    }
+
+    fn put_back_once(&self, store: &Store<'_>, reasons: &mut BTreeMap<RecordKey, String>) -> Result<()> {
         for key in &self.besides {
             let Some(table) = store.table(key.0) else { continue };
             let form = table.form(store.conn)?;
+            if !self.were.contains_key(key) && !self.born.contains(key) {
+                continue; // not known after many passes: left as it is
+            }
             let want = self.wanted.get(key).or_else(|| self.were.get(key)).and_then(Option::as_ref);
             let Some(values) = key.1.decode(&form.shape.classes) else { continue };
             let now = row::read(store.conn, form, &key.1)?;
@@ -113,11 +152,16 @@ impl Watch {
                     row::update(store.conn, form, &values, &cells.collect::<Vec<_>>())
                 }
             };
-            if let Err(e) = outcome {
-                let reason = apply::refused(store.conn, e)?;
-                if let Some(want) = want {
-                    keep(store, key, want)?;
-                    reasons.insert(key.clone(), reason);
+            match outcome {
+                Ok(()) => {
+                    reasons.remove(key);
+                }
+                Err(e) => {
+                    let reason = apply::refused(store.conn, e)?;
+                    if let Some(want) = want {
+                        keep(store, key, want)?;
+                        reasons.insert(key.clone(), reason);
+                    }
                 }
             }
         }

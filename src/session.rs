@@ -21,7 +21,8 @@ pub fn write_new<T>(conn: &Conn, work: impl FnOnce(&Conn) -> Result<T>) -> Resul
     if conn.db.is_readonly() {
         return Err(Error::sqlite(8, "the database is read-only"));
     }
-    fresh_catalog(conn, || {
+    let rowid = conn.db.last_insert_rowid();
+    let outcome = fresh_catalog(conn, || {
         conn.savepoint("crdt", || {
             lock(conn)?;
             work(conn)
@@ -32,7 +33,9 @@ pub fn write_new<T>(conn: &Conn, work: impl FnOnce(&Conn) -> Result<T>) -> Resul
             }
             false => e,
         })
-    })
+    });
+    conn.db.set_last_insert_rowid(rowid);
+    outcome
 }
 
 /// Takes the write lock before anything is read: what is read afterwards cannot be out of date when it is written back.
@@ -44,33 +47,29 @@ fn lock(conn: &Conn) -> Result<()> {
     }
 }
 
-/// Runs `work` on a consistent view of the state. Writes the fold if it can; else folds in memory, as on a read-only
-/// database or while another connection holds the write lock. None in a database without our tables.
-pub fn read<T>(conn: &Conn, work: impl FnOnce(&Store<'_>) -> Result<T>) -> Result<Option<T>> {
-    let mut work = Some(work);
-    let mut run = |store: &Store<'_>| match work.take() {
-        Some(work) => work(store),
-        None => Err(Error::internal("the work was done already")),
-    };
-    let written = fresh_catalog(conn, || {
-        conn.savepoint("crdt", || {
-            let Some(mut store) = Store::open(conn)? else { return Ok(Some(None)) };
-            if store.last_seq()? > store.folded || pending::is_due(&store)? {
-                if conn.db.is_readonly() {
-                    return Ok(None);
-                }
-                fold(&mut store, Into::Database)?;
-                pending::release(&mut store)?;
+/// Runs `work` on a consistent view of the state. Writes the fold with it if it can; on a read-only database, within a
+/// transaction of the caller's, or while another connection holds the write lock, it folds in memory. None in a database
+/// without our tables.
+///
+/// `work` may run twice: the lock may turn out to be held when the fold is committed.
+pub fn read<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Option<T>> {
+    // In a transaction of the caller's nothing is written that its rollback would take back.
+    if conn.db.autocommit() && !conn.db.is_readonly() {
+        let folded = conn.savepoint("crdt", || {
+            let Some(mut store) = Store::open(conn)? else { return Ok(None) };
+            if store.last_seq()? == store.folded && !pending::is_due(&store)? {
+                return work(&store).map(Some);
             }
-            Ok(Some(Some(run(&store)?)))
-        })
-    });
-    match written {
-        Ok(Some(done)) => Ok(done),
-        Ok(None) => peek(conn, run),
-        Err(e) if e.is_busy() || e.is_readonly() => peek(conn, run),
-        Err(e) => Err(e),
+            fold(&mut store, Into::Database)?;
+            pending::release(&mut store)?;
+            work(&store).map(Some)
+        });
+        match folded {
+            Err(e) if e.is_busy() || e.is_readonly() => {}
+            outcome => return outcome,
+        }
     }
+    peek(conn, work)
 }
 
 /// As [`read`], without ever writing: also for what a view calls, where the schema cannot be trusted.

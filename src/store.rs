@@ -79,7 +79,7 @@ impl<'a> Store<'a> {
             conn,
             catalog,
             me,
-            clock: Tick { ts, c }.observe(conn.issued.get()),
+            clock: Tick { ts, c },
             folded,
             wall: wall(conn)?,
             max_drift: crate::pragma::number(conn, "max_drift")?,

@@ -86,24 +86,28 @@ impl TableFunction for Changes {
 impl ChangeRows {
     /// Reads the next batch: each on a view of the state that is consistent in itself.
     fn refill(&mut self) -> Result<()> {
-        let (Some(scope), Some(export)) = (&self.scope, &mut self.export) else { return Ok(()) };
-        let batch = session::read(&self.conn, |store| {
+        let (Some(scope), Some(start)) = (&self.scope, &self.export) else { return Ok(()) };
+        let read = session::read(&self.conn, |store| {
+            let mut export = start.clone();
             let mut batch: Vec<(Item, String)> = Vec::new();
             let mut items = Vec::new();
             let place = |export: &Export| cursor::write(store.conn, &store.me, export.at, export.latest, &scope.name);
-            let mut here = place(export)?;
+            let mut here = place(&export)?;
             while batch.len() < BATCH && export.next(store, scope, &mut items)? {
                 // Within a record the place to go on from is the one before it: a record is never split.
-                let after = place(export)?;
+                let after = place(&export)?;
                 let last = items.len().saturating_sub(1);
                 for (i, item) in items.drain(..).enumerate() {
                     batch.push((item, if i == last { after.clone() } else { here.clone() }));
                 }
                 here = after;
             }
-            Ok(batch)
+            Ok((batch, export))
         })?;
-        self.batch = batch.unwrap_or_default().into_iter();
+        if let Some((batch, export)) = read {
+            self.batch = batch.into_iter();
+            self.export = Some(export);
+        }
         Ok(())
     }
 }

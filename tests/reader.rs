@@ -4,5 +4,9 @@ mod common;
 mod support;
 
 mod reader {
+    mod connections;
+    mod exchange;
+    mod schemas;
+    mod showing;
     mod waiting;
 }

@@ -28,6 +28,8 @@ macro_rules! routines {
             pub(super) origin: usize,
             /// `sqlite3_libversion_number()` of the host.
             pub(super) version: i32,
+            /// Variadic, so by its own field.
+            pub(super) db_config: unsafe extern "C" fn(*mut sqlite3, c_int, ...) -> c_int,
             /// From 3.37 on.
             pub(super) changes64: Option<unsafe extern "C" fn(*mut sqlite3) -> i64>,
             $(pub(super) $name: unsafe extern "C" fn($($arg),*) $(-> $ret)?,)*
@@ -62,6 +64,7 @@ macro_rules! routines {
                         .ok_or_else(|| missing("create_module_v2"))?;
                     Ok(Api {
                         origin: table as usize,
+                        db_config: (*table).db_config.ok_or_else(|| missing("db_config"))?,
                         version,
                         changes64: if version >= 3_037_000 { (*table).changes64 } else { None },
                         $($name: (*table).$name.ok_or_else(|| missing(stringify!($name)))?,)*
@@ -108,6 +111,7 @@ routines! {
     result_int64: (*mut sqlite3_context, i64);
     result_null: (*mut sqlite3_context);
     result_text64: (*mut sqlite3_context, *const c_char, u64, Destructor, c_uchar);
+    set_last_insert_rowid: (*mut sqlite3, i64);
     step: (*mut sqlite3_stmt) -> c_int;
     txn_state: (*mut sqlite3, *const c_char) -> c_int;
     user_data: (*mut sqlite3_context) -> *mut c_void;

@@ -9,6 +9,7 @@ use std::ptr::{null, null_mut};
 
 const OK: c_int = 0;
 const TOOBIG: c_int = 18;
+const DBCONFIG_ENABLE_TRIGGER: c_int = 1003;
 const PREPARE_PERSISTENT: c_uint = 1;
 
 /// A connection. Only what SQLite calls into gets one, and whoever keeps one (a function's or a
@@ -117,6 +118,24 @@ impl Db {
     /// The host's version, such as 3040001.
     pub fn version_number(&self) -> i32 {
         self.api.version
+    }
+
+    /// Makes the connection answer `rowid` as its last insert's, as if what we inserted had not been.
+    pub fn set_last_insert_rowid(&self, rowid: i64) {
+        // SAFETY: the connection is open.
+        unsafe { (self.api.set_last_insert_rowid)(self.raw, rowid) }
+    }
+
+    /// Lets triggers fire or not, on this connection. A change makes SQLite prepare every statement of the connection anew.
+    ///
+    /// # Errors
+    /// SQLite's own.
+    pub fn set_triggers_enabled(&self, enabled: bool) -> Result<()> {
+        let mut now: c_int = 0;
+        let place: *mut c_int = &mut now;
+        // SAFETY: the connection is open; this option takes an int and a pointer to an int.
+        let code = unsafe { (self.api.db_config)(self.raw, DBCONFIG_ENABLE_TRIGGER, c_int::from(enabled), place) };
+        self.check(code)
     }
 
     /// What the last failed call on this connection said.

@@ -20,12 +20,19 @@ use crate::{import, peers, pragma, session};
 pub fn now(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_now", "", 0, 0)?;
     session::refuse_after_writes(args.conn(), "crdt_now")?;
+    let in_transaction = !args.conn().db.autocommit();
     args.named(|| {
         session::write(args.conn(), |store| {
-            let stamp = store.stamp(store.wall);
+            let mut tick = store.clock.observe(store.conn.issued.get()).advance(store.wall);
+            if in_transaction {
+                // A rollback would let another connection issue the same: this one lies where no counting comes to.
+                let random = store.conn.int("SELECT abs(random() % 2147483647)", &[])?.unwrap_or(0);
+                tick = tick.aside(u32::try_from(random).unwrap_or(0));
+            }
+            store.clock = tick;
             store.save_clock()?;
-            store.conn.issued.set(stamp.tick());
-            Ok(Out::Text(stamp.to_json()))
+            store.conn.issued.set(tick);
+            Ok(Out::Text(tick.by(&store.me).to_json()))
         })
     })
 }
@@ -98,17 +105,16 @@ fn check_options(text: &str) -> Result<()> {
 
 /// One answer: the changes after a cursor, as many as fit.
 fn page(store: &Store<'_>, since: Option<&str>, tables: Option<&[String]>, limit: Option<i64>) -> Result<String> {
-    page_of(store, since, tables, limit, &|_| true)
+    page_of(store, since, Scope::new(store, tables)?, limit, &|_| true)
 }
 
 fn page_of(
     store: &Store<'_>,
     since: Option<&str>,
-    tables: Option<&[String]>,
+    scope: Scope,
     limit: Option<i64>,
     wanted: &dyn Fn(&Item) -> bool,
 ) -> Result<String> {
-    let scope = Scope::new(store, tables)?;
     let from = match since {
         None => Since::Start,
         Some(json) => cursor::read(store.conn, &store.me, json, &scope.name)?,
@@ -177,6 +183,19 @@ struct Filter {
 }
 
 impl Filter {
+    /// Names the selection: a cursor made for another does not fit.
+    fn name(&self) -> String {
+        let sorted = |list: &Option<Vec<String>>| {
+            let mut list = list.clone().unwrap_or_default();
+            list.sort_unstable();
+            super::json_strings(&list)
+        };
+        match (&self.pk_filter, &self.field_filter) {
+            (None, None) => String::new(),
+            (keys, fields) => format!("|{}|{}", sorted(keys), sorted(fields)),
+        }
+    }
+
     /// Deletes pass a filter of fields: who has the record must learn of them.
     fn wants(&self, item: &Item) -> bool {
         let listed = |list: &Option<Vec<String>>, name: &str| {
@@ -201,7 +220,9 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
         }
         let (answer, scope) = read_or_install(args.conn(), &|store| {
             let tables = request.tables.as_deref();
-            Ok((page_of(store, since, tables, None, &|item| filter.wants(item))?, Scope::new(store, tables)?.name))
+            let scope = Scope::new(store, tables)?.filtered(&filter.name());
+            let name = scope.name.clone();
+            Ok((page_of(store, since, scope, None, &|item| filter.wants(item))?, name))
         })?;
         if let Some(node) = &request.node_id {
             peers::pulled(args.conn(), node, since, &scope)?;

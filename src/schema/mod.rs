@@ -275,7 +275,9 @@ impl Catalog {
 
     /// The table of that name, enabled or not.
     pub fn by_name(&self, name: &str) -> Option<&Rc<Table>> {
-        self.tables.iter().find(|t| t.name.eq_ignore_ascii_case(name))
+        // A table that was dropped may have left its name to another.
+        let named = || self.tables.iter().filter(|t| t.name.eq_ignore_ascii_case(name));
+        named().find(|t| t.captured).or_else(|| named().next())
     }
 
     /// The enabled table of that name.

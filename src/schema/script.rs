@@ -4,6 +4,7 @@ use crate::conn::Conn;
 use crate::error::Result;
 use crate::schema::fields::Fields;
 use crate::schema::install::{Object, Target, WORD_BITS};
+use crate::schema::shape::Affinity;
 use crate::schema::{Table, Tracked, FORMAT};
 use crate::sql::{ident, literal, SCHEMA};
 use crate::types::Type;
@@ -99,7 +100,8 @@ impl Script<'_> {
     fn describe(&self, out: &mut String) {
         let (t, gen) = (self.target.t, self.fields.gen);
         out.push_str(&format!(
-            "INSERT OR REPLACE INTO main._crdt_table(t, name, enabled, gen) VALUES ({t}, {}, 1, {gen});\n",
+            "INSERT INTO main._crdt_table(t, name, enabled, gen) VALUES ({t}, {}, 1, {gen}) \
+             ON CONFLICT(t) DO UPDATE SET name = excluded.name, enabled = 1, gen = excluded.gen;\n",
             literal(&self.target.shape.name)
         ));
         for field in &self.fields.all {
@@ -127,7 +129,7 @@ impl Script<'_> {
         if self.known.is_none() {
             let (names, values) = self.target.part_columns("");
             out.push_str(&format!(
-                "INSERT INTO main._crdt_log(t, m, at, {}{names}) SELECT {t}, -6, 0.0, {keys}{values} FROM main.{table};\n",
+                "INSERT INTO main._crdt_log(t, m, at, {}{names}) SELECT {t}, -6, julianday('now'), {keys}{values} FROM main.{table};\n",
                 self.target.key_columns()
             ));
             return;
@@ -150,11 +152,16 @@ impl Script<'_> {
         if self.retyped(tracked) {
             // Every node changes the type of the same values: like rows from before crdt_enable they are nobody's write.
             return format!(
-                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, 0.0, {keys}, {}, {c} FROM main.{table};\n",
+                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, julianday('now'), {keys}, {}, {c} FROM main.{table};\n",
                 tracked.field
             );
         }
         let default = tracked.column.default.as_deref().unwrap_or("NULL");
+        // Only a column without affinity keeps apart what SQL finds equal.
+        let types = match tracked.column.affinity {
+            Affinity::Blob => format!(" OR typeof({c}) <> typeof({default})"),
+            _ => String::new(),
+        };
         match (tracked.ty, tracked.bit) {
             (Type::Lww, Some(bit)) => {
                 let word = (bit / WORD_BITS) as usize;
@@ -165,12 +172,12 @@ impl Script<'_> {
                 };
                 format!(
                     "INSERT INTO main._crdt_log(t, m, at, {log_keys}{more}) SELECT {t}, {m}, julianday('now'), {keys}{value} \
-                     FROM main.{table} WHERE {c} IS NOT ({default});\n"
+                     FROM main.{table} WHERE {c} IS NOT ({default}) COLLATE BINARY{types};\n"
                 )
             }
             _ => format!(
                 "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1, v2) SELECT {t}, -5, julianday('now'), {keys}, {}, NULL, {c} \
-                 FROM main.{table} WHERE {c} IS NOT ({default});\n",
+                 FROM main.{table} WHERE {c} IS NOT ({default}) COLLATE BINARY{types};\n",
                 tracked.field
             ),
         }

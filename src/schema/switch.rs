@@ -164,6 +164,9 @@ fn reconcile(store: &mut Store<'_>, name: &str) -> Result<()> {
         let before = store.load(&table, &pk)?;
         let mut now = before.clone().unwrap_or_default();
         let cells = row::read(store.conn, form, &pk)?;
+        if cells.is_none() && pending::has(store, table.id, &pk)? {
+            continue; // its row was not there before either
+        }
         compare(store, &table, form, &mut now, cells);
         if before.as_ref() == Some(&now) {
             continue;

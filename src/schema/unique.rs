@@ -27,7 +27,13 @@ pub fn clashes(conn: &Conn, shape: &Shape) -> Result<Vec<Clash>> {
             continue;
         }
         let plain = !index.partial && columns.iter().all(|(name, _)| name.is_some());
-        all.push(if plain { plain_clash(&columns) } else { expression_clash(shape, &index.sql) });
+        let mut clash = if plain { plain_clash(&columns) } else { expression_clash(shape, &index.sql) };
+        // An UPDATE names the columns that a generated one is made of, not the generated one.
+        let generated = |name: &String| shape.column(name).is_some_and(|c| c.generated);
+        if clash.columns.as_ref().is_some_and(|names| names.iter().any(generated)) {
+            clash.columns = None;
+        }
+        all.push(clash);
     }
     if !shape.rowid_alias {
         if let Some(rowid) = shape.rowid_name() {

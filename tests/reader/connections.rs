@@ -1,0 +1,115 @@
+//! Interrupts, locks, the clock between connections.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+
+use crate::common::{open_file, text};
+use crate::support::{clock, export, file_node, node, page, rows, run, sound, table, try_run};
+
+const SETS: &str = "
+    CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, title TEXT, tags TEXT);
+    SELECT crdt_enable('tasks', 'tags:set');";
+
+fn file(folder: &tempfile::TempDir) -> std::path::PathBuf {
+    Path::new(folder.path()).join("x.db")
+}
+
+#[test]
+fn an_interrupted_call_leaves_no_transaction_open() {
+    let a = node("a", SETS);
+    for i in 0..30 {
+        run(&a, &format!("INSERT INTO tasks VALUES ('{i}', 't', '[\"{i}\"]')"));
+    }
+    let json = export(&a);
+    for after in (1..400).step_by(7) {
+        let b = node("b", SETS);
+        run(&b, "INSERT INTO tasks VALUES ('own', 't', '[\"q\"]')");
+        let (calls, handle) = (Arc::new(AtomicU32::new(0)), b.get_interrupt_handle());
+        let count = Arc::clone(&calls);
+        b.progress_handler(
+            10,
+            Some(move || {
+                if count.fetch_add(1, Ordering::Relaxed) + 1 >= after {
+                    handle.interrupt();
+                }
+                false
+            }),
+        )
+        .unwrap();
+        let outcome = b.query_row("SELECT crdt_merge(?1)", [&json], |row| row.get::<_, String>(0));
+        b.progress_handler(0, None::<fn() -> bool>).unwrap();
+        if outcome.is_err() {
+            assert!(b.is_autocommit(), "a transaction is left open after {after} calls");
+            assert_eq!(table(&b, "tasks").len(), 1, "half a merge is left after {after} calls");
+            sound(&b);
+        }
+    }
+}
+
+#[test]
+fn an_export_never_answers_busy_when_its_commit_cannot_get_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let a = file_node(&file(&folder), "a", SETS);
+    let b = open_file(file(&folder));
+    run(&a, "INSERT INTO tasks VALUES ('1', 'x', '[]'), ('2', 'y', '[]')");
+    a.busy_timeout(std::time::Duration::from_millis(50)).unwrap();
+    // With a rollback journal a reader keeps the fold from being committed, not from being begun.
+    let mut reader = b.prepare("SELECT * FROM tasks").unwrap();
+    let mut reading = reader.query([]).unwrap();
+    assert!(reading.next().unwrap().is_some());
+    let fields = page(&export(&a)).fields();
+    assert_eq!(fields, ["1.title", "2.title"]);
+}
+
+#[test]
+fn a_stamp_handed_out_before_a_rollback_is_issued_to_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder);
+    clock::set(1_700_000_000_000);
+    let (a, b) = (clock::open(path.to_str().unwrap()), clock::open(path.to_str().unwrap()));
+    run(&a, SETS);
+    run(&a, "BEGIN");
+    // Refusing to hand one out would do as well.
+    if try_run(&a, "SELECT 1").is_ok() {
+        let stamp = a.query_row("SELECT crdt_now()", [], |row| row.get::<_, String>(0));
+        run(&a, "ROLLBACK");
+        if let Ok(stamp) = stamp {
+            assert_ne!(text(&b, "SELECT crdt_now()", []), stamp);
+        }
+    }
+}
+
+#[test]
+fn a_write_has_one_stamp_whoever_folds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder);
+    clock::set(1_700_000_000_000);
+    let (a, b) = (clock::open(path.to_str().unwrap()), clock::open(path.to_str().unwrap()));
+    run(&a, SETS);
+    run(&a, "BEGIN");
+    let _ = try_run(&a, "SELECT crdt_now()");
+    run(&a, "ROLLBACK; INSERT INTO tasks VALUES ('1', 'x', '[]')");
+    // Cannot be written: the fold is made in memory.
+    run(&a, "PRAGMA query_only = 1");
+    let first = page(&export(&a)).change("title")["hlc"].clone();
+    let second = page(&export(&b)).change("title")["hlc"].clone();
+    assert_eq!(first, second);
+}
+
+#[test]
+fn an_utf_16_database_has_the_same_digest_and_view() {
+    let sql = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('t');";
+    let (a, b) = (rusqlite::Connection::open_in_memory().unwrap(), node("b", sql));
+    run(&a, "PRAGMA encoding = 'UTF-16le'");
+    crate::common::load(&a).unwrap();
+    run(&a, sql);
+    run(
+        &a,
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2999)
+         INSERT INTO t SELECT char(256 + i * 7 % 1536) || i, i FROM n",
+    );
+    crate::support::send(&a, &b);
+    assert_eq!(rows(&a, "SELECT count(*) FROM _t_crdt"), ["3000"]);
+    crate::support::same(&a, &b, "t");
+}

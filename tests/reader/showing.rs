@@ -1,0 +1,125 @@
+//! Showing merged records: cascades, triggers, constraints, records that wait.
+
+use serde_json::Value;
+
+use crate::common::text;
+use crate::support::{digest, export, node, nodes, page, run, same, send, sound, table, take};
+
+const FAMILY: &str = "
+    CREATE TABLE parent(id TEXT PRIMARY KEY NOT NULL, n INTEGER DEFAULT 0, email TEXT UNIQUE);
+    CREATE TABLE child(id TEXT PRIMARY KEY NOT NULL, p TEXT REFERENCES parent(id) ON DELETE CASCADE, body TEXT);
+    SELECT crdt_enable('parent');
+    SELECT crdt_enable('child');
+    PRAGMA foreign_keys = ON;";
+
+/// The changes of one table.
+fn of(changes: &[Value], table: &str) -> Vec<Value> {
+    changes.iter().filter(|change| change["table"] == table).cloned().collect()
+}
+
+#[test]
+fn a_cascade_is_noticed_in_a_table_that_was_renamed() {
+    let [a, b] = nodes(["a", "b"], FAMILY);
+    run(&a, "INSERT INTO parent(id) VALUES ('1'); INSERT INTO child VALUES ('c', '1', 'hello')");
+    send(&a, &b);
+    run(&b, "ALTER TABLE child RENAME TO kid");
+    run(&a, "DELETE FROM parent");
+    take(&b, &of(&page(&export(&a)).changes, "parent"));
+    // The child's delete has not come: it waits, and its values are kept.
+    sound(&b);
+    let kid = page(&export(&b)).changes;
+    assert!(kid.iter().any(|change| change["value"] == "hello"), "{kid:?}");
+}
+
+#[test]
+fn a_trigger_that_mints_keys_in_an_enabled_table_does_not_hang_a_merge() {
+    let sql = "
+        CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, title TEXT);
+        CREATE TABLE audit(id TEXT PRIMARY KEY NOT NULL DEFAULT (lower(hex(randomblob(8)))), note TEXT);
+        SELECT crdt_enable('tasks');
+        SELECT crdt_enable('audit');
+        CREATE TRIGGER noted AFTER INSERT ON tasks BEGIN INSERT INTO audit(note) VALUES ('new ' || new.id); END;";
+    let [a, b] = nodes(["a", "b"], sql);
+    run(&a, "INSERT INTO tasks VALUES ('1', 'x')");
+    // Whoever hangs is interrupted, and fails.
+    let (done, wait) = std::sync::mpsc::channel::<()>();
+    let handle = b.get_interrupt_handle();
+    let guard = std::thread::spawn(move || {
+        if wait.recv_timeout(std::time::Duration::from_secs(10)).is_err() {
+            handle.interrupt();
+        }
+    });
+    send(&a, &b);
+    let _ = done.send(());
+    guard.join().unwrap();
+    same(&a, &b, "audit");
+}
+
+#[test]
+fn what_triggers_do_when_cells_are_put_back_is_put_back_too() {
+    let sql = "
+        CREATE TABLE c(id TEXT PRIMARY KEY NOT NULL, v TEXT);
+        CREATE TABLE p(id TEXT PRIMARY KEY NOT NULL, n INTEGER);
+        CREATE TABLE l(id TEXT PRIMARY KEY NOT NULL, v);
+        SELECT crdt_enable('c'); SELECT crdt_enable('p'); SELECT crdt_enable('l');";
+    let [a, b] = nodes(["a", "b"], sql);
+    run(&a, "INSERT INTO c VALUES ('c', 'v'); INSERT INTO p VALUES ('p', 1)");
+    send(&a, &b);
+    run(
+        &b,
+        "CREATE TRIGGER t1 AFTER INSERT ON l BEGIN UPDATE p SET n = n + 1; END;
+         CREATE TRIGGER t2 AFTER UPDATE ON p BEGIN UPDATE c SET v = v || 'x'; END;",
+    );
+    run(&a, "INSERT INTO l VALUES ('l', 1)");
+    send(&a, &b);
+    same(&a, &b, "p");
+    same(&a, &b, "c");
+}
+
+#[test]
+fn a_waiting_record_is_no_delete_when_its_table_is_enabled_again() {
+    let [a, b] = nodes(["a", "b"], FAMILY);
+    run(&a, "INSERT INTO parent(id) VALUES ('1'); INSERT INTO child VALUES ('c', '1', 'hello')");
+    take(&b, &of(&page(&export(&a)).changes, "child"));
+    run(&b, "SELECT crdt_disable('child'); SELECT crdt_enable('child')");
+    send(&b, &a);
+    assert_eq!(table(&a, "child"), ["'c', '1', 'hello'"]);
+    send(&a, &b);
+    same(&a, &b, "child");
+}
+
+#[test]
+fn a_forgotten_record_revives_to_one_state_whatever_the_order() {
+    let change = |field: &str, ts: i64| {
+        serde_json::json!({"table": "t", "pk": "1", "field": field, "crdt_type": "lww",
+            "hlc": {"ts": ts, "c": 0, "node": "z"}, "node_id": "z", "value": field})
+    };
+    let tomb = serde_json::json!({"table": "t", "pk": "1", "field": "_tombstone", "crdt_type": "", "tombstone": true,
+        "hlc": {"ts": 5, "c": 0, "node": "z"}, "node_id": "z"});
+    let digests = [[1, 9], [9, 1]].map(|order| {
+        let b = node("b", "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, x, y); SELECT crdt_enable('t')");
+        take(&b, &[change("x", 1), tomb.clone()]);
+        run(&b, "SELECT crdt_pragma('tombstone_ttl', '0s')");
+        assert_eq!(text(&b, "SELECT crdt_cleanup_tombstones()", []), "1");
+        take(&b, &order.map(|ts| change(if ts == 1 { "x" } else { "y" }, ts)));
+        (table(&b, "t"), digest(&b, "t"))
+    });
+    assert_eq!(digests[0], digests[1]);
+}
+
+#[test]
+fn a_trigger_that_rolls_back_leaves_nothing_of_a_merge() {
+    let sql = "
+        CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, s TEXT);
+        SELECT crdt_enable('t', 's:set');
+        CREATE TRIGGER no BEFORE UPDATE ON t BEGIN SELECT RAISE(ROLLBACK, 'no'); END;";
+    let [a, b] = nodes(["a", "b"], sql);
+    run(&a, "INSERT INTO t VALUES ('2', '[\"q\"]')");
+    // Not canonical: the fold rewrites it.
+    run(&b, "INSERT INTO t VALUES ('1', '[ \"a\"]')");
+    let merged = b.query_row("SELECT crdt_merge(?1)", [export(&a)], |row| row.get::<_, String>(0));
+    let left = table(&b, "t");
+    assert_eq!(left.len(), if merged.is_ok() { 2 } else { 1 }, "{merged:?} {left:?}");
+    assert!(b.is_autocommit());
+    assert!(!text(&b, "SELECT crdt_check()", []).contains("no record"));
+}
