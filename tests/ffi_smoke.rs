@@ -73,17 +73,11 @@ fn refuses_arguments_it_does_not_know() {
 /// A Rust program that links the crate attaches it to every connection it opens.
 #[test]
 fn links_statically() {
-    type Entry = unsafe extern "C" fn(
-        *mut ffi::sqlite3,
-        *mut *mut c_char,
-        *const ffi::sqlite3_api_routines,
-    ) -> c_int;
+    type Entry = unsafe extern "C" fn(*mut ffi::sqlite3, *mut *mut c_char, *const ffi::sqlite3_api_routines) -> c_int;
     // SAFETY: the same C signature, the structures under the names of two binding crates. The
     // other tests of this process then load the library into connections that have it already.
     unsafe {
-        let entry = std::mem::transmute::<*const (), Entry>(
-            grove_crdt::sqlite3_grovecrdt_init as *const (),
-        );
+        let entry = std::mem::transmute::<*const (), Entry>(grove_crdt::sqlite3_grovecrdt_init as *const ());
         rusqlite::auto_extension::register_auto_extension(entry).unwrap();
     }
     let conn = Connection::open_in_memory().unwrap();

@@ -6,11 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The built extension. `cargo test` leaves it next to the test executables, and nowhere else.
 pub fn library() -> PathBuf {
-    let name = format!(
-        "{}grove_crdt{}",
-        std::env::consts::DLL_PREFIX,
-        std::env::consts::DLL_SUFFIX
-    );
+    let name = format!("{}grove_crdt{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let folder = std::env::current_exe().unwrap();
     let path = folder.with_file_name(name);
     assert!(path.exists(), "{} is not built", path.display());
