@@ -69,6 +69,24 @@ pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record, known: Know
     }
 }
 
+/// Whether the row shows something else than the state, though it could: a trigger has the last word on it.
+pub fn is_overruled(conn: &Conn, form: &Form, pk: &Pk, record: &Record) -> Result<bool> {
+    if !record.alive() {
+        return Ok(false);
+    }
+    let Some(live) = row::read(conn, form, pk)? else { return Ok(false) };
+    let wrong = differing(form, record, &live);
+    Ok(wrong.iter().any(|(i, want)| form.tracked.get(*i).is_some_and(|t| t.column.affinity.keeps(want))))
+}
+
+/// Puts the state into the row once more. The caller has turned triggers off.
+pub fn insist(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<()> {
+    match pk.decode(&form.shape.classes) {
+        Some(key) => settle(conn, form, pk, &key, record),
+        None => Ok(()),
+    }
+}
+
 /// Takes a record's row away for the moment; its values go into the record.
 pub fn vacate(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<()> {
     if let (Some(key), Some(live)) = (pk.decode(&form.shape.classes), row::read(conn, form, pk)?) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::apply::{apply, Known, Shown};
+use crate::apply::{self, apply, Known, Shown};
 use crate::change::{Body, Change};
 use crate::clock::Hlc;
 use crate::error::Result;
@@ -269,5 +269,30 @@ fn show_rows(
         .filter_map(|(i, reason)| work.get(i).map(|w| ((w.table.id, w.pk.clone()), reason)))
         .collect();
     watch.put_back(store, &mut reasons)?;
+    if !watch.quiet() {
+        insist(store, work, copies, &reasons)?;
+    }
     Ok(Some(reasons))
+}
+
+/// A trigger that writes the very row that fires it writes again whenever its cells are put back. The merged value is the
+/// state: it is put back once more, with triggers off.
+fn insist(store: &Store<'_>, work: &[Work], copies: &mut [Record], reasons: &Reasons) -> Result<()> {
+    let mut overruled = Vec::new();
+    for (i, (work, copy)) in work.iter().zip(copies.iter()).enumerate() {
+        let shown = !reasons.contains_key(&(work.table.id, work.pk.clone()));
+        if shown && apply::is_overruled(store.conn, work.table.form(store.conn)?, &work.pk, copy)? {
+            overruled.push(i);
+        }
+    }
+    if overruled.is_empty() {
+        return Ok(());
+    }
+    store.conn.db.set_triggers_enabled(false)?;
+    let outcome = overruled.iter().try_for_each(|i| match (work.get(*i), copies.get_mut(*i)) {
+        (Some(work), Some(copy)) => apply::insist(store.conn, work.table.form(store.conn)?, &work.pk, copy),
+        _ => Ok(()),
+    });
+    store.conn.db.set_triggers_enabled(true)?;
+    outcome
 }

@@ -10,6 +10,7 @@ use super::compare::{dump, normal, refused, Row};
 use super::json::{parse, Json};
 use super::model::Model;
 use super::ops::NodeConfig;
+use super::schema::quote;
 use super::schema::{quote, Shape};
 use super::wire::{Export, Stamp};
 use crate::common;
@@ -68,7 +69,16 @@ impl Node {
         for shape in tables {
             node.run(shape.ddl)?;
             node.twin.execute_batch(shape.ddl).map_err(text)?;
+            // SQLite checks a REPLACE in another way where a delete trigger may fire: under recursive_triggers it refuses some.
+            let trigger = format!(
+                "CREATE TRIGGER {} AFTER DELETE ON {} BEGIN SELECT 1; END",
+                quote(&format!("twin {}", shape.table)),
+                shape.quoted()
+            );
+            node.twin.execute_batch(&trigger).map_err(text)?;
         }
+        let recursive = format!("PRAGMA recursive_triggers={}", u8::from(node.config.recursive_triggers));
+        node.twin.execute_batch(&recursive).map_err(text)?;
         Ok(node)
     }
 
