@@ -10,7 +10,6 @@ use super::compare::{dump, normal, refused, Row};
 use super::json::{parse, Json};
 use super::model::Model;
 use super::ops::NodeConfig;
-use super::schema::quote;
 use super::schema::{quote, Shape};
 use super::wire::{Export, Stamp};
 use crate::common;
