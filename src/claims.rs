@@ -34,7 +34,7 @@ struct Waiting {
 /// Tries records again whose rows could not be shown; the number that are shown now. In the caller's savepoint, the log
 /// folded.
 pub fn retry(store: &mut Store<'_>) -> Result<i64> {
-    if !store.any_pending.get() {
+    if !store.any_pending.get() && !breaks_keys(store) {
         return Ok(0);
     }
     let mark = store.last_seq()?;
@@ -42,12 +42,14 @@ pub fn retry(store: &mut Store<'_>) -> Result<i64> {
     let shown = loop {
         store.conn.run("SAVEPOINT crdt_retry", &[])?;
         let shown = pass(store, &mut watch, mark)?;
+        keep_keys(store, &mut watch, mark)?;
         if !watch.surprised() {
             let mut reasons = BTreeMap::new();
             watch.put_back(store, &mut reasons)?;
             for ((t, pk), reason) in reasons {
                 pending::set(store, t, &pk, Some(&reason))?;
             }
+            keep_keys(store, &mut watch, mark)?;
             store.conn.run("RELEASE crdt_retry", &[])?;
             break shown;
         }
@@ -182,4 +184,31 @@ fn rivals(store: &Store<'_>, form: &Form, pk: &Pk, record: &Record) -> Result<Ve
     store.conn.run("ROLLBACK TO crdt_probe", &[])?;
     store.conn.run("RELEASE crdt_probe", &[])?;
     found
+}
+
+/// Whether rows break deferred foreign keys, and it is our commit that would fail.
+fn breaks_keys(store: &Store<'_>) -> bool {
+    store.conn.own_transaction.get() && store.conn.db.breaks_deferred_keys()
+}
+
+/// Rows whose deferred foreign key names no parent wait for it, as those with an immediate one do: the commit must not fail.
+fn keep_keys(store: &Store<'_>, watch: &mut Watch, mark: i64) -> Result<()> {
+    let mut moved = true;
+    while moved && breaks_keys(store) {
+        moved = false;
+        for table in store.catalog.tables().iter().filter(|table| table.enabled && table.captured) {
+            let form = table.form(store.conn)?;
+            for pk in row::orphans(store.conn, form)? {
+                let Some(before) = store.load(table, &pk)? else { continue };
+                let mut now = before.clone();
+                watch.intend(form, table.id, &pk, &mut now);
+                vacate(store.conn, form, &pk, &mut now)?;
+                watch.notice(store, &pk, table.id, mark)?;
+                store.save(table, &pk, Some(&before), &now)?;
+                pending::set(store, table.id, &pk, Some("FOREIGN KEY constraint failed"))?;
+                moved = true;
+            }
+        }
+    }
+    Ok(())
 }

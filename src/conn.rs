@@ -27,6 +27,8 @@ pub struct Conn {
     pub catalog: RefCell<Option<Rc<Catalog>>>,
     /// The latest stamp that crdt_now handed out here: a rollback takes back the stored clock, not what was handed out.
     pub issued: Cell<Tick>,
+    /// Whether the transaction under way is ours, to be committed when the call ends.
+    pub own_transaction: Cell<bool>,
     _attachment: Attachment,
 }
 
@@ -39,6 +41,7 @@ impl Conn {
             touched: Cell::new(false),
             catalog: RefCell::default(),
             issued: Cell::default(),
+            own_transaction: Cell::new(false),
             _attachment: attachment,
         }
     }

@@ -218,13 +218,15 @@ fn show(store: &mut Store<'_>, work: &mut [Work], report: &mut Report) -> Result
         store.save(&work.table, &work.pk, work.before.as_ref(), &work.now)?;
         log::append_relay(store.conn, work.table.id, &work.pk, work.fields.as_deref(), at)?;
         let reason = reasons.remove(&(work.table.id, work.pk.clone()));
-        report.pending += if reason.is_some() { work.taken } else { 0 };
         pending::set(store, work.table.id, &work.pk, reason.as_deref())?;
     }
     for ((t, pk), reason) in reasons {
         pending::set(store, t, &pk, Some(&reason))?;
     }
     claims::retry(store)?;
+    for work in work.iter() {
+        report.pending += if pending::has(store, work.table.id, &work.pk)? { work.taken } else { 0 };
+    }
     store.folded = store.last_seq()?;
     store.save_clock()
 }

@@ -174,3 +174,22 @@ pub fn keys(conn: &Conn, form: &Form) -> Result<Vec<Pk>> {
     }
     Ok(all)
 }
+
+/// The keys of rows that break a foreign key. Rows of a WITHOUT ROWID table are not told by SQLite.
+pub fn orphans(conn: &Conn, form: &Form) -> Result<Vec<Pk>> {
+    let Some(rowid) = form.shape.rowid_name() else { return Ok(Vec::new()) };
+    let columns = list(form.shape.key.iter().map(|k| format!("t.{}", ident(k))));
+    let mut rows = conn.stmt(&format!(
+        "SELECT {columns} FROM pragma_foreign_key_check({}) c JOIN main.{} t ON t.{rowid} = c.rowid",
+        crate::sql::literal(&form.shape.name),
+        ident(&form.shape.name)
+    ))?;
+    let mut all = Vec::new();
+    while rows.step()? {
+        let values: Vec<ValueRef<'_>> = (0..form.shape.key.len()).map(|i| rows.column(i)).collect();
+        all.push(Pk::encode(&form.shape.classes, &values));
+    }
+    all.sort_unstable();
+    all.dedup();
+    Ok(all)
+}

@@ -22,6 +22,7 @@ pub fn write_new<T>(conn: &Conn, work: impl FnOnce(&Conn) -> Result<T>) -> Resul
         return Err(Error::sqlite(8, "the database is read-only"));
     }
     let rowid = conn.db.last_insert_rowid();
+    conn.own_transaction.set(conn.db.autocommit());
     let outcome = fresh_catalog(conn, || {
         conn.savepoint("crdt", || {
             lock(conn)?;

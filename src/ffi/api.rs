@@ -93,6 +93,7 @@ routines! {
     column_type: (*mut sqlite3_stmt, c_int) -> c_int;
     data_count: (*mut sqlite3_stmt) -> c_int;
     db_readonly: (*mut sqlite3, *const c_char) -> c_int;
+    db_status: (*mut sqlite3, c_int, *mut c_int, *mut c_int, c_int) -> c_int;
     declare_vtab: (*mut sqlite3, *const c_char) -> c_int;
     errmsg: (*mut sqlite3) -> *const c_char;
     errstr: (c_int) -> *const c_char;

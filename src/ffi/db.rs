@@ -9,6 +9,7 @@ use std::ptr::{null, null_mut};
 
 const OK: c_int = 0;
 const TOOBIG: c_int = 18;
+const DBSTATUS_DEFERRED_FKS: c_int = 10;
 const DBCONFIG_ENABLE_TRIGGER: c_int = 1003;
 const PREPARE_PERSISTENT: c_uint = 1;
 
@@ -124,6 +125,14 @@ impl Db {
     pub fn set_last_insert_rowid(&self, rowid: i64) {
         // SAFETY: the connection is open.
         unsafe { (self.api.set_last_insert_rowid)(self.raw, rowid) }
+    }
+
+    /// Whether rows break foreign keys that are to be checked at the commit.
+    pub fn breaks_deferred_keys(&self) -> bool {
+        let (mut now, mut most): (c_int, c_int) = (0, 0);
+        // SAFETY: the connection is open; both places are ours.
+        let code = unsafe { (self.api.db_status)(self.raw, DBSTATUS_DEFERRED_FKS, &mut now, &mut most, 0) };
+        code == OK && now > 0
     }
 
     /// Lets triggers fire or not, on this connection. A change makes SQLite prepare every statement of the connection anew.

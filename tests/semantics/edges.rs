@@ -108,3 +108,22 @@ fn sets_that_cannot_be_read() {
         same(&a, &b, "tasks");
     }
 }
+
+/// A foreign key that is checked at the commit must not fail the merge: the child waits for its parent.
+#[test]
+fn a_deferred_foreign_key_waits_for_its_parent() {
+    let ddl = "PRAGMA foreign_keys = ON; CREATE TABLE p(id TEXT PRIMARY KEY NOT NULL, v);
+        CREATE TABLE c(id TEXT PRIMARY KEY NOT NULL, p REFERENCES p(id) DEFERRABLE INITIALLY DEFERRED);
+        SELECT crdt_enable('p'); SELECT crdt_enable('c');";
+    let [a, b] = nodes(["a", "b"], ddl);
+    run(&a, "INSERT INTO p VALUES ('x', 1); INSERT INTO c VALUES ('1', 'x')");
+    let child = crate::common::text(&a, "SELECT crdt_changes_since(NULL, 'c')", []);
+    let answer = merge(&b, &child);
+    assert_eq!(answer["pending"], 1, "{answer}");
+    assert_eq!(table(&b, "c").len(), 0);
+    assert_eq!(rows(&b, "SELECT pk, reason FROM crdt_pending()"), ["'1', 'FOREIGN KEY constraint failed'"]);
+    send(&a, &b);
+    assert_eq!(table(&b, "c"), ["'1', 'x'"]);
+    same(&a, &b, "c");
+    assert_eq!(rows(&b, "SELECT count(*) FROM crdt_pending()"), ["0"]);
+}
