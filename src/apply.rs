@@ -79,12 +79,16 @@ pub fn is_overruled(conn: &Conn, form: &Form, pk: &Pk, record: &Record) -> Resul
     Ok(wrong.iter().any(|(i, want)| form.tracked.get(*i).is_some_and(|t| t.column.affinity.keeps(want))))
 }
 
-/// Puts the state into the row once more. The caller has turned triggers off.
-pub fn insist(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<()> {
-    match pk.decode(&form.shape.classes) {
+/// Puts the state into the rows of `records` once more, with triggers off: a trigger that writes the very row that fires it
+/// writes again whenever its cells are put back, and the merged value is the state.
+pub fn insist<'r>(conn: &Conn, records: impl Iterator<Item = (&'r Form, &'r Pk, &'r mut Record)>) -> Result<()> {
+    conn.db.set_triggers_enabled(false)?;
+    let outcome = records.into_iter().try_for_each(|(form, pk, record)| match pk.decode(&form.shape.classes) {
         Some(key) => settle(conn, form, pk, &key, record),
         None => Ok(()),
-    }
+    });
+    conn.db.set_triggers_enabled(true)?;
+    outcome
 }
 
 /// Takes a record's row away for the moment; its values go into the record.

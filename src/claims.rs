@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::apply::{apply, vacate, Known, Shown};
+use crate::apply::{apply, insist, is_overruled, vacate, Known, Shown};
 use crate::clock::Hlc;
 use crate::error::Result;
 use crate::ffi::Value;
@@ -116,6 +116,9 @@ fn try_one(store: &Store<'_>, watch: &mut Watch, waiting: &Waiting, mark: i64) -
             outcome = apply(store.conn, form, pk, &mut now, Known::default())?;
             watch.notice(store, pk, table.id, mark)?;
         }
+    }
+    if outcome == Shown::Yes && !watch.quiet() && is_overruled(store.conn, form, pk, &now)? {
+        insist(store.conn, std::iter::once((form, pk, &mut now)))?;
     }
     if now != before {
         store.save(table, pk, Some(&before), &now)?;

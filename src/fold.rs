@@ -6,6 +6,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
+use crate::cells::Cells;
 use crate::clock::{Hlc, BASE_NODE};
 use crate::error::Result;
 use crate::ffi::{Value, ValueRef};
@@ -14,7 +15,6 @@ use crate::local;
 use crate::log::{Event, Reader};
 use crate::record::{FieldId, Record};
 use crate::schema::{Form, Table};
-use crate::sql::ident;
 use crate::store::{RecordKey, Store};
 use crate::types::Type;
 
@@ -49,7 +49,7 @@ pub fn fold(store: &mut Store<'_>, into: Into) -> Result<()> {
         if into == Into::Memory {
             return Ok(());
         }
-        rewrite(store, cells)?;
+        crate::cells::rewrite(store, cells)?;
     }
     Ok(())
 }
@@ -61,9 +61,6 @@ enum Slot {
     /// Read, and changed since.
     Loaded { before: Option<Record>, now: Box<Record> },
 }
-
-/// A counter or set cell whose text is not what its state shows: the field and the raw value last seen.
-type Cells = BTreeMap<(RecordKey, FieldId), Value>;
 
 struct Fold<'s, 'c> {
     store: &'s mut Store<'c>,
@@ -384,37 +381,4 @@ fn grave(store: &Store<'_>, table: &Table, form: &Form, seq: i64) -> Result<Vec<
         (field.id, found.then(|| crate::value::to_json(row.column(i + 1), json_form)))
     });
     Ok(values.collect())
-}
-
-/// Gives counter and set cells the text that their state shows, unless they were written again since.
-fn rewrite(store: &mut Store<'_>, cells: Cells) -> Result<()> {
-    for (((t, pk), field), raw) in cells {
-        let Some(table) = store.table(t) else { continue };
-        let Ok(form) = table.form(store.conn) else { continue };
-        let (Some(tracked), Some(record)) = (form.tracked(field), store.load(&table, &pk)?) else { continue };
-        let Some(shown) = crate::row::shown(&record, tracked) else { continue };
-        let Some(key) = pk.decode(&form.shape.classes) else { continue };
-        let column = ident(&tracked.column.name);
-        let n = key.len();
-        let sql = format!(
-            "UPDATE main.{} SET {column} = ?{} WHERE {} AND {column} IS ?{} COLLATE BINARY",
-            ident(&form.shape.name),
-            n + 1,
-            crate::row::key_condition(form),
-            n + 2
-        );
-        let mut values: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
-        values.extend([shown.as_ref(), raw.as_ref()]);
-        // A trigger that rolls back would take the fold with it, each time.
-        let rollback =
-            "SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 AND sql LIKE '%ROLLBACK%'";
-        if store.conn.int(rollback, &[table.name.as_str().into()])?.is_some() {
-            continue;
-        }
-        if let Err(e) = store.conn.run(&sql, &values) {
-            // A trigger or a constraint of the application's may refuse: then the cell stays as it was written.
-            crate::apply::refused(store.conn, e)?;
-        }
-    }
-    Ok(())
 }

@@ -277,24 +277,18 @@ fn show_rows(
     Ok(Some(reasons))
 }
 
-/// A trigger that writes the very row that fires it writes again whenever its cells are put back. The merged value is the
-/// state: it is put back once more, with triggers off.
+/// Puts back once more what the triggers of the rows themselves have changed again.
 fn insist(store: &Store<'_>, work: &[Work], copies: &mut [Record], reasons: &Reasons) -> Result<()> {
     let mut overruled = Vec::new();
-    for (i, (work, copy)) in work.iter().zip(copies.iter()).enumerate() {
+    for (work, copy) in work.iter().zip(copies.iter_mut()) {
+        let form = work.table.form(store.conn)?;
         let shown = !reasons.contains_key(&(work.table.id, work.pk.clone()));
-        if shown && apply::is_overruled(store.conn, work.table.form(store.conn)?, &work.pk, copy)? {
-            overruled.push(i);
+        if shown && apply::is_overruled(store.conn, form, &work.pk, copy)? {
+            overruled.push((form, &work.pk, copy));
         }
     }
     if overruled.is_empty() {
         return Ok(());
     }
-    store.conn.db.set_triggers_enabled(false)?;
-    let outcome = overruled.iter().try_for_each(|i| match (work.get(*i), copies.get_mut(*i)) {
-        (Some(work), Some(copy)) => apply::insist(store.conn, work.table.form(store.conn)?, &work.pk, copy),
-        _ => Ok(()),
-    });
-    store.conn.db.set_triggers_enabled(true)?;
-    outcome
+    apply::insist(store.conn, overruled.into_iter())
 }

@@ -39,6 +39,7 @@ mod sql;
 mod store;
 
 // Out.
+mod cells;
 mod cursor;
 mod fold;
 mod outbound;
