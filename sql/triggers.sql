@@ -3,36 +3,36 @@
 
 -- section: insert
 CREATE TRIGGER {name} AFTER INSERT ON {table} BEGIN
-  INSERT INTO _crdt_log(t, m, at, {log_keys}{log_parts}) VALUES ({t}, -1, julianday('now'), {new_keys}{new_parts});
+  INSERT INTO _crdt_log(t, m, at, {log_keys}{log_parts}) VALUES ({t}, -1, julianday(), {new_keys}{new_parts});
 END;
 
 -- section: update
 CREATE TRIGGER {name} AFTER UPDATE OF {columns} ON {table} BEGIN
-  INSERT INTO _crdt_log(t, m, at, {log_keys}{log_words}) VALUES ({t}, {mask}, julianday('now'), {new_keys}{words});
+  INSERT INTO _crdt_log(t, m, at, {log_keys}{log_words}) VALUES ({t}, {mask}, julianday(), {new_keys}{words});
 END;
 
 -- section: parts
 CREATE TRIGGER {name} AFTER UPDATE OF {column} ON {table}
 WHEN (old.{column} IS NOT new.{column} COLLATE BINARY OR typeof(old.{column}) <> typeof(new.{column})) AND NOT ({key_changed}) BEGIN
   INSERT INTO _crdt_log(t, m, at, {log_keys}, v0, v1, v2)
-  VALUES ({t}, -5, julianday('now'), {new_keys}, {field}, old.{column}, {checked});
+  VALUES ({t}, -5, julianday(), {new_keys}, {field}, old.{column}, {checked});
 END;
 
 -- section: key
 CREATE TRIGGER {name} AFTER UPDATE OF {columns} ON {table} WHEN {key_changed} BEGIN
-  INSERT INTO _crdt_log(t, m, at, {log_keys}) VALUES ({t}, -2, julianday('now'), {old_keys});
+  INSERT INTO _crdt_log(t, m, at, {log_keys}) VALUES ({t}, -2, julianday(), {old_keys});
   INSERT INTO _crdt_grave(seq{grave_columns}) VALUES (last_insert_rowid(){old_values});
-  INSERT INTO _crdt_log(t, m, at, {log_keys}{log_parts}) VALUES ({t}, -1, julianday('now'), {new_keys}{new_parts});
+  INSERT INTO _crdt_log(t, m, at, {log_keys}{log_parts}) VALUES ({t}, -1, julianday(), {new_keys}{new_parts});
 END;
 
 -- section: delete
 CREATE TRIGGER {name} AFTER DELETE ON {table} BEGIN
-  INSERT INTO _crdt_log(t, m, at, {log_keys}) VALUES ({t}, -2, julianday('now'), {old_keys});
+  INSERT INTO _crdt_log(t, m, at, {log_keys}) VALUES ({t}, -2, julianday(), {old_keys});
   INSERT INTO _crdt_grave(seq{grave_columns}) VALUES (last_insert_rowid(){old_values});
 END;
 
 -- section: suspect
 CREATE TRIGGER {name} BEFORE {event} ON {table}{when} BEGIN
-  INSERT INTO _crdt_log(t, m, at, {log_keys}) SELECT {t}, -3, julianday('now'), {row_keys} FROM {table} AS "o" WHERE {clash};
+  INSERT INTO _crdt_log(t, m, at, {log_keys}) SELECT {t}, -3, julianday(), {row_keys} FROM {table} AS "o" WHERE {clash};
   INSERT INTO _crdt_grave(seq{grave_columns}) SELECT last_insert_rowid(){row_values} FROM {table} AS "o" WHERE {clash};
 END;

@@ -13,7 +13,7 @@ use crate::clock::Hlc;
 use crate::error::Result;
 use crate::ffi::Value;
 use crate::key::Pk;
-use crate::log::{Event, Reader};
+use crate::log::{self, Event, Reader};
 use crate::pending;
 use crate::putback::Watch;
 use crate::record::Record;
@@ -59,8 +59,7 @@ pub fn retry(store: &mut Store<'_>) -> Result<i64> {
         watch.remember(store)?;
     };
     // What the triggers logged of all this is no local write.
-    store.conn.run("DELETE FROM main._crdt_log WHERE seq > ?1", &[mark.into()])?;
-    store.conn.run("DELETE FROM main._crdt_grave WHERE seq > ?1", &[mark.into()])?;
+    log::drop_after(store.conn, mark)?;
     Ok(shown)
 }
 

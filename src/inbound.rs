@@ -211,8 +211,7 @@ fn show(store: &mut Store<'_>, work: &mut [Work], report: &mut Report) -> Result
         }
     };
     // What the triggers logged of all this is no local write.
-    store.conn.run("DELETE FROM main._crdt_log WHERE seq > ?1", &[mark.into()])?;
-    store.conn.run("DELETE FROM main._crdt_grave WHERE seq > ?1", &[mark.into()])?;
+    log::drop_after(store.conn, mark)?;
     let at = store.wall.max(store.clock.ts);
     for work in work.iter() {
         store.save(&work.table, &work.pk, work.before.as_ref(), &work.now)?;

@@ -146,3 +146,10 @@ pub fn append_relay(conn: &Conn, t: i64, pk: &Pk, fields: Option<&[FieldId]>, at
     )?;
     Ok(())
 }
+
+/// Drops what the triggers logged after `mark` while a merge wrote rows: it is no local write.
+pub fn drop_after(conn: &Conn, mark: i64) -> Result<()> {
+    conn.run("DELETE FROM main._crdt_log WHERE seq > ?1", &[mark.into()])?;
+    conn.run("DELETE FROM main._crdt_grave WHERE seq > ?1", &[mark.into()])?;
+    Ok(())
+}

@@ -129,7 +129,7 @@ impl Script<'_> {
         if self.known.is_none() {
             let (names, values) = self.target.part_columns("");
             out.push_str(&format!(
-                "INSERT INTO main._crdt_log(t, m, at, {}{names}) SELECT {t}, -6, julianday('now'), {keys}{values} FROM main.{table};\n",
+                "INSERT INTO main._crdt_log(t, m, at, {}{names}) SELECT {t}, -6, julianday(), {keys}{values} FROM main.{table};\n",
                 self.target.key_columns()
             ));
             return;
@@ -152,7 +152,7 @@ impl Script<'_> {
         if self.retyped(tracked) {
             // Every node changes the type of the same values: like rows from before crdt_enable they are nobody's write.
             return format!(
-                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, julianday('now'), {keys}, {}, {c} FROM main.{table};\n",
+                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, julianday(), {keys}, {}, {c} FROM main.{table};\n",
                 tracked.field
             );
         }
@@ -171,12 +171,12 @@ impl Script<'_> {
                     word => (0, format!(", v{}", word - 1), format!(", {mask}")),
                 };
                 format!(
-                    "INSERT INTO main._crdt_log(t, m, at, {log_keys}{more}) SELECT {t}, {m}, julianday('now'), {keys}{value} \
+                    "INSERT INTO main._crdt_log(t, m, at, {log_keys}{more}) SELECT {t}, {m}, julianday(), {keys}{value} \
                      FROM main.{table} WHERE {c} IS NOT ({default}) COLLATE BINARY{types};\n"
                 )
             }
             _ => format!(
-                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1, v2) SELECT {t}, -5, julianday('now'), {keys}, {}, NULL, {c} \
+                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1, v2) SELECT {t}, -5, julianday(), {keys}, {}, NULL, {c} \
                  FROM main.{table} WHERE {c} IS NOT ({default}) COLLATE BINARY{types};\n",
                 tracked.field
             ),

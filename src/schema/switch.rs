@@ -70,8 +70,7 @@ fn show_kept(store: &mut Store<'_>, name: &str, fields: &[FieldId]) -> Result<()
         store.save(&table, &pk, Some(&before), &now)?;
     }
     // What the triggers logged of that is no local write.
-    store.conn.run("DELETE FROM main._crdt_log WHERE seq > ?1", &[mark.into()])?;
-    store.conn.run("DELETE FROM main._crdt_grave WHERE seq > ?1", &[mark.into()])?;
+    log::drop_after(store.conn, mark)?;
     Ok(())
 }
 
