@@ -164,7 +164,6 @@ impl Fold<'_, '_> {
         let fields = table.local(|ty| ty != Type::Lww).enumerate();
         let values: Vec<(FieldId, Value)> = fields.map(|(i, field)| (field.id, row.value(i).to_value())).collect();
         let record = self.record(table, key)?;
-        let anew = record.epitaph;
         if backfill {
             local::backfill(record, table.covered(), stamp);
         } else {
@@ -181,7 +180,7 @@ impl Fold<'_, '_> {
                 }
                 _ if backfill => local::counter_backfill(record, tracked.field, &value, stamp),
                 _ => {
-                    local::counter_insert(record, tracked.field, &value, stamp, anew);
+                    local::counter_insert(record, tracked.field, &value, stamp);
                     self.counter_cell(key, tracked.field, value);
                 }
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::apply::{self, apply, Known, Shown};
-use crate::change::{Body, Change};
+use crate::change::Change;
 use crate::clock::Hlc;
 use crate::error::Result;
 use crate::fold::{fold, Into};
@@ -103,7 +103,7 @@ fn merge_records(
         let before = store.load(table, pk)?;
         let mut now = before.clone().unwrap_or_default();
         // A forgotten record that is born anew takes in all that comes with it, in whatever order.
-        let born = |change: &Change| change.body != Body::Tombstone && now.tomb.as_ref() < Some(&change.hlc);
+        let born = |change: &Change| !change.is_delete() && now.tomb.as_ref() < Some(&change.hlc);
         if now.epitaph && record.changes.iter().any(|(change, _, _)| born(change)) {
             now.epitaph = false;
         }
@@ -120,7 +120,9 @@ fn merge_records(
             twins += i64::from(outcome.twin);
             if outcome.news {
                 touched.add(change, *field);
-                if change.hlc.node == store.me {
+                // Older than the delete: this node may have made it and forgotten.
+                let deleted = now.tomb.as_ref().is_some_and(|tomb| *tomb > change.hlc);
+                if change.hlc.node == store.me && !deleted {
                     own = own.max(Some(change.hlc.clone()));
                 }
             }
@@ -148,7 +150,7 @@ struct Touched {
 impl Touched {
     fn add(&mut self, change: &Change, field: FieldId) {
         self.changes += 1;
-        if change.body == Body::Tombstone {
+        if change.is_delete() {
             self.tomb = true;
         } else if field > 0 {
             self.fields.insert(field);

@@ -11,7 +11,11 @@ use crate::types::set::Mark;
 
 /// A row was inserted: every lww field is written.
 pub fn insert(record: &mut Record, fields: &[FieldId], stamp: &Hlc) {
-    record.epitaph = false;
+    if std::mem::take(&mut record.epitaph) {
+        if let Some(tomb) = record.tomb.clone() {
+            record.begin_anew(&tomb);
+        }
+    }
     record.row = Some(stamp.clone());
     update(record, fields, stamp);
 }
@@ -46,11 +50,11 @@ pub fn delete(record: &mut Record, values: Vec<(FieldId, Option<String>)>, stamp
 }
 
 /// A counter's value in an inserted row: what it adds to what is kept, so that the cell shows what was written.
-pub fn counter_insert(record: &mut Record, field: FieldId, value: &Value, stamp: &Hlc, anew: bool) {
+pub fn counter_insert(record: &mut Record, field: FieldId, value: &Value, stamp: &Hlc) {
     let kept = record.sum(field);
     match (value, kept) {
-        (Value::Integer(v), _) => add(record, field, i128::from(*v).saturating_sub(kept.unwrap_or(0)), stamp, anew),
-        (_, Some(kept)) => add(record, field, kept.saturating_neg(), stamp, anew),
+        (Value::Integer(v), _) => add(record, field, i128::from(*v).saturating_sub(kept.unwrap_or(0)), stamp),
+        (_, Some(kept)) => add(record, field, kept.saturating_neg(), stamp),
         _ => {}
     }
 }
@@ -69,7 +73,7 @@ pub fn counter_update(record: &mut Record, field: FieldId, old: &Value, new: &Va
     // A sum beyond what a cell can hold: the difference is to the true sum.
     let from =
         if i128::from(shown(kept)) != kept && shown(kept) == number(old) { kept } else { i128::from(number(old)) };
-    add(record, field, i128::from(number(new)).saturating_sub(from), stamp, false);
+    add(record, field, i128::from(number(new)).saturating_sub(from), stamp);
 }
 
 /// A counter's value in a row from before `crdt_enable`.
@@ -83,12 +87,13 @@ pub fn counter_backfill(record: &mut Record, field: FieldId, value: &Value, stam
 }
 
 /// Adds to this node's part. A difference of nothing is recorded only as the counter's first part.
-fn add(record: &mut Record, field: FieldId, delta: i128, stamp: &Hlc, anew: bool) {
+fn add(record: &mut Record, field: FieldId, delta: i128, stamp: &Hlc) {
+    // Totals of an earlier life may still be about: these are told apart from them by their birth.
+    let born = record.forgotten.is_some().then(|| stamp.clone());
     let parts = record.counters.entry(field).or_default();
     if delta == 0 && !parts.is_empty() {
         return;
     }
-    let born = anew.then(|| stamp.clone());
     let part = parts
         .entry((Rc::clone(&stamp.node), String::new()))
         .or_insert_with(|| Part { born, ..Part::empty(stamp.clone()) });
@@ -128,9 +133,9 @@ mod tests {
     #[test]
     fn a_counter_shows_what_was_written() {
         let mut record = Record::default();
-        counter_insert(&mut record, 1, &Value::Null, &at(1), false);
+        counter_insert(&mut record, 1, &Value::Null, &at(1));
         assert_eq!(record.sum(1), None, "NULL makes no part");
-        counter_insert(&mut record, 1, &int(0), &at(1), false);
+        counter_insert(&mut record, 1, &int(0), &at(1));
         assert_eq!(record.sum(1), Some(0), "0 makes an empty one");
         counter_update(&mut record, 1, &int(0), &int(5), &at(2));
         counter_update(&mut record, 1, &int(5), &Value::Null, &at(3));
@@ -138,14 +143,14 @@ mod tests {
         counter_update(&mut record, 1, &Value::Null, &int(i64::MIN), &at(4));
         counter_update(&mut record, 1, &int(i64::MIN), &int(i64::MAX), &at(5));
         assert_eq!(record.sum(1), Some(i128::from(i64::MAX)));
-        counter_insert(&mut record, 1, &int(2), &at(6), false);
+        counter_insert(&mut record, 1, &int(2), &at(6));
         assert_eq!(record.sum(1), Some(2), "an insert over kept state too");
     }
 
     #[test]
     fn a_saturated_counter_counts_from_its_true_sum() {
         let mut record = Record::default();
-        counter_insert(&mut record, 1, &int(i64::MAX), &at(1), false);
+        counter_insert(&mut record, 1, &int(i64::MAX), &at(1));
         let other = Part { inc: 10, dec: 0, hlc: Hlc::new(1, 0, &Rc::from("b")), born: None };
         record.counters.entry(1).or_default().insert((Rc::from("b"), String::new()), other);
         counter_update(&mut record, 1, &int(i64::MAX), &int(i64::MAX - 1), &at(2));

@@ -43,7 +43,7 @@ pub fn merge(
         return Ok(Outcome::default());
     }
     let outcome = match body {
-        Body::Tombstone => delete(record, hlc),
+        Body::Tombstone { forgotten } => delete(record, hlc, forgotten.as_ref()),
         Body::Row => Outcome::news(record.join_row(hlc)),
         Body::Lww { value, prev, altered } => cell(record, field, hlc, value, prev.as_ref(), *altered, held)?,
         Body::Counter { inc, dec, born, operation } => {
@@ -63,7 +63,7 @@ pub fn merge(
             Outcome::news(kept.insert(hlc.clone(), json.clone()).is_none())
         }
     };
-    if outcome.news && !matches!(body, Body::Tombstone) {
+    if outcome.news && !matches!(body, Body::Tombstone { .. }) {
         record.epitaph = false;
     }
     Ok(outcome)
@@ -71,13 +71,20 @@ pub fn merge(
 
 /// Whether the change belongs to a life of the record that has ended and been forgotten.
 fn forgotten(record: &Record, hlc: &Hlc, body: &Body) -> bool {
-    let Some(tomb) = record.tomb.as_ref().filter(|_| record.epitaph) else { return false };
-    !matches!(body, Body::Tombstone) && hlc <= tomb
+    let ended = match body {
+        Body::Tombstone { .. } => return false,
+        Body::Counter { .. } | Body::Add(_) | Body::Remove { .. } => record.forgotten.as_ref(),
+        _ => None,
+    };
+    ended.max(record.tomb.as_ref().filter(|_| record.epitaph)).is_some_and(|ended| hlc <= ended)
 }
 
-fn delete(record: &mut Record, hlc: &Hlc) -> Outcome {
+fn delete(record: &mut Record, hlc: &Hlc, forgotten: Option<&Hlc>) -> Outcome {
     let unseen = record.latest().is_some_and(|latest| latest > *hlc);
-    let news = record.join_tomb(hlc);
+    let mut news = record.join_tomb(hlc);
+    if let Some(until) = forgotten {
+        news |= record.begin_anew(until);
+    }
     Outcome { news, conflict: news && unseen, twin: false }
 }
 
@@ -166,7 +173,8 @@ fn remove(record: &mut Record, field: FieldId, hlc: &Hlc, element: &str, tags: O
         }
     };
     let mut news = join_mark(record, field, element, hlc, &Mark::operation(hlc.tick()));
-    for tag in &named {
+    let ended = record.forgotten.clone();
+    for tag in named.iter().filter(|tag| ended.as_ref() < Some(*tag)) {
         news |= join_mark(record, field, element, tag, &Mark::removed(tag.tick(), hlc));
     }
     news

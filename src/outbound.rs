@@ -75,7 +75,7 @@ impl Item {
     /// The type's name on the wire.
     pub fn crdt_type(&self) -> &str {
         match &self.body {
-            Body::Tombstone => "",
+            Body::Tombstone { .. } => "",
             Body::Row | Body::Lww { .. } => "lww",
             Body::Counter { .. } => "counter",
             Body::Add(_) | Body::Remove { .. } => "set",
@@ -85,7 +85,7 @@ impl Item {
 
     /// Whether it is a delete.
     pub fn is_tombstone(&self) -> bool {
-        self.body == Body::Tombstone
+        matches!(self.body, Body::Tombstone { .. })
     }
 
     /// The value for a `value` column: that of a cell; the totals or the operation as JSON for counters and sets.
@@ -97,7 +97,7 @@ impl Item {
             Body::Counter { inc, dec, .. } => Out::Text(format!("{{\"inc\":{inc},\"dec\":{dec}}}")),
             Body::Add(elements) => set_value("add", elements),
             Body::Remove { elements, .. } => set_value("remove", elements),
-            Body::Tombstone | Body::Other { .. } => Out::Null,
+            Body::Tombstone { .. } | Body::Other { .. } => Out::Null,
         })
     }
 }
@@ -272,7 +272,7 @@ fn collect(store: &Store<'_>, table: &Rc<Table>, pk: &Pk, pick: &Pick, items: &m
         items.push(Item { table: Rc::clone(table), pk: wire.clone(), field: field.to_owned(), hlc: hlc.clone(), body });
     };
     if let Some(tomb) = &record.tomb {
-        push(crate::change::TOMBSTONE, tomb, Body::Tombstone);
+        push(crate::change::TOMBSTONE, tomb, Body::Tombstone { forgotten: record.forgotten.clone() });
     }
     if let Some(row) = record.visible_row() {
         push(crate::change::ROW, row, Body::Row);

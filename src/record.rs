@@ -35,6 +35,8 @@ pub struct Record {
     pub sets: BTreeMap<FieldId, Marks>,
     /// What is kept for later versions.
     pub kept: BTreeMap<FieldId, Kept>,
+    /// Parts of counters and marks of sets up to this stamp are of an earlier life, which was forgotten, and count no more.
+    pub forgotten: Option<Hlc>,
     /// Field states were forgotten: only the key and the tombstone remain.
     pub epitaph: bool,
     /// The parts are stored in rows of their own.
@@ -132,7 +134,26 @@ impl Record {
 
     /// Drops the values and field states; key and tombstone remain.
     pub fn forget(&mut self) {
-        *self = Record { tomb: self.tomb.take(), epitaph: true, apart: self.apart, ..Record::default() };
+        let (tomb, forgotten) = (self.tomb.take(), self.forgotten.take());
+        *self = Record { tomb, forgotten, epitaph: true, apart: self.apart, ..Record::default() };
+    }
+
+    /// The record was made anew after it had been forgotten: what its counters and sets held up to `until` is over. True
+    /// when that was news.
+    pub fn begin_anew(&mut self, until: &Hlc) -> bool {
+        if self.forgotten.as_ref() >= Some(until) {
+            return false;
+        }
+        self.forgotten = Some(until.clone());
+        for parts in self.counters.values_mut() {
+            parts.retain(|_, part| part.hlc > *until);
+        }
+        self.counters.retain(|_, parts| !parts.is_empty());
+        for marks in self.sets.values_mut() {
+            marks.retain(|(_, node), mark| mark.forget(node, until));
+        }
+        self.sets.retain(|_, marks| !marks.is_empty());
+        true
     }
 }
 

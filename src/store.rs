@@ -206,9 +206,10 @@ impl<'a> Store<'a> {
     }
 
     fn save_parts(&self, table: &Table, pk: &Pk, before: Option<&Record>, now: &Record) -> Result<()> {
-        if now.epitaph {
+        let mut before = before;
+        if now.epitaph || before.is_some_and(|before| before.forgotten != now.forgotten) {
             self.conn.run("DELETE FROM main._crdt_parts WHERE t = ?1 AND pk = ?2", &[table.id.into(), pk.as_ref()])?;
-            return Ok(());
+            before = None;
         }
         for (field, parts) in &now.counters {
             let old = before.and_then(|b| b.counters.get(field));

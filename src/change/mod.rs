@@ -9,7 +9,7 @@
 //! {…,"field":"_tombstone","crdt_type":"",…,"tombstone":true}
 //! ```
 //! Keys of ours that other peers ignore: `prev` (the stamp that was overwritten), `altered` (a hook changed the value),
-//! `born` (where an author's counter totals began anew), `operation` (a counter part that is one operation, not totals).
+//! `forgotten` (of a delete: what an earlier life of the record counted is over), `born` (where an author's counter totals began anew), `operation` (a counter part that is one operation, not totals).
 //! Pure.
 
 mod read;
@@ -41,11 +41,21 @@ pub struct Change {
     pub body: Body,
 }
 
+impl Change {
+    /// Whether it deletes the record.
+    pub fn is_delete(&self) -> bool {
+        matches!(self.body, Body::Tombstone { .. })
+    }
+}
+
 /// What a change says.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Body {
     /// The record was deleted.
-    Tombstone,
+    Tombstone {
+        /// Counters and sets stamped up to here were forgotten before the record was made anew.
+        forgotten: Option<Hlc>,
+    },
     /// The record was inserted.
     Row,
     /// A cell was written.

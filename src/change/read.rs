@@ -65,6 +65,8 @@ pub struct Wire<'a> {
     prev: Option<Object<WireHlc<'a>>>,
     #[serde(borrow, default)]
     born: Option<Object<WireHlc<'a>>>,
+    #[serde(borrow, default)]
+    forgotten: Option<Object<WireHlc<'a>>>,
     #[serde(default)]
     altered: Option<bool>,
     #[serde(default)]
@@ -128,7 +130,7 @@ fn body(wire: &Wire<'_>, json: Option<&str>, hlc: &Hlc, names: &mut Names) -> Re
     let field = &*wire.field;
     if wire.tombstone == Some(true) {
         return match (&*wire.crdt_type, field) {
-            (_, TOMBSTONE | "") => Ok(Body::Tombstone),
+            (_, TOMBSTONE | "") => tombstone(wire, hlc, names),
             ("document", _) => other(wire, json), // the delete of one path, not of the row
             _ => Err(Error::peer(format!("a delete has the field '{TOMBSTONE}', not '{}'", excerpt(field)))),
         };
@@ -141,10 +143,18 @@ fn body(wire: &Wire<'_>, json: Option<&str>, hlc: &Hlc, names: &mut Names) -> Re
     }
     match &*wire.crdt_type {
         "lww" => lww(wire, names),
-        "counter" => counter(wire, names),
+        "counter" => counter(wire, hlc, names),
         "set" => set(wire, hlc, names),
         "" => Err(Error::peer("crdt_type is missing; use \"lww\", \"counter\" or \"set\"")),
         _ => other(wire, json),
+    }
+}
+
+fn tombstone(wire: &Wire<'_>, hlc: &Hlc, names: &mut Names) -> Result<Body> {
+    let forgotten = wire.forgotten.as_ref().map(|until| names.stamp(until)).transpose()?;
+    match forgotten.as_ref().filter(|until| *until > hlc) {
+        Some(late) => Err(Error::peer(format!("a delete stamped {hlc} cannot have forgotten what is stamped {late}"))),
+        None => Ok(Body::Tombstone { forgotten }),
     }
 }
 
@@ -155,11 +165,14 @@ fn lww(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {
     Ok(Body::Lww { value: value.to_owned(), prev, altered: wire.altered == Some(true) })
 }
 
-fn counter(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {
+fn counter(wire: &Wire<'_>, hlc: &Hlc, names: &mut Names) -> Result<Body> {
     let Object(delta) = wire.counter_delta.as_ref().ok_or_else(|| {
         Error::peer("a counter change needs \"counter_delta\":{\"inc\":n,\"dec\":n} with whole numbers from 0")
     })?;
     let born = wire.born.as_ref().map(|born| names.stamp(born)).transpose()?;
+    if let Some(late) = born.as_ref().filter(|born| *born > hlc) {
+        return Err(Error::peer(format!("totals stamped {hlc} cannot have begun at {late}")));
+    }
     Ok(Body::Counter { inc: delta.inc, dec: delta.dec, born, operation: wire.operation == Some(true) })
 }
 

@@ -53,7 +53,7 @@ fn a_value_keeps_every_byte() {
 #[test]
 fn groves_deletes_are_deletes_but_a_path_delete_is_not() {
     for rest in [r#""field":"","crdt_type":"lww","tombstone":true"#, r#""field":"_tombstone","tombstone":true"#] {
-        assert_eq!(parsed(&with(rest)).unwrap().body, Body::Tombstone);
+        assert_eq!(parsed(&with(rest)).unwrap().body, Body::Tombstone { forgotten: None });
     }
     let path = parsed(&with(r#""field":"meta","crdt_type":"document","tombstone":true,"value":{"path":"a"}"#)).unwrap();
     assert!(matches!(path.body, Body::Other { .. }));

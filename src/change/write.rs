@@ -23,9 +23,13 @@ impl Writer<'_> {
     /// Appends one change of the record as JSON.
     pub fn write(&self, out: &mut String, field: &str, hlc: &Hlc, body: &Body) {
         match body {
-            Body::Tombstone => {
+            Body::Tombstone { forgotten } => {
                 self.head(out, TOMBSTONE, "", hlc);
                 out.push_str(",\"tombstone\":true");
+                if let Some(until) = forgotten {
+                    out.push_str(",\"forgotten\":");
+                    until.write_json(out);
+                }
             }
             Body::Row => {
                 self.head(out, ROW, "lww", hlc);

@@ -202,7 +202,7 @@ impl Filter {
             list.as_ref().is_none_or(|list| list.is_empty() || list.iter().any(|l| l == name))
         };
         listed(&self.pk_filter, &item.pk)
-            && (matches!(item.body, Body::Tombstone | Body::Row) || listed(&self.field_filter, &item.field))
+            && (matches!(item.body, Body::Tombstone { .. } | Body::Row) || listed(&self.field_filter, &item.field))
     }
 }
 

@@ -1,8 +1,9 @@
 //! A record's clocks as bytes: one base stamp for the row, and exceptions.
 //!
 //! ```text
-//! x        = flags, [tombstone stamp], [row stamp], count, exception*, [parts]
+//! x        = flags, [tombstone stamp], [row stamp], [forgotten stamp], count, exception*, [parts]
 //! flags    = 1 tombstone | 2 epitaph | 4 row stamp differs from the base | 8 parts follow | 16 parts are in _crdt_parts
+//!            | 32 forgotten
 //! exception= field, mark, [stamp], [prev stamp], [length, value JSON]
 //! mark     = 1 no state | 2 stamp differs from the base | 4 prev | 8 altered | 16 value kept here
 //! parts    = count, counter*, count, set*
@@ -64,6 +65,10 @@ pub fn pack(record: &Record, covered: &[FieldId], nodes: &impl Nodes) -> Result<
     if let Some(row) = row.filter(|row| base.as_ref() != Some(row)) {
         flags |= 4;
         put_stamp(&mut out, row, origin, nodes)?;
+    }
+    if let Some(until) = &record.forgotten {
+        flags |= 32;
+        put_stamp(&mut out, until, origin, nodes)?;
     }
     let (count, list) = exceptions(record, covered, base.as_ref(), nodes)?;
     let (parts, apart) = inline_parts(record, base.as_ref(), nodes)?;
@@ -159,6 +164,9 @@ pub fn unpack(base: Option<Hlc>, x: &[u8], covered: &[FieldId], nodes: &impl Nod
     record.epitaph = flags & 2 != 0;
     if flags & 4 != 0 {
         record.row = Some(r.stamp(origin, nodes)?);
+    }
+    if flags & 32 != 0 {
+        record.forgotten = Some(r.stamp(origin, nodes)?);
     }
     read_exceptions(&mut r, &mut record, base.as_ref(), nodes)?;
     if flags & 8 != 0 {

@@ -43,13 +43,12 @@ fn record() -> impl Strategy<Value = Record> {
         },
     );
     let sets = proptest::collection::btree_map(0u32..9, mark.prop_map(|(key, mark)| Marks::from([(key, mark)])), 0..3);
-    (fields, parts, sets, proptest::option::of(stamp()), proptest::option::of(stamp())).prop_map(
-        |(lww, counters, sets, tomb, row)| {
-            let mut record = Record { lww, counters, sets, tomb, row, ..Record::default() };
-            record.row = record.visible_row().cloned();
-            record
-        },
-    )
+    let maybe = || proptest::option::of(stamp());
+    (fields, parts, sets, maybe(), maybe(), maybe()).prop_map(|(lww, counters, sets, tomb, row, forgotten)| {
+        let mut record = Record { lww, counters, sets, tomb, row, forgotten, ..Record::default() };
+        record.row = record.visible_row().cloned();
+        record
+    })
 }
 
 proptest! {

@@ -48,6 +48,16 @@ impl Mark {
         self.add.max(self.op)
     }
 
+    /// Lets go what is stamped up to `until`; false when nothing is left. `node` is the mark's own.
+    pub fn forget(&mut self, node: &std::rc::Rc<str>, until: &Hlc) -> bool {
+        let over = |tick: &Tick| tick.by(node) <= *until;
+        if self.add.as_ref().is_some_and(over) {
+            (self.add, self.gone) = (None, None);
+        }
+        self.op = self.op.filter(|op| !over(op));
+        self.add.is_some() || self.op.is_some()
+    }
+
     /// Takes in another copy of the mark; true when it told something new.
     pub fn join(&mut self, other: &Mark) -> bool {
         let (add, gone) = (self.add, self.gone.clone()).max((other.add, other.gone.clone()));

@@ -108,3 +108,52 @@ fn a_revived_counter_starts_anew() {
     assert_eq!(rows(&a, "SELECT priority FROM tasks"), ["3"]);
     assert_eq!(digest(&a, "tasks"), digest(&b, "tasks"));
 }
+
+/// Two lives of one record: what counters and sets held in the first is over, whoever has not forgotten it.
+#[test]
+fn a_new_life_keeps_nothing_of_the_old_one() {
+    let [a, b, c] = nodes(["a", "b", "c"], TASKS);
+    run(&a, "INSERT INTO tasks(id, priority, tags) VALUES ('t1', 7, '[\"old\"]')");
+    swap(&a, &b);
+    run(&b, "UPDATE tasks SET priority = priority + 5, tags = '[\"old\", \"older\"]'");
+    swap(&a, &b);
+    swap(&b, &c);
+    let old = export(&c);
+    run(&a, "DELETE FROM tasks; SELECT crdt_pragma('tombstone_ttl', '0s')");
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    assert_eq!(cleanup(&a), "1");
+    run(&a, "INSERT INTO tasks(id, priority, tags) VALUES ('t1', 2, '[\"new\"]')");
+    // c missed the delete and everything after it; b has seen neither.
+    for _ in 0..2 {
+        swap(&a, &b);
+        swap(&b, &c);
+    }
+    for node in [&a, &b, &c] {
+        assert_eq!(rows(node, "SELECT priority, tags FROM tasks"), ["2, '[\"new\"]'"]);
+        assert_eq!(digest(node, "tasks"), digest(&a, "tasks"));
+        merge(node, &old);
+        assert_eq!(rows(node, "SELECT priority, tags FROM tasks"), ["2, '[\"new\"]'"], "replayed");
+        assert_eq!(text(node, "SELECT crdt_check()", []), "ok");
+    }
+    run(&b, "UPDATE tasks SET priority = priority + 1, tags = '[\"new\", \"newer\"]'");
+    swap(&a, &b);
+    swap(&b, &c);
+    merge(&c, &old);
+    assert_eq!(rows(&c, "SELECT priority, tags FROM tasks"), ["3, '[\"new\",\"newer\"]'"]);
+}
+
+/// A node that has forgotten what it wrote does not take its own old changes for those of a copy.
+#[test]
+fn own_changes_that_were_forgotten_make_no_fork() {
+    let [a, b] = nodes(["a", "b"], TASKS);
+    run(&a, "INSERT INTO tasks(id, title, priority) VALUES ('t1', 'by a', 1)");
+    send(&a, &b);
+    run(&a, "DELETE FROM tasks; SELECT crdt_pragma('tombstone_ttl', '0s')");
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    assert_eq!(cleanup(&a), "1");
+    run(&b, "UPDATE tasks SET done = 1 WHERE id = 't1'");
+    swap(&b, &a);
+    assert_eq!(rows(&a, "SELECT title, done FROM tasks"), ["'by a', 1"], "b had not seen the delete");
+    assert_eq!(text(&a, "SELECT crdt_node_id()", []), "a");
+    assert_eq!(digest(&a, "tasks"), digest(&b, "tasks"));
+}
