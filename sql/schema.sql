@@ -7,10 +7,11 @@ CREATE TABLE IF NOT EXISTS _crdt_pragma(name TEXT PRIMARY KEY NOT NULL, value) W
 CREATE TABLE IF NOT EXISTS _crdt_node(n INTEGER PRIMARY KEY, node TEXT NOT NULL UNIQUE);
 
 -- One row: this node's number, its clock, the last log row that the clock has stamped, a token for caches, and what
--- crdt_status has to tell (forks made by themselves, twins: two values under one stamp, unreadable sets).
+-- crdt_status has to tell (forks made by themselves, twins: two values under one stamp, unreadable sets). places: where the log
+-- ended lately, with commas: cursors stand there, so pruning leaves these rows (src/prune.rs).
 CREATE TABLE IF NOT EXISTS _crdt_state(
   one INTEGER PRIMARY KEY CHECK (one = 1), self INTEGER NOT NULL, ts INTEGER NOT NULL, c INTEGER NOT NULL,
-  folded INTEGER NOT NULL, token INTEGER NOT NULL, forks INTEGER NOT NULL, twins INTEGER NOT NULL, unread TEXT);
+  folded INTEGER NOT NULL, token INTEGER NOT NULL, forks INTEGER NOT NULL, twins INTEGER NOT NULL, unread TEXT, places TEXT);
 
 -- Tables that are or were enabled. gen counts the changes of its set of fields.
 CREATE TABLE IF NOT EXISTS _crdt_table(
@@ -49,6 +50,16 @@ CREATE TABLE IF NOT EXISTS _crdt_pending(t INTEGER NOT NULL, pk NOT NULL, reason
 
 -- Changes stamped too far in the future: kept aside until their time has come.
 CREATE TABLE IF NOT EXISTS _crdt_future(id INTEGER PRIMARY KEY, ts INTEGER NOT NULL, change TEXT NOT NULL UNIQUE, since INTEGER NOT NULL);
+
+-- How far each peer has come with each selection of tables (as the cursor's scope names it): it has all up to seq, and was
+-- last sent what lies up to sent.
+CREATE TABLE IF NOT EXISTS _crdt_acks(node TEXT NOT NULL, scope TEXT NOT NULL, seq INTEGER NOT NULL, sent INTEGER NOT NULL, PRIMARY KEY(node, scope)) WITHOUT ROWID;
+
+-- What the log no longer tells. pruned, kept: where pruning last ended, and how many rows it left; own: whether it dropped writes
+-- of this node; resync: cursors before this place start over, as epitaphs were dropped; until: the latest stamp of those (ns).
+CREATE TABLE IF NOT EXISTS _crdt_horizon(
+  one INTEGER PRIMARY KEY CHECK (one = 1), pruned INTEGER NOT NULL DEFAULT 0, kept INTEGER NOT NULL DEFAULT 0,
+  own INTEGER NOT NULL DEFAULT 0, resync INTEGER NOT NULL DEFAULT 0, until INTEGER NOT NULL DEFAULT 0);
 
 -- Peers that pulled or pushed: the place in our log that they have come back with, and when they were last seen (nanoseconds).
 CREATE TABLE IF NOT EXISTS _crdt_peers(node TEXT PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;

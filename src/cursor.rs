@@ -48,7 +48,9 @@ pub fn read(conn: &Conn, me: &str, json: &str, scope: &str) -> Result<Since> {
     };
     let (seq, check) = place.split_once('.').unwrap_or((place, ""));
     let fits = |seq: i64| -> Result<bool> {
-        Ok(node == me && seq > 0 && self::check(conn, me, seq, scope)?.as_deref() == Some(check))
+        let known = node == me && seq > 0 && self::check(conn, me, seq, scope)?.as_deref() == Some(check);
+        // Before it lie deletes of which nothing is left.
+        Ok(known && seq >= crate::prune::horizon(conn, "resync")?)
     };
     match seq.parse::<i64>() {
         Ok(seq) if fits(seq)? => Ok(Since::Place(seq, tick)),
@@ -56,10 +58,21 @@ pub fn read(conn: &Conn, me: &str, json: &str, scope: &str) -> Result<Since> {
     }
 }
 
+/// Whether a cursor's JSON names a place in some log, other than the beginning.
+pub fn is_place(json: &str) -> bool {
+    let wire: Option<Wire> = crate::json::object(json).ok();
+    let place = wire.as_ref().and_then(|wire| wire.node.rsplit_once('~')).map(|(_, place)| place);
+    place.is_some_and(|place| place != "0")
+}
+
+/// The log row at `seq`, or where that is gone, as after a purge, the last one before it.
+pub fn place(conn: &Conn, seq: i64) -> Result<i64> {
+    Ok(conn.int("SELECT max(seq) FROM main._crdt_log WHERE seq <= ?1", &[seq.into()])?.unwrap_or(0))
+}
+
 /// The JSON of a cursor at log row `seq`.
 pub fn write(conn: &Conn, me: &str, seq: i64, tick: Tick, scope: &str) -> Result<String> {
-    // Rows may be gone, as after a purge: the place is the last one before them.
-    let seq = conn.int("SELECT max(seq) FROM main._crdt_log WHERE seq <= ?1", &[seq.into()])?.unwrap_or(0);
+    let seq = self::place(conn, seq)?;
     let mut place = format!("{me}~{seq}");
     let mut tick = tick;
     match check(conn, me, seq, scope)? {

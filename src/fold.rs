@@ -41,6 +41,9 @@ pub fn fold(store: &mut Store<'_>, into: Into) -> Result<()> {
                 // The application may have written what stood in the way of others.
                 crate::claims::retry(store)?;
             }
+            if round > 0 && into == Into::Database {
+                crate::prune::if_due(store)?;
+            }
             return Ok(());
         }
         let mut fold = Fold { store, into, slots: HashMap::new(), suspects: BTreeMap::new(), cells: BTreeMap::new() };

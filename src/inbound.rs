@@ -68,6 +68,7 @@ pub fn merge_changes(store: &mut Store<'_>, changes: &[Change]) -> Result<Report
         crate::node::fork_because(store, &stamp)?;
     }
     show(store, &mut work, &mut report)?;
+    crate::prune::if_due(store)?;
     Ok(report)
 }
 
@@ -97,6 +98,7 @@ fn merge_records(
     report: &mut Report,
 ) -> Result<(Vec<Work>, Option<Hlc>)> {
     let (mut all, mut own, mut twins) = (Vec::new(), None, 0i64);
+    let until = crate::cleanup::dropped_until(store)?;
     for ((_, pk), record) in incoming {
         let table = &record.table;
         let form = table.form(store.conn)?;
@@ -122,7 +124,7 @@ fn merge_records(
                 touched.add(change, *field);
                 // Older than the delete: this node may have made it and forgotten.
                 let deleted = now.tomb.as_ref().is_some_and(|tomb| *tomb > change.hlc);
-                if change.hlc.node == store.me && !deleted {
+                if change.hlc.node == store.me && !deleted && change.hlc.ts > until {
                     own = own.max(Some(change.hlc.clone()));
                 }
             }

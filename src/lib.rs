@@ -43,6 +43,7 @@ mod cells;
 mod cursor;
 mod fold;
 mod outbound;
+mod prune;
 
 // In.
 mod apply;

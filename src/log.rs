@@ -62,6 +62,13 @@ impl<'a> Reader<'a> {
         Ok(Reader { rows, keys: Vec::new(), values: Vec::new() })
     }
 
+    /// The same, the last first.
+    pub fn backwards(conn: &'a Conn, from: i64, to: i64) -> Result<Reader<'a>> {
+        let mut rows = conn.stmt("SELECT * FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq DESC")?;
+        rows.bind_all(&[from.into(), to.into()])?;
+        Ok(Reader { rows, keys: Vec::new(), values: Vec::new() })
+    }
+
     /// Goes to the next row; false when there is none.
     pub fn step(&mut self) -> Result<bool> {
         let more = self.rows.step()?;
@@ -144,6 +151,12 @@ pub fn append_relay(conn: &Conn, t: i64, pk: &Pk, fields: Option<&[FieldId]>, at
         "INSERT INTO main._crdt_log(t, m, at, k0, v0) VALUES (?1, -4, ?2, ?3, ?4)",
         &[t.into(), crate::store::julian_day(at).into(), pk.as_ref(), fields],
     )?;
+    Ok(())
+}
+
+/// Makes an entry a relay entry of `fields`, packed, or of the whole record for NULL. Its time stays.
+pub fn rewrite_relay(conn: &Conn, seq: i64, pk: &Pk, fields: ValueRef<'_>) -> Result<()> {
+    conn.run("UPDATE main._crdt_log SET m = -4, k0 = ?2, v0 = ?3 WHERE seq = ?1", &[seq.into(), pk.as_ref(), fields])?;
     Ok(())
 }
 

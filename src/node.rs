@@ -23,6 +23,7 @@ pub fn rename(store: &mut Store<'_>, new: &str) -> Result<()> {
         return Ok(());
     }
     let own = "SELECT 1 FROM main._crdt_log WHERE m NOT IN (-4, -6)
+               UNION ALL SELECT 1 FROM main._crdt_horizon WHERE own
                UNION ALL SELECT 1 FROM main._crdt_clock WHERE n = (SELECT self FROM main._crdt_state) LIMIT 1";
     if store.conn.int(own, &[])?.is_some() {
         return Err(Error::caller(

@@ -20,7 +20,7 @@ const WINDOW: usize = 50_000;
 
 /// The fields of a record that are to be sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Pick {
+pub enum Pick {
     /// All of them.
     All,
     /// These.
@@ -30,7 +30,8 @@ enum Pick {
 }
 
 impl Pick {
-    fn add(&mut self, more: Pick) {
+    /// Takes in another selection.
+    pub fn add(&mut self, more: Pick) {
         match (&mut *self, more) {
             (Pick::All, _) | (_, Pick::Later) => {}
             (Pick::Later, more) | (_, more @ Pick::All) => *self = more,
@@ -39,6 +40,15 @@ impl Pick {
                 have.sort_unstable();
                 have.dedup();
             }
+        }
+    }
+
+    /// Whether another selection is part of this one.
+    pub fn includes(&self, other: &Pick) -> bool {
+        match (self, other) {
+            (Pick::All, _) => true,
+            (Pick::Fields(have), Pick::Fields(want)) => want.iter().all(|field| have.contains(field)),
+            _ => false,
         }
     }
 
@@ -237,7 +247,7 @@ impl Export {
 }
 
 /// The fields that a log row touched; None when it touched nothing.
-fn picked(row: &Reader<'_>, table: &Table) -> Result<Option<Pick>> {
+pub fn picked(row: &Reader<'_>, table: &Table) -> Result<Option<Pick>> {
     Ok(match row.event() {
         Event::Insert | Event::Backfill => Some(Pick::All),
         Event::Delete | Event::Suspect => Some(Pick::Fields(Vec::new())),

@@ -1,5 +1,7 @@
 //! Peers: who pulled or pushed, how far they have come, when they were last seen.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::conn::Conn;
 use crate::cursor::{self, Since};
 use crate::error::{Error, Result};
@@ -10,7 +12,9 @@ const REMARK: i64 = 60_000_000_000;
 
 /// Notes that `node` has pulled with the cursor `since`: it has everything before that place. Does nothing where the
 /// database cannot be written.
-pub fn pulled(conn: &Conn, node: &str, since: Option<&str>, scope: &str) -> Result<()> {
+///
+/// `sent` is the place that the answer reaches to.
+pub fn pulled(conn: &Conn, node: &str, since: Option<&str>, scope: &str, sent: i64) -> Result<()> {
     if conn.db.is_readonly() {
         return Ok(());
     }
@@ -19,13 +23,23 @@ pub fn pulled(conn: &Conn, node: &str, since: Option<&str>, scope: &str) -> Resu
         Some(Since::Place(seq, _)) => seq,
         _ => 0,
     };
-    let noted = conn.first("SELECT seq, seen FROM main._crdt_peers WHERE node = ?1", &[node.into()], |row| {
-        (row.i64(0).unwrap_or(0), row.i64(1).unwrap_or(0))
-    })?;
-    if noted.is_some_and(|(seq, seen)| seq == place && store.wall - seen < REMARK) {
+    let noted = conn.first(
+        "SELECT a.seq, p.seen, a.sent FROM main._crdt_peers p JOIN main._crdt_acks a ON a.node = p.node AND a.scope = ?2 WHERE p.node = ?1",
+        &[node.into(), scope.into()],
+        |row| (row.i64(0).unwrap_or(0), row.i64(1).unwrap_or(0), row.i64(2).unwrap_or(0)),
+    )?;
+    if noted.is_some_and(|(seq, seen, was)| seq == place && sent == was && store.wall - seen < REMARK) {
         return Ok(());
     }
-    match note(conn, node, place, store.wall) {
+    let outermost = conn.db.autocommit();
+    let noted = conn.savepoint("crdt_peer", || {
+        acknowledge(conn, node, scope, (place, sent), store.wall)?;
+        if outermost {
+            crate::prune::if_due(&store)?;
+        }
+        Ok(())
+    });
+    match noted {
         // Somebody else is writing: next time will do.
         Err(e) if e.is_busy() || e.is_readonly() => Ok(()),
         outcome => outcome,
@@ -50,4 +64,62 @@ fn note(conn: &Conn, node: &str, seq: i64, now: i64) -> Result<()> {
         &[node.into(), seq.into(), now.into()],
     )?;
     Ok(())
+}
+
+/// Notes the place that a peer has come to with one selection of tables.
+fn acknowledge(conn: &Conn, node: &str, scope: &str, (seq, sent): (i64, i64), now: i64) -> Result<()> {
+    note(conn, node, seq, now)?;
+    conn.run(
+        "INSERT INTO main._crdt_acks(node, scope, seq, sent) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT(node, scope) DO UPDATE SET seq = max(seq, excluded.seq), sent = excluded.sent",
+        &[node.into(), scope.into(), seq.into(), sent.into()],
+    )?;
+    Ok(())
+}
+
+/// How far the peers have come that were seen within the tombstone TTL.
+pub struct Passed {
+    /// All of them have everything up to this place, of the tables that they ask for.
+    pub by_all: i64,
+    /// The places where they stand.
+    pub places: BTreeSet<i64>,
+    peers: BTreeMap<String, Vec<(String, i64)>>,
+}
+
+impl Passed {
+    /// The place up to which every peer that asks for a table has all of it. A peer that has only pushed has nothing.
+    pub fn of(&self, t: i64) -> i64 {
+        let places = self.peers.values().filter_map(|scopes| match scopes.as_slice() {
+            [] => Some(0),
+            scopes => scopes.iter().filter(|(scope, _)| covers(scope, t)).map(|(_, seq)| *seq).max(),
+        });
+        places.min().unwrap_or(i64::MAX)
+    }
+}
+
+/// Whether a cursor's scope takes in table `t`.
+fn covers(scope: &str, t: i64) -> bool {
+    let tables = scope.split('|').next().unwrap_or_default();
+    tables == "*" || tables.split(',').any(|one| one.parse() == Ok(t))
+}
+
+/// Reads how far the peers have come.
+pub fn passed(store: &Store<'_>) -> Result<Passed> {
+    let since = store.wall.saturating_sub(crate::pragma::number(store.conn, "tombstone_ttl")?);
+    let mut rows = store.conn.stmt(
+        "SELECT p.node, a.scope, a.seq, a.sent FROM main._crdt_peers p LEFT JOIN main._crdt_acks a ON a.node = p.node WHERE p.seen >= ?1",
+    )?;
+    rows.bind(1, since)?;
+    let mut peers: BTreeMap<String, Vec<(String, i64)>> = BTreeMap::new();
+    let mut places = BTreeSet::new();
+    while rows.step()? {
+        let scopes = peers.entry(rows.text(0).unwrap_or_default().to_owned()).or_default();
+        if let (Some(scope), Some(seq)) = (rows.text(1), rows.i64(2)) {
+            scopes.push((scope.to_owned(), seq));
+            places.extend([seq, rows.i64(3).unwrap_or(seq)]);
+        }
+    }
+    let scopes = peers.values().flatten().map(|(_, seq)| *seq);
+    let by_all = scopes.min().unwrap_or(i64::MAX);
+    Ok(Passed { by_all, places, peers })
 }

@@ -99,8 +99,9 @@ impl<'a> Store<'a> {
 
     /// Writes the clock and the fold's mark.
     pub fn save_clock(&self) -> Result<()> {
-        let values = [self.clock.ts.into(), i64::from(self.clock.c).into(), self.folded.into()];
-        self.conn.run("UPDATE main._crdt_state SET ts = ?1, c = ?2, folded = ?3", &values)?;
+        let places = crate::prune::places_with(self.conn, self.folded)?;
+        let values = [self.clock.ts.into(), i64::from(self.clock.c).into(), self.folded.into(), places.as_str().into()];
+        self.conn.run("UPDATE main._crdt_state SET ts = ?1, c = ?2, folded = ?3, places = ?4", &values)?;
         Ok(())
     }
 

@@ -105,16 +105,17 @@ fn check_options(text: &str) -> Result<()> {
 
 /// One answer: the changes after a cursor, as many as fit.
 fn page(store: &Store<'_>, since: Option<&str>, tables: Option<&[String]>, limit: Option<i64>) -> Result<String> {
-    page_of(store, since, Scope::new(store, tables)?, limit, &|_| true)
+    Ok(page_of(store, since, Scope::new(store, tables)?, limit, &|_| true)?.0)
 }
 
+/// The answer's JSON, and the place in the log that it reaches to.
 fn page_of(
     store: &Store<'_>,
     since: Option<&str>,
     scope: Scope,
     limit: Option<i64>,
     wanted: &dyn Fn(&Item) -> bool,
-) -> Result<String> {
+) -> Result<(String, i64)> {
     let from = match since {
         None => Since::Start,
         Some(json) => cursor::read(store.conn, &store.me, json, &scope.name)?,
@@ -140,8 +141,12 @@ fn page_of(
         (Some(json), _) if unmoved => out.push_str(json.trim()),
         _ => out.push_str(&cursor::write(store.conn, &store.me, export.at, export.latest, &scope.name)?),
     }
-    out.push_str(if export.has_more() { ",\"has_more\":true}" } else { ",\"has_more\":false}" });
-    Ok(out)
+    out.push_str(if export.has_more() { ",\"has_more\":true" } else { ",\"has_more\":false" });
+    if from == Since::Start && since.is_some_and(cursor::is_place) {
+        out.push_str(",\"resync\":true"); // the cursor fits no more: this is the beginning
+    }
+    out.push('}');
+    Ok((out, cursor::place(store.conn, export.at)?))
 }
 
 /// `crdt_merge(json)`
@@ -218,14 +223,15 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
         if let Some(node) = &request.node_id {
             peers::check(node)?;
         }
-        let (answer, scope) = read_or_install(args.conn(), &|store| {
+        let (answer, scope, sent) = read_or_install(args.conn(), &|store| {
             let tables = request.tables.as_deref();
             let scope = Scope::new(store, tables)?.filtered(&filter.name());
             let name = scope.name.clone();
-            Ok((page_of(store, since, scope, None, &|item| filter.wants(item))?, name))
+            let (answer, sent) = page_of(store, since, scope, None, &|item| filter.wants(item))?;
+            Ok((answer, name, sent))
         })?;
         if let Some(node) = &request.node_id {
-            peers::pulled(args.conn(), node, since, &scope)?;
+            peers::pulled(args.conn(), node, since, &scope, sent)?;
         }
         Ok(Out::Text(answer))
     })

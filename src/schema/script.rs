@@ -14,7 +14,7 @@ pub fn install_script() -> String {
     format!(
         "{SCHEMA}INSERT OR IGNORE INTO main._crdt_pragma(name, value) VALUES ('format', {FORMAT});\n\
          INSERT OR IGNORE INTO main._crdt_node(n, node) VALUES (0, '{}'), (1, lower(hex(randomblob(8))));\n\
-         INSERT OR IGNORE INTO main._crdt_state VALUES (1, 1, 0, 0, 0, random(), 0, 0, NULL);\n",
+         INSERT OR IGNORE INTO main._crdt_state VALUES (1, 1, 0, 0, 0, random(), 0, 0, NULL, NULL);\n",
         crate::clock::BASE_NODE
     )
 }

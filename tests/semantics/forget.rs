@@ -157,3 +157,106 @@ fn own_changes_that_were_forgotten_make_no_fork() {
     assert_eq!(text(&a, "SELECT crdt_node_id()", []), "a");
     assert_eq!(digest(&a, "tasks"), digest(&b, "tasks"));
 }
+
+fn pull(conn: &rusqlite::Connection, node: &str, since: &serde_json::Value) -> serde_json::Value {
+    let request = json!({"tables": ["tasks"], "since": since, "node_id": node}).to_string();
+    serde_json::from_str(&text(conn, "SELECT crdt_pull(?1)", [request])).unwrap()
+}
+
+fn log_rows(conn: &rusqlite::Connection) -> i64 {
+    conn.query_row("SELECT count(*) FROM _crdt_log", [], |row| row.get(0)).unwrap()
+}
+
+/// A delete is forgotten only when every peer that was seen lately has come back past it.
+#[test]
+fn peers_hold_it_back_until_they_have_it() {
+    clock::set(T0);
+    let a = named(clock::open(":memory:"), "a", TASKS);
+    run(&a, "INSERT INTO tasks(id, title) VALUES ('t1', 'x'), ('t2', 'y')");
+    let first = pull(&a, "p", &json!(null));
+    clock::set(T0 + DAY);
+    run(&a, "DELETE FROM tasks WHERE id = 't1'");
+    clock::set(T0 + 9 * DAY);
+    let second = pull(&a, "p", &first["latest_hlc"]);
+    assert_eq!(cleanup(&a), "0", "it was sent, and nobody knows yet whether it arrived");
+    assert_eq!(pull(&a, "p", &second["latest_hlc"])["changes"], json!([]));
+    text(&a, "SELECT crdt_push(?1)", [json!({"node_id": "q", "changes": []}).to_string()]);
+    assert_eq!(cleanup(&a), "0", "q has pushed, and has not asked for anything");
+    let other = json!({"tables": ["tasks"], "since": null, "node_id": "q"}).to_string();
+    text(&a, "SELECT crdt_pull(?1)", [other]);
+    assert_eq!(cleanup(&a), "0");
+    clock::set(T0 + 18 * DAY);
+    pull(&a, "p", &second["latest_hlc"]);
+    assert_eq!(cleanup(&a), "1", "q was not seen for longer than the TTL");
+}
+
+/// Who has not come past a delete whose epitaph was dropped is told to start over, and what it gets then works.
+#[test]
+fn dropped_epitaphs_make_late_peers_start_over() {
+    clock::set(T0);
+    let a = named(clock::open(":memory:"), "a", TASKS);
+    let [b, c] = nodes(["b", "c"], TASKS);
+    run(&a, "INSERT INTO tasks(id, title) VALUES ('t1', 'x'), ('t2', 'y')");
+    let page = pull(&a, "b", &json!(null));
+    merge(&b, &page.to_string());
+    merge(&c, &page.to_string());
+    let c_cursor = pull(&a, "c", &json!(null))["latest_hlc"].clone();
+    clock::set(T0 + DAY);
+    run(&a, "DELETE FROM tasks WHERE id = 't1'; INSERT INTO tasks(id, title) VALUES ('t3', 'z')");
+    let page = pull(&a, "b", &page["latest_hlc"]);
+    assert_eq!(page["resync"], json!(null));
+    merge(&b, &page.to_string());
+    clock::set(T0 + 30 * DAY);
+    assert_eq!(pull(&a, "b", &page["latest_hlc"])["changes"], json!([]));
+    assert_eq!(cleanup(&a), "1");
+    assert_eq!(text(&a, "SELECT crdt_cleanup_tombstones('tasks', 'epitaphs')", []), "1");
+    let fresh = pull(&a, "b", &page["latest_hlc"]);
+    assert_eq!((&fresh["changes"], &fresh["resync"]), (&json!([]), &json!(null)), "b had come past it");
+    let late = pull(&a, "c", &c_cursor);
+    assert_eq!(late["resync"], json!(true));
+    run(&c, "SELECT crdt_disable('tasks', 'purge'); DELETE FROM tasks; SELECT crdt_enable('tasks', 'priority:counter', 'tags:set')");
+    merge(&c, &late.to_string());
+    for node in [&b, &c] {
+        assert_eq!(table(node, "tasks"), table(&a, "tasks"));
+        assert_eq!(digest(node, "tasks"), digest(&a, "tasks"));
+    }
+    assert_eq!(text(&a, "SELECT crdt_check()", []), "ok");
+    assert_eq!(text(&a, "SELECT crdt_node_id()", []), "a");
+}
+
+/// The log keeps what somebody may still need, and no more.
+#[test]
+fn the_log_does_not_grow_without_end() {
+    let [a, b] = nodes(["a", "b"], TASKS);
+    let insert = "INSERT INTO tasks(id, title) SELECT 't' || value, 'x' FROM (WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < 100) SELECT value FROM n)";
+    run(&a, insert);
+    let mut cursor = json!(null);
+    for round in 0..60 {
+        run(&a, &format!("UPDATE tasks SET title = 'r{round}'; UPDATE tasks SET done = {round}, priority = priority + 1; UPDATE tasks SET tags = '[\"e{}\"]'", round % 3));
+        if round % 5 == 4 {
+            let page = pull(&a, "b", &cursor);
+            assert_eq!(page["resync"], json!(null), "the place where a peer stands is kept");
+            merge(&b, &page.to_string());
+            cursor = page["latest_hlc"].clone();
+            assert_eq!(table(&b, "tasks"), table(&a, "tasks"), "round {round}");
+        }
+    }
+    let held = pull(&a, "b", &cursor);
+    assert!(log_rows(&a) <= 2_500, "{}", log_rows(&a));
+    cleanup(&a);
+    assert!(log_rows(&a) <= 150, "one for each record, and where cursors stand: {}", log_rows(&a));
+    assert_eq!(pull(&a, "b", &held["latest_hlc"])["resync"], json!(null));
+    // Who starts from the beginning gets all of it, who goes on gets what is new, and a relay passes all of it on.
+    let [c, d] = nodes(["c", "d"], TASKS);
+    run(&a, "UPDATE tasks SET title = 'last' WHERE id = 't7'");
+    assert_eq!(pull(&a, "b", &held["latest_hlc"])["changes"].as_array().map(Vec::len), Some(1));
+    send(&a, &c);
+    cleanup(&c);
+    send(&c, &d);
+    for node in [&c, &d] {
+        assert_eq!(table(node, "tasks"), table(&a, "tasks"));
+        assert_eq!(digest(node, "tasks"), digest(&a, "tasks"));
+        assert_eq!(text(node, "SELECT crdt_check()", []), "ok");
+    }
+    assert!(a.execute_batch("SELECT crdt_node_id('other')").is_err(), "changes of the old id exist");
+}

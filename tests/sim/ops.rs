@@ -320,7 +320,7 @@ fn act() -> impl Strategy<Value = Act> {
         6 => (any::<usize>(), node.clone(), form()).prop_map(|(pick, to, form)| Act::Deliver { pick, to, form }),
         2 => (any::<usize>(), node.clone(), write(), any::<bool>())
             .prop_map(|(pick, to, write, commit)| Act::MergeInTx { pick, to, write, commit }),
-        2 => (node.clone(), any::<u8>()).prop_map(|(node, how)| Act::Look { node, how }),
+        4 => (node.clone(), any::<u8>()).prop_map(|(node, how)| Act::Look { node, how }),
         1 => node.clone().prop_map(|node| Act::Reopen { node }),
         1 => (node.clone(), skew()).prop_map(|(node, skew_ms)| Act::Skew { node, skew_ms }),
         3 => node.prop_map(|node| Act::Check { node }),

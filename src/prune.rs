@@ -1,0 +1,186 @@
+//! Keeps the log from growing without end: entries that later ones stand for go.
+//!
+//! An export sends each field as it is now, once, for the latest log entry that names it. So an entry whose every field has
+//! a later entry tells nobody anything, wherever their cursor stands. And where every peer has come past two entries of one
+//! record, one entry with the fields of both does as well: who starts from the beginning needs all of them anyway.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::conn::Conn;
+use crate::error::Result;
+use crate::ffi::ValueRef;
+use crate::log::{Event, Reader};
+use crate::outbound::{picked, Pick};
+use crate::peers;
+use crate::store::{RecordKey, Store};
+
+/// New log rows after which pruning is worth while, at the least.
+const LEAST: i64 = 1_000;
+/// Records that one pass follows; entries of others stay. Bounds its memory.
+const RECORDS: usize = 200_000;
+/// Log rows that a pass goes back through when it runs by itself. Bounds its time.
+const REACH: i64 = 500_000;
+
+/// Places that are kept for cursors of clients that do not say who they are.
+const PLACES: usize = 48;
+
+/// A number of `_crdt_horizon`; 0 while there is none.
+pub fn horizon(conn: &Conn, column: &str) -> Result<i64> {
+    match conn.int(&format!("SELECT {column} FROM main._crdt_horizon"), &[]) {
+        // A database of an older format that cannot be written.
+        Err(e) if e.message().starts_with("no such table") => Ok(0),
+        number => Ok(number?.unwrap_or(0)),
+    }
+}
+
+/// Where the log ended lately.
+fn places(conn: &Conn) -> Result<Vec<i64>> {
+    let text = conn.first("SELECT places FROM main._crdt_state", &[], |row| row.text(0).map(str::to_owned))?;
+    Ok(text.flatten().unwrap_or_default().split(',').filter_map(|place| place.parse().ok()).collect())
+}
+
+/// The list of such places with one more. Older ones grow sparse.
+pub fn places_with(conn: &Conn, end: i64) -> Result<String> {
+    let mut all = places(conn)?;
+    if end > 0 && all.last() != Some(&end) {
+        all.push(end);
+    }
+    if all.len() > PLACES {
+        let (old, recent) = all.split_at(PLACES / 2);
+        all = old.iter().step_by(2).chain(recent).copied().collect();
+    }
+    Ok(all.iter().map(i64::to_string).collect::<Vec<_>>().join(","))
+}
+
+/// What a pass knows of one record, from its later entries.
+struct Later {
+    /// The fields that they name.
+    covered: Pick,
+    /// The latest entry that every peer has passed: earlier ones are taken into it.
+    target: Option<Target>,
+}
+
+struct Target {
+    seq: i64,
+    fields: Pick,
+    grown: bool,
+}
+
+/// What a pass found to be done.
+#[derive(Default)]
+struct Plan {
+    drop: Vec<i64>,
+    kept: i64,
+    /// Whether a local write is dropped: its author must remain known.
+    own: bool,
+}
+
+/// Prunes when enough was logged since the last time. In the caller's savepoint, the log folded.
+pub fn if_due(store: &Store<'_>) -> Result<()> {
+    let (pruned, kept) = (horizon(store.conn, "pruned")?, horizon(store.conn, "kept")?);
+    let end = store.last_seq()?;
+    if end - pruned >= LEAST.max(kept) {
+        pass(store, end, end - REACH.max(2 * kept))?;
+    }
+    Ok(())
+}
+
+/// Prunes the whole log.
+pub fn all(store: &Store<'_>) -> Result<()> {
+    pass(store, store.last_seq()?, 0)
+}
+
+fn pass(store: &Store<'_>, end: i64, from: i64) -> Result<()> {
+    if end != store.folded {
+        return Ok(()); // what is not folded yet is still to be read
+    }
+    let passed = peers::passed(store)?;
+    let mut standing = passed.places.clone();
+    standing.insert(end); // a sequence is never used again, and most cursors stand here
+    standing.extend(places(store.conn)?);
+    let mut records: HashMap<RecordKey, Later> = HashMap::new();
+    let mut plan = Plan::default();
+    let mut rows = Reader::backwards(store.conn, from, end)?;
+    while rows.step()? {
+        consider(store, &rows, &standing, passed.by_all, &mut records, &mut plan)?;
+    }
+    drop(rows);
+    for seq in &plan.drop {
+        store.conn.run("DELETE FROM main._crdt_log WHERE seq = ?1", &[(*seq).into()])?;
+    }
+    for ((_, pk), later) in &records {
+        let Some(target) = later.target.as_ref().filter(|target| target.grown) else { continue };
+        let packed = match &target.fields {
+            Pick::Fields(fields) => Some(crate::pack::pack_fields(fields.iter().copied())),
+            Pick::All | Pick::Later => None,
+        };
+        let fields = packed.as_deref().map_or(ValueRef::Null, ValueRef::Blob);
+        crate::log::rewrite_relay(store.conn, target.seq, pk, fields)?;
+    }
+    store.conn.run(
+        "INSERT INTO main._crdt_horizon(one, pruned, kept, own) VALUES (1, ?1, ?2, ?3)
+         ON CONFLICT(one) DO UPDATE SET pruned = excluded.pruned, kept = excluded.kept, own = own OR excluded.own",
+        &[end.into(), plan.kept.into(), i64::from(plan.own).into()],
+    )?;
+    Ok(())
+}
+
+/// Looks at one entry, after all later ones.
+fn consider(
+    store: &Store<'_>,
+    row: &Reader<'_>,
+    standing: &BTreeSet<i64>,
+    passed: i64,
+    records: &mut HashMap<RecordKey, Later>,
+    plan: &mut Plan,
+) -> Result<()> {
+    let (seq, event) = (row.seq(), row.event());
+    let fixed = standing.contains(&seq);
+    let Some(table) = store.table(row.table()) else { return Ok(plan.take(seq, event, !fixed)) };
+    let Ok(form) = table.form(store.conn) else {
+        plan.kept += 1;
+        return Ok(());
+    };
+    let Some(pick) = picked(row, &table)? else { return Ok(plan.take(seq, event, !fixed)) };
+    let pk = if event == Event::Relay { row.stored_key()? } else { row.key(&form.shape.classes) };
+    let key = (table.id, pk);
+    let Some(later) = records.get_mut(&key) else {
+        if records.len() < RECORDS {
+            let target = (seq <= passed && !fixed).then(|| Target { seq, fields: pick.clone(), grown: false });
+            plan.own |= target.is_some() && event != Event::Relay;
+            records.insert(key, Later { covered: pick, target });
+        }
+        plan.kept += 1;
+        return Ok(());
+    };
+    if later.covered.includes(&pick) {
+        return Ok(plan.take(seq, event, !fixed));
+    }
+    later.covered.add(pick.clone());
+    match &mut later.target {
+        Some(target) if !fixed => {
+            target.fields.add(pick);
+            target.grown = true;
+            plan.take(seq, event, true);
+        }
+        target => {
+            if target.is_none() && seq <= passed && !fixed {
+                *target = Some(Target { seq, fields: pick, grown: false });
+                plan.own |= event != Event::Relay;
+            }
+            plan.kept += 1;
+        }
+    }
+    Ok(())
+}
+
+impl Plan {
+    fn take(&mut self, seq: i64, event: Event, away: bool) {
+        if away {
+            self.drop.push(seq);
+            self.own |= event != Event::Relay;
+        } else {
+            self.kept += 1;
+        }
+    }
+}
