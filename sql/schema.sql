@@ -50,5 +50,9 @@ CREATE TABLE IF NOT EXISTS _crdt_pending(t INTEGER NOT NULL, pk NOT NULL, reason
 -- Changes stamped too far in the future: kept aside until their time has come.
 CREATE TABLE IF NOT EXISTS _crdt_future(id INTEGER PRIMARY KEY, ts INTEGER NOT NULL, change TEXT NOT NULL UNIQUE, since INTEGER NOT NULL);
 
+-- Sync hooks: name, event, one statement of SQL, the tables that it stands for as a GLOB. They run in the order of h.
+CREATE TABLE IF NOT EXISTS _crdt_hook(
+  h INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, event TEXT NOT NULL, sql TEXT NOT NULL, table_glob TEXT NOT NULL);
+
 -- Peers that pulled or pushed: the place in our log that they have come back with, and when they were last seen (nanoseconds).
 CREATE TABLE IF NOT EXISTS _crdt_peers(node TEXT PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;

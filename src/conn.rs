@@ -29,6 +29,8 @@ pub struct Conn {
     pub issued: Cell<Tick>,
     /// Whether the transaction under way is ours, to be committed when the call ends.
     pub own_transaction: Cell<bool>,
+    /// Whether a hook is running: what it calls must not come back here.
+    pub in_hook: Cell<bool>,
     _attachment: Attachment,
 }
 
@@ -42,6 +44,7 @@ impl Conn {
             catalog: RefCell::default(),
             issued: Cell::default(),
             own_transaction: Cell::new(false),
+            in_hook: Cell::new(false),
             _attachment: attachment,
         }
     }

@@ -8,6 +8,7 @@ use crate::change::{Body, Change};
 use crate::clock::Hlc;
 use crate::error::Result;
 use crate::fold::{fold, Into};
+use crate::hooks::{Inbound, Passage};
 use crate::import;
 use crate::key::Pk;
 use crate::merge::{merge, Outcome};
@@ -29,6 +30,8 @@ pub struct Report {
     pub conflicts: u64,
     /// Taken, but not shown yet.
     pub pending: u64,
+    /// Left out by a hook.
+    pub skipped: u64,
 }
 
 /// A record that the changes touch.
@@ -63,11 +66,13 @@ pub fn merge_changes(store: &mut Store<'_>, changes: &[Change]) -> Result<Report
     for change in &due {
         store.clock = store.clock.observe(change.hlc.tick());
     }
-    let (mut work, own) = merge_records(store, &incoming, &mut report)?;
+    let mut hooks = Inbound::default();
+    let (mut work, own) = merge_records(store, &incoming, &mut hooks, &mut report)?;
     if let Some(stamp) = own {
         crate::node::fork_because(store, &stamp)?;
     }
     show(store, &mut work, &mut report)?;
+    hooks.after(store)?;
     Ok(report)
 }
 
@@ -94,6 +99,7 @@ fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<BTreeMap<Recor
 fn merge_records(
     store: &Store<'_>,
     incoming: &BTreeMap<RecordKey, Incoming<'_>>,
+    hooks: &mut Inbound,
     report: &mut Report,
 ) -> Result<(Vec<Work>, Option<Hlc>)> {
     let (mut all, mut own, mut twins) = (Vec::new(), None, 0i64);
@@ -115,10 +121,27 @@ fn merge_records(
                 Some(json) => Ok(Some(json.clone())),
                 None => held_value(store, form, pk, *field, &mut live),
             };
-            let outcome = merge(&mut now, *field, &change.hlc, &change.body, &mut held)?;
+            let altered;
+            let body = match hooks.before(store, table, (change, *field), &now, &mut held)? {
+                Passage::Free => &change.body,
+                Passage::Altered(body) => {
+                    altered = body;
+                    &altered
+                }
+                Passage::Known => {
+                    report.unchanged += 1;
+                    continue;
+                }
+                Passage::Skipped => {
+                    report.skipped += 1;
+                    continue;
+                }
+            };
+            let outcome = merge(&mut now, *field, &change.hlc, body, &mut held)?;
             count(report, &outcome, *local);
             twins += i64::from(outcome.twin);
             if outcome.news {
+                hooks.took(store, table, (change, *field), body)?;
                 touched.add(change, *field);
                 if change.hlc.node == store.me {
                     own = own.max(Some(change.hlc.clone()));

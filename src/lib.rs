@@ -56,6 +56,7 @@ mod putback;
 mod check;
 mod cleanup;
 mod digest;
+mod hooks;
 mod inspect;
 mod peers;
 mod restamp;

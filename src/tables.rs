@@ -62,6 +62,7 @@ impl TableFunction for Changes {
     const N_HIDDEN: usize = 2;
 
     fn open(conn: &Rc<Conn>, args: &[Option<Value>]) -> Result<ChangeRows> {
+        crate::hooks::refuse_inside(conn, "crdt_changes", args.len())?;
         let in_error = |e: Error| e.context("crdt_changes");
         let since = text_arg(args, 0, "since").map_err(in_error)?;
         let tables = text_arg(args, 1, "tables").map_err(in_error)?;
@@ -196,6 +197,7 @@ macro_rules! listed {
             const N_HIDDEN: usize = $hidden;
 
             fn open(conn: &Rc<Conn>, args: &[Option<Value>]) -> Result<Listed> {
+                crate::hooks::refuse_inside(conn, $function, args.len())?;
                 let rows: fn(&Conn, &[Option<Value>]) -> Result<Option<Vec<Vec<Out>>>> = $rows;
                 rows(conn, args).map(Listed::new).map_err(|e| e.context($function))
             }

@@ -158,8 +158,9 @@ pub fn merge(call: &Call<'_, Conn>) -> Result<Out> {
 }
 
 fn told(report: &Report) -> String {
-    let Report { merged, unchanged, conflicts, pending } = report;
-    format!("\"merged\":{merged},\"unchanged\":{unchanged},\"conflicts\":{conflicts},\"pending\":{pending}")
+    let Report { merged, unchanged, conflicts, pending, skipped } = report;
+    let skipped = if *skipped > 0 { format!(",\"skipped\":{skipped}") } else { String::new() };
+    format!("\"merged\":{merged},\"unchanged\":{unchanged},\"conflicts\":{conflicts},\"pending\":{pending}{skipped}")
 }
 
 #[derive(Deserialize)]

@@ -84,6 +84,29 @@ crdt_pragma('page_bytes', -1)
 crdt_pragma('page_bytes', 'many')
 crdt_pragma('page_bytes', 1.5)
 crdt_pragma('a', 'b', 'c')
+crdt_hook()
+crdt_hook('h', 'before_inbound')
+crdt_hook(NULL, 'before_inbound', 'SELECT :change')
+crdt_hook('', 'before_inbound', 'SELECT :change')
+crdt_hook(7, 'before_inbound', 'SELECT :change')
+crdt_hook(printf('%.256c', 'h'), 'before_inbound', 'SELECT :change')
+crdt_hook('a' || char(0), 'before_inbound', 'SELECT :change')
+crdt_hook('h', NULL, 'SELECT :change')
+crdt_hook('h', 'inbound', 'SELECT :change')
+crdt_hook('h', 'before_inbound', NULL)
+crdt_hook('h', 'before_inbound', x'00')
+crdt_hook('h', 'before_inbound', '')
+crdt_hook('h', 'before_inbound', 'SELECT :nothing')
+crdt_hook('h', 'before_inbound', 'SELECT :change' || char(0) || '; DELETE FROM tasks')
+crdt_hook('h', 'before_inbound', 'DELETE FROM tasks')
+crdt_hook('h', 'before_inbound', 'SELECT :change', 7)
+crdt_hook('h', 'before_inbound', 'SELECT :change', x'2a')
+crdt_hook('h', 'before_inbound', 'SELECT :change', CAST(x'ff' AS TEXT))
+crdt_hook('h', 'before_inbound', 'SELECT :change', '*', 1)
+crdt_unhook()
+crdt_unhook(NULL)
+crdt_unhook('nothing')
+crdt_unhook('a', 'b')
 crdt_now(1)
 crdt_cursor(1)
 crdt_changes_since()
@@ -222,7 +245,7 @@ fn messages_that_help() {
 #[test]
 fn writers_hidden_in_a_view() {
     let mut target = Target::new();
-    for function in ["merge", "enable", "fork", "pragma", "cleanup_tombstones"] {
+    for function in ["merge", "enable", "fork", "pragma", "hook", "unhook", "cleanup_tombstones"] {
         target.refuses(&format!("crdt_{function}"), &format!("SELECT * FROM trap_{function}"), &[]);
     }
     target.finish(1);
