@@ -49,6 +49,7 @@ mod apply;
 mod claims;
 mod import;
 mod inbound;
+mod limits;
 mod pending;
 mod putback;
 

@@ -11,6 +11,7 @@ use crate::cursor::{self, Since};
 use crate::error::{Error, Result};
 use crate::ffi::{Call, Out};
 use crate::inbound::{merge_changes, Report};
+use crate::limits::Limits;
 use crate::outbound::{Export, Item, Scope};
 use crate::store::Store;
 use crate::value::write_text;
@@ -151,6 +152,7 @@ pub fn merge(call: &Call<'_, Conn>) -> Result<Out> {
         let changes = import::parse(args.json(0, "json")?)?;
         session::write(args.conn(), |store| {
             import::check_tables(&store.catalog, changes.iter())?;
+            Limits::read(store.conn)?.check_all(store, &changes)?;
             let report = merge_changes(store, &changes)?;
             Ok(Out::Text(format!("{{{},\"latest_hlc\":{}}}", told(&report), store.clock.by(&store.me).to_json())))
         })
@@ -255,7 +257,8 @@ pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
             .map_err(|e| Error::peer(format!("not a push request {{\"node_id\",\"changes\"}}: {e}")))?;
         let operations = counters_are_operations(args.optional(1, "options")?)?;
         session::write(args.conn(), |store| {
-            let (good, rejected) = sift(store, request.changes.as_deref().unwrap_or_default(), operations);
+            let limits = Limits::read(store.conn)?;
+            let (good, rejected) = sift(store, &limits, request.changes.as_deref().unwrap_or_default(), operations);
             let report = merge_changes(store, &good)?;
             if let Some(node) = &request.node_id {
                 peers::seen(store.conn, node, store.wall)?;
@@ -284,10 +287,11 @@ fn counters_are_operations(options: Option<&str>) -> Result<bool> {
 }
 
 /// The good changes of a push, and a JSON entry for each bad one.
-fn sift(store: &Store<'_>, raw: &[&RawValue], operations: bool) -> (Vec<Change>, Vec<String>) {
+fn sift(store: &Store<'_>, limits: &Limits, raw: &[&RawValue], operations: bool) -> (Vec<Change>, Vec<String>) {
     let (mut good, mut rejected, mut names) = (Vec::new(), Vec::new(), Names::default());
     for (i, raw) in raw.iter().enumerate() {
-        let read = import::one(raw.get(), &mut names).and_then(|change| {
+        let read = limits.check_place(i).and_then(|()| import::one(raw.get(), &mut names)).and_then(|change| {
+            limits.check(store, &change)?;
             store.catalog.enabled(&change.table)?;
             Ok(change)
         });
