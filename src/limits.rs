@@ -5,6 +5,7 @@ use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::hooks::is_news;
 use crate::key::Pk;
+use crate::outbound::with_values;
 use crate::store::Store;
 use crate::{import, pragma};
 
@@ -65,8 +66,9 @@ impl Limits {
 fn is_known(store: &Store<'_>, change: &Change) -> Result<bool> {
     let Ok(found) = import::resolve(&store.catalog, change) else { return Ok(false) };
     let pk = Pk::from_wire(&found.table.form(store.conn)?.shape.classes, &change.pk);
-    let Some(record) = store.load(&found.table, &pk)? else { return Ok(false) };
-    Ok(!is_news(&record, found.field, &change.hlc, &change.body, &mut || Ok(None))?)
+    let Some(record) = with_values(store, &found.table, &pk)? else { return Ok(false) };
+    let mut held = || Ok(record.lww.get(&found.field).and_then(|lww| lww.saved.clone()));
+    Ok(!is_news(&record, found.field, &change.hlc, &change.body, &mut held)?)
 }
 
 /// Bytes of what was written, as JSON: a cell's value, a set's elements, the whole of a change of an unknown type.

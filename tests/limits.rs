@@ -88,6 +88,10 @@ fn what_is_known_is_not_bounded() {
     run(&b, "SELECT crdt_pragma('max_value_bytes', 5), crdt_pragma('max_key_bytes', 1)");
     assert_eq!(send(&a, &b)["merged"], 0);
     assert_eq!(rejected(&push(&b, &since(&a, None).changes)), []);
+    // Another value under a stamp that is known is not known.
+    let mut twin = since(&a, None).of("t1", "title").clone();
+    twin["value"] = json!("y".repeat(101));
+    assert_eq!(rejected(&push(&b, &[twin])).len(), 1);
     run(&a, "UPDATE tasks SET title = title || '!'");
     let answer = push(&b, &since(&a, None).changes);
     assert_eq!(rejected(&answer).len(), 1, "{answer}");

@@ -6,8 +6,7 @@ use crate::error::Result;
 use crate::merge::merge;
 use crate::record::{FieldId, Marks, Record};
 
-/// Whether merging the change would change the record's state. A cell's write under the very stamp that the cell has does
-/// not count: the value that stands there may be what a hook made of it.
+/// Whether merging the change would change the record's state.
 ///
 /// `held` is as in [`merge`].
 pub fn is_news(
@@ -17,9 +16,6 @@ pub fn is_news(
     body: &Body,
     held: &mut dyn FnMut() -> Result<Option<String>>,
 ) -> Result<bool> {
-    if holds(record, field, hlc, body) {
-        return Ok(false);
-    }
     // The row's stamp is measured against all fields, a delete against none; any other change against what it touches.
     let mut part = match body {
         Body::Row => Record { row: record.latest(), ..Record::default() },
@@ -30,7 +26,7 @@ pub fn is_news(
     Ok(merge(&mut part, field, hlc, body, held)?.news)
 }
 
-/// Whether a cell holds the write of that stamp, altered or not.
+/// Whether a cell holds the write of that stamp, altered or not: the value that stands there may be what a hook made of it.
 pub fn holds(record: &Record, field: FieldId, hlc: &Hlc, body: &Body) -> bool {
     matches!(body, Body::Lww { .. }) && record.lww.get(&field).is_some_and(|lww| lww.hlc == *hlc)
 }

@@ -55,7 +55,7 @@ fn renew(conn: &Conn) -> Result<()> {
     Ok(())
 }
 
-/// Appends the list as JSON.
+/// Appends the list as JSON. A hook that cannot run any more, as a table is gone, has an `error`.
 pub fn write_json(store: &Store<'_>, out: &mut String) {
     out.push('[');
     for (i, hook) in store.catalog.hooks.all().iter().enumerate() {
@@ -63,6 +63,12 @@ pub fn write_json(store: &Store<'_>, out: &mut String) {
             out.push(',');
         }
         write_hook(out, hook);
+        if let Err(e) = check::statement(store.conn, hook) {
+            out.pop();
+            out.push_str(",\"error\":");
+            write_text(out, e.message());
+            out.push('}');
+        }
     }
     out.push(']');
 }

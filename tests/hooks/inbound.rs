@@ -215,6 +215,7 @@ fn hooks_look_at_tables() {
     run(&a, "DROP TABLE blocked");
     let message = merge_error(&a, &[lww("title", (2, 0, "y"), "hi")]);
     assert!(message.contains("hook 'blocked'") && message.contains("no such table"), "{message}");
+    assert_eq!(status(&a)["hooks"][0]["error"], "sql: no such table: blocked");
     text(&a, "SELECT crdt_unhook('blocked')", []);
     take(&a, &[lww("title", (2, 0, "y"), "hi")]);
 }
