@@ -31,6 +31,8 @@ pub struct Conn {
     pub own_transaction: Cell<bool>,
     /// Whether a hook is running: what it calls must not come back here.
     pub in_hook: Cell<bool>,
+    /// The record that a before_inbound hook is being asked about.
+    pub incoming: crate::hooks::Place,
     _attachment: Attachment,
 }
 
@@ -45,6 +47,7 @@ impl Conn {
             issued: Cell::default(),
             own_transaction: Cell::new(false),
             in_hook: Cell::new(false),
+            incoming: RefCell::default(),
             _attachment: attachment,
         }
     }

@@ -115,6 +115,7 @@ fn merge_records(
         }
         let mut live = None;
         let mut touched = Touched::default();
+        let gate = hooks.gate(store, table, pk, &record.changes)?;
         for (change, field, local) in &record.changes {
             let cell = now.lww.get(field).and_then(|lww| lww.saved.clone());
             let mut held = || match &cell {
@@ -122,7 +123,11 @@ fn merge_records(
                 None => held_value(store, form, pk, *field, &mut live),
             };
             let altered;
-            let body = match hooks.before(store, table, (change, *field), &now, &mut held)? {
+            let passage = match &gate {
+                Some(gate) => gate.pass(store, table, (change, *field), &now, &mut held)?,
+                None => Passage::Free,
+            };
+            let body = match passage {
                 Passage::Free => &change.body,
                 Passage::Altered(body) => {
                     altered = body;

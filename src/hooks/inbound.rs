@@ -1,8 +1,12 @@
 //! Hooks on the way in: what a merge asks of them, change by change.
 
-use super::{known, run, Event};
+use std::rc::Rc;
+
+use super::incoming::{AtHand, Incoming};
+use super::{known, run, Chain, Event};
 use crate::change::{Body, Change, ROW, TOMBSTONE};
 use crate::error::Result;
+use crate::key::Pk;
 use crate::record::{FieldId, Record};
 use crate::schema::Table;
 use crate::store::Store;
@@ -26,9 +30,15 @@ pub struct Inbound {
     taken: Vec<(i64, Change)>,
 }
 
-impl Inbound {
-    /// Asks the hooks that filter and alter. `held` is as in [`crate::merge::merge`].
-    pub fn before(
+/// The hooks that filter and alter the changes of one record.
+pub struct Gate {
+    chain: Chain,
+    incoming: Rc<Incoming>,
+}
+
+impl Gate {
+    /// Asks the hooks about one change. `held` is as in [`crate::merge::merge`].
+    pub fn pass(
         &self,
         store: &Store<'_>,
         table: &Table,
@@ -36,26 +46,42 @@ impl Inbound {
         record: &Record,
         held: &mut dyn FnMut() -> Result<Option<String>>,
     ) -> Result<Passage> {
-        let hooks = &store.catalog.hooks;
-        if !hooks.any(Event::BeforeInbound) {
-            return Ok(Passage::Free);
-        }
-        let chain = hooks.chain(store.conn, Event::BeforeInbound, table)?;
-        if chain.is_empty() {
-            return Ok(Passage::Free);
-        }
         if known::holds(record, field, &change.hlc, &change.body) {
             return Ok(Passage::Known);
         }
         if !known::is_news(record, field, &change.hlc, &change.body, held)? {
             return Ok(Passage::Free);
         }
-        let passed = run::before(store.conn, &chain, named(table, field, change))?;
+        let _at_hand = AtHand::keep(store.conn, &self.incoming);
+        let passed = run::before(store.conn, &self.chain, named(table, field, change))?;
         Ok(match passed {
             None => Passage::Skipped,
             Some(now) if now.body == change.body => Passage::Free,
             Some(now) => Passage::Altered(now.body),
         })
+    }
+}
+
+impl Inbound {
+    /// The hooks that filter and alter the changes of a record; None when there are none.
+    pub fn gate(
+        &self,
+        store: &Store<'_>,
+        table: &Table,
+        pk: &Pk,
+        changes: &[(&Change, FieldId, bool)],
+    ) -> Result<Option<Gate>> {
+        let hooks = &store.catalog.hooks;
+        if !hooks.any(Event::BeforeInbound) {
+            return Ok(None);
+        }
+        let chain = hooks.chain(store.conn, Event::BeforeInbound, table)?;
+        if chain.is_empty() {
+            return Ok(None);
+        }
+        let changes = changes.iter().map(|(change, field, _)| (*field, (*change).clone())).collect();
+        let incoming = Rc::new(Incoming { t: table.id, pk: pk.clone(), changes });
+        Ok(Some(Gate { chain, incoming }))
     }
 
     /// Notes a change that was taken, with this content.

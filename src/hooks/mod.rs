@@ -5,6 +5,7 @@
 
 mod check;
 mod inbound;
+mod incoming;
 mod known;
 mod list;
 mod run;
@@ -23,6 +24,7 @@ use crate::outbound::Item;
 use crate::schema::Table;
 use crate::store::Store;
 pub use inbound::{Inbound, Passage};
+pub use incoming::{with_incoming, Place};
 pub use known::is_news;
 pub use list::{add, remove, write_json};
 pub use run::refuse_inside;

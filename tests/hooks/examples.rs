@@ -83,6 +83,34 @@ fn a_tenant_in_a_column() {
     assert_eq!(table(&acme, "notes"), ["'n3', 'acme', 'c'"]);
 }
 
+/// The way in asks for the row's tenant: that of the row which is here, else of the row which is coming.
+#[test]
+fn a_tenant_in_a_column_on_the_way_in() {
+    let setup = "CREATE TABLE notes(id TEXT PRIMARY KEY NOT NULL, tenant TEXT, body TEXT, votes INTEGER);
+        SELECT crdt_enable('notes', 'votes:counter')";
+    let [hub, acme, thief] = nodes(["hub", "acme", "thief"], setup);
+    let ours = "SELECT :change WHERE 'acme' = coalesce(
+        json_extract(crdt_state(:table, :pk), '$.fields.tenant.value'),
+        json_extract(crdt_state(:table, :pk, 'incoming'), '$.fields.tenant.value'))";
+    hook(&acme, "tenant", "before_inbound", ours);
+    run(&hub, "INSERT INTO notes VALUES ('n1', 'acme', 'a', 1), ('n2', 'umbrella', 'b', 2), ('n3', 'acme', 'c', 3), ('n4', NULL, 'd', 4)");
+    let cursor = mark(&hub);
+    send(&hub, &acme);
+    assert_eq!(table(&acme, "notes"), ["'n1', 'acme', 'a', 1", "'n3', 'acme', 'c', 3"]);
+    // Parts of rows that are here and of rows that are not; deletes of both.
+    run(&hub, "UPDATE notes SET body = body || '!'; DELETE FROM notes WHERE id IN ('n2', 'n3')");
+    merge(&acme, &since(&hub, Some(&cursor)).json);
+    assert_eq!(table(&acme, "notes"), ["'n1', 'acme', 'a!', 1"]);
+    assert_eq!(rows(&acme, "SELECT pk FROM _crdt_clock ORDER BY pk"), ["'n1'", "'n3'"]);
+    // A row cannot be taken over by naming another tenant along with the write.
+    hook(&hub, "tenant", "before_inbound", ours);
+    run(&hub, "INSERT INTO notes VALUES ('n5', 'umbrella', 'ours', 0)");
+    run(&thief, "INSERT INTO notes VALUES ('n5', 'acme', 'stolen', 9)");
+    let answer = send(&thief, &hub);
+    assert_eq!((&answer["merged"], &answer["skipped"]), (&0.into(), &3.into()));
+    sound(&acme);
+}
+
 #[test]
 fn an_audit_log() {
     let [a, b] = nodes(["a", "b"], TASKS);

@@ -1,5 +1,7 @@
 //! Calls from within a hook: refused, and nothing is broken by them.
 
+use serde_json::json;
+
 use crate::common::{error, text};
 use crate::support::*;
 use crate::{hook, merge_error};
@@ -101,6 +103,56 @@ fn allowed() {
     run(&a, "COMMIT");
     assert!(since(&a, None).changes.is_empty());
     sound(&a);
+}
+
+/// The state with all that comes, in whatever order, while only some of it is known.
+#[test]
+fn the_state_that_is_coming() {
+    let a = node("a", TASKS);
+    take(&a, &[lww("title", (5, 0, "x"), "old"), counter((5, 0, "x"), 2, 0), set("add", (5, 0, "x"), json!([1]))]);
+    // A hook cannot write: what it sees comes back in what it says.
+    let coming = "crdt_state(:table, :pk, 'incoming')";
+    let changes = [
+        lww("done", (1, 0, "y"), 1),
+        lww("title", (4, 0, "y"), "loses"),
+        counter((6, 0, "y"), 3, 0),
+        set("remove", (7, 0, "y"), json!([1])),
+        change("title", (9, 0, "y"), json!({"pk": "t2", "value": "another record"})),
+    ];
+    let see = |path: &str| {
+        hook(
+            &a,
+            "h",
+            "before_inbound",
+            &format!("SELECT coalesce(json_extract({coming}, '{path}'), 'nothing') WHERE :field = 'done'"),
+        );
+        let message = merge_error(&a, &changes);
+        message.split('\'').nth(3).unwrap_or_default().to_owned()
+    };
+    assert_eq!(see("$.fields.title.value"), "old");
+    assert_eq!(see("$.fields.nothing"), "nothing");
+    assert_eq!(see("$.fields.done.hlc.node"), "y");
+    hook(&a, "h", "before_inbound", &format!("SELECT 'done ' || json_extract({coming}, '$.fields.done.value') || ', votes ' || json_extract({coming}, '$.fields.priority.counter_state.inc.y') WHERE :field = 'done'"));
+    assert!(merge_error(&a, &changes).contains("'done 1, votes 3'"), "{}", merge_error(&a, &changes));
+    sound(&a);
+}
+
+#[test]
+fn what_is_coming_is_told_only_while_it_comes() {
+    let a = node("a", TASKS);
+    run(&a, "INSERT INTO tasks(id, title) VALUES ('t0', 'x')");
+    let changes = [lww("title", (1, 0, "x"), "t")];
+    let coming = "crdt_state(:table, :pk, 'incoming')";
+    let message = error(&a, "SELECT crdt_state('tasks', 't0', 'incoming')", []);
+    assert!(message.contains("crdt_state: 'incoming'"), "{message}");
+    assert!(error(&a, "SELECT crdt_state('tasks', 't0', 'now')", []).contains("'incoming'"));
+    hook(&a, "before", "before_inbound", &format!("SELECT :change WHERE {coming} IS NOT NULL"));
+    hook(&a, "after", "after_inbound", &format!("SELECT {coming}"));
+    assert!(merge_error(&a, &changes).contains("hook 'after': crdt_state: 'incoming'"));
+    text(&a, "SELECT crdt_unhook('after')", []);
+    assert_eq!(take(&a, &changes)["merged"], 1);
+    hook(&a, "out", "before_outbound", &format!("SELECT {coming}"));
+    assert!(error(&a, "SELECT crdt_changes_since(NULL)", []).contains("hook 'out': crdt_state: 'incoming'"));
 }
 
 /// An export that feeds a statement which writes.
