@@ -314,12 +314,16 @@ fn pending_rows(store: &Store<'_>) -> Result<Vec<Vec<Out>>> {
         let json = future.text(1).unwrap_or_default();
         let change = crate::import::one(json, &mut crate::change::Names::default())?;
         let (ts, since) = (future.i64(0).unwrap_or(0), future.i64(2).unwrap_or(0));
+        let why = match ts <= store.wall.saturating_add(store.max_drift) {
+            true => "; its time has come, but a hook refuses it or its table is not enabled",
+            false => "",
+        };
         rows.push(vec![
             Out::Text(change.table),
             Out::Text(change.pk),
             Out::Text(change.field),
             Out::Text(format!(
-                "stamped {ts} when the wall clock stood at {since} (nanoseconds): more than max_drift ahead"
+                "stamped {ts} when the wall clock stood at {since} (nanoseconds): more than max_drift ahead{why}"
             )),
             Out::Int(since),
             Out::Int(ts),
