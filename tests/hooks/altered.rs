@@ -127,3 +127,50 @@ fn values_without_a_cell() {
     assert_eq!(rows(&a, "SELECT title, unknown FROM tasks"), ["'DEAD', 'LATER'"]);
     sound(&a);
 }
+
+/// Changes in any order, any number of times, in calls of any length, and over each other: nodes with the same hooks hold
+/// the same in the end.
+#[test]
+fn any_order_converges() {
+    let hooks = "SELECT crdt_hook('alter', 'before_inbound', 'SELECT CASE WHEN :field = ''title'' THEN
+            json_set(:change, ''$.value'', upper(:value)) ELSE :change END');
+        SELECT crdt_hook('skip', 'before_inbound', 'SELECT :change WHERE :field NOT IN (''done'', ''priority'') OR json_extract(:change, ''$.hlc.ts'') % 3');";
+    let mut seed = 7u64;
+    let mut random = move |below: usize| {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (seed >> 33) as usize % below
+    };
+    for round in 0..15 {
+        let mut changes = Vec::new();
+        for ts in 1..40 {
+            let stamp = (ts, 0, ["x", "y", "z"][random(3)]);
+            let mut change = match random(8) {
+                0 | 1 => lww("title", stamp, ["a", "b", "C"][random(3)]),
+                2 => lww("done", stamp, ts),
+                3 => counter(stamp, ts, ts / 2),
+                4 => set("add", stamp, json!([random(3)])),
+                5 => change("_row", stamp, json!({"value": true})),
+                6 => lww("later", stamp, ts),
+                _ => tombstone(stamp),
+            };
+            change["pk"] = json!(["t1", "t2"][random(2)]);
+            changes.push(change);
+        }
+        let [a, b] = nodes(["a", "b"], &format!("{TASKS}{hooks}"));
+        for conn in [&a, &b] {
+            let mut left: Vec<_> = changes.iter().chain(&changes).cloned().collect();
+            while !left.is_empty() {
+                let most = left.len().min(1 + random(6));
+                let call: Vec<_> = (0..most).map(|_| left.swap_remove(random(left.len()))).collect();
+                take(conn, &call);
+                if random(4) == 0 {
+                    send(&a, &b);
+                }
+            }
+        }
+        same(&a, &b, "tasks");
+        swap(&a, &b);
+        same(&a, &b, "tasks");
+        assert!(!export(&a).contains("\"value\":\"a\""), "round {round}");
+    }
+}
