@@ -61,5 +61,9 @@ CREATE TABLE IF NOT EXISTS _crdt_horizon(
   one INTEGER PRIMARY KEY CHECK (one = 1), pruned INTEGER NOT NULL DEFAULT 0, kept INTEGER NOT NULL DEFAULT 0,
   own INTEGER NOT NULL DEFAULT 0, resync INTEGER NOT NULL DEFAULT 0, until INTEGER NOT NULL DEFAULT 0);
 
+-- Sync hooks: name, event, one statement of SQL, the tables that it stands for as a GLOB. They run in the order of h.
+CREATE TABLE IF NOT EXISTS _crdt_hook(
+  h INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, event TEXT NOT NULL, sql TEXT NOT NULL, table_glob TEXT NOT NULL);
+
 -- Peers that pulled or pushed: the place in our log that they have come back with, and when they were last seen (nanoseconds).
 CREATE TABLE IF NOT EXISTS _crdt_peers(node TEXT PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;

@@ -29,6 +29,10 @@ pub struct Conn {
     pub issued: Cell<Tick>,
     /// Whether the transaction under way is ours, to be committed when the call ends.
     pub own_transaction: Cell<bool>,
+    /// Whether a hook is running: what it calls must not come back here.
+    pub in_hook: Cell<bool>,
+    /// The record that a before_inbound hook is being asked about.
+    pub incoming: crate::hooks::Place,
     _attachment: Attachment,
 }
 
@@ -42,6 +46,8 @@ impl Conn {
             catalog: RefCell::default(),
             issued: Cell::default(),
             own_transaction: Cell::new(false),
+            in_hook: Cell::new(false),
+            incoming: RefCell::default(),
             _attachment: attachment,
         }
     }

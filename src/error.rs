@@ -21,6 +21,8 @@ pub enum Kind {
 struct Inner {
     kind: Kind,
     message: String,
+    /// A hook refused.
+    hook: bool,
 }
 
 /// An error, one pointer wide so that `Result` stays small.
@@ -46,7 +48,7 @@ impl Error {
             message.truncate(cut);
             message.push('…');
         }
-        Error(Box::new(Inner { kind, message }))
+        Error(Box::new(Inner { kind, message, hook: false }))
     }
 
     /// The caller's mistake.
@@ -110,6 +112,18 @@ impl Error {
     /// The database cannot be written.
     pub fn is_readonly(&self) -> bool {
         self.primary() == SQLITE_READONLY
+    }
+
+    /// Says that it came of the hook of that name.
+    #[must_use]
+    pub fn of_hook(mut self, name: &str) -> Self {
+        self.0.hook = true;
+        self.context(&format!("hook '{}'", excerpt(name)))
+    }
+
+    /// Whether a hook refused, for whatever reason.
+    pub fn is_hook(&self) -> bool {
+        self.0.hook
     }
 
     /// Puts `what: ` in front of the message.

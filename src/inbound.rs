@@ -8,6 +8,7 @@ use crate::change::Change;
 use crate::clock::Hlc;
 use crate::error::Result;
 use crate::fold::{fold, Into};
+use crate::hooks::{Inbound, Passage};
 use crate::import;
 use crate::key::Pk;
 use crate::merge::{merge, Outcome};
@@ -29,6 +30,8 @@ pub struct Report {
     pub conflicts: u64,
     /// Taken, but not shown yet.
     pub pending: u64,
+    /// Left out by a hook.
+    pub skipped: u64,
 }
 
 /// A record that the changes touch.
@@ -63,11 +66,13 @@ pub fn merge_changes(store: &mut Store<'_>, changes: &[Change]) -> Result<Report
     for change in &due {
         store.clock = store.clock.observe(change.hlc.tick());
     }
-    let (mut work, own) = merge_records(store, &incoming, &mut report)?;
+    let mut hooks = Inbound::default();
+    let (mut work, own) = merge_records(store, &incoming, &mut hooks, &mut report)?;
     if let Some(stamp) = own {
         crate::node::fork_because(store, &stamp)?;
     }
     show(store, &mut work, &mut report)?;
+    hooks.after(store)?;
     crate::prune::if_due(store)?;
     Ok(report)
 }
@@ -95,6 +100,7 @@ fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<BTreeMap<Recor
 fn merge_records(
     store: &Store<'_>,
     incoming: &BTreeMap<RecordKey, Incoming<'_>>,
+    hooks: &mut Inbound,
     report: &mut Report,
 ) -> Result<(Vec<Work>, Option<Hlc>)> {
     let (mut all, mut own, mut twins) = (Vec::new(), None, 0i64);
@@ -111,16 +117,38 @@ fn merge_records(
         }
         let mut live = None;
         let mut touched = Touched::default();
+        let gate = hooks.gate(store, table, pk, &record.changes)?;
         for (change, field, local) in &record.changes {
             let cell = now.lww.get(field).and_then(|lww| lww.saved.clone());
             let mut held = || match &cell {
                 Some(json) => Ok(Some(json.clone())),
                 None => held_value(store, form, pk, *field, &mut live),
             };
-            let outcome = merge(&mut now, *field, &change.hlc, &change.body, &mut held)?;
+            let altered;
+            let passage = match &gate {
+                Some(gate) => gate.pass(store, table, (change, *field), &now, &mut held)?,
+                None => Passage::Free,
+            };
+            let body = match passage {
+                Passage::Free => &change.body,
+                Passage::Altered(body) => {
+                    altered = body;
+                    &altered
+                }
+                Passage::Known => {
+                    report.unchanged += 1;
+                    continue;
+                }
+                Passage::Skipped => {
+                    report.skipped += 1;
+                    continue;
+                }
+            };
+            let outcome = merge(&mut now, *field, &change.hlc, body, &mut held)?;
             count(report, &outcome, *local);
             twins += i64::from(outcome.twin);
             if outcome.news {
+                hooks.took(store, table, (change, *field), body)?;
                 touched.add(change, *field);
                 // Older than the delete: this node may have made it and forgotten.
                 let deleted = now.tomb.as_ref().is_some_and(|tomb| *tomb > change.hlc);

@@ -50,6 +50,7 @@ mod apply;
 mod claims;
 mod import;
 mod inbound;
+mod limits;
 mod pending;
 mod putback;
 
@@ -57,6 +58,7 @@ mod putback;
 mod check;
 mod cleanup;
 mod digest;
+mod hooks;
 mod inspect;
 mod peers;
 mod restamp;

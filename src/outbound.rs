@@ -8,6 +8,7 @@ use crate::clock::{Hlc, Tick};
 use crate::cursor::Since;
 use crate::error::Result;
 use crate::ffi::{Value, ValueRef};
+use crate::hooks;
 use crate::key::Pk;
 use crate::log::{Event, Reader};
 use crate::record::{FieldId, Marks, Record};
@@ -84,13 +85,7 @@ impl Item {
 impl Item {
     /// The type's name on the wire.
     pub fn crdt_type(&self) -> &str {
-        match &self.body {
-            Body::Tombstone { .. } => "",
-            Body::Row | Body::Lww { .. } => "lww",
-            Body::Counter { .. } => "counter",
-            Body::Add(_) | Body::Remove { .. } => "set",
-            Body::Other { crdt_type, .. } => crdt_type,
-        }
+        self.body.crdt_type()
     }
 
     /// Whether it is a delete.
@@ -98,23 +93,10 @@ impl Item {
         matches!(self.body, Body::Tombstone { .. })
     }
 
-    /// The value for a `value` column: that of a cell; the totals or the operation as JSON for counters and sets.
+    /// The value for a `value` column.
     pub fn value(&self) -> Result<crate::ffi::Out> {
-        use crate::ffi::Out;
-        Ok(match &self.body {
-            Body::Lww { value, .. } => Out::Value(crate::value::decode(value)?),
-            Body::Row => Out::Int(1),
-            Body::Counter { inc, dec, .. } => Out::Text(format!("{{\"inc\":{inc},\"dec\":{dec}}}")),
-            Body::Add(elements) => set_value("add", elements),
-            Body::Remove { elements, .. } => set_value("remove", elements),
-            Body::Tombstone { .. } | Body::Other { .. } => Out::Null,
-        })
+        self.body.value().map(crate::ffi::Out::Value)
     }
-}
-
-fn set_value(op: &str, elements: &[String]) -> crate::ffi::Out {
-    let elements = crate::types::set::column_text(elements.iter().map(String::as_str));
-    crate::ffi::Out::Text(format!("{{\"op\":\"{op}\",\"elements\":{elements}}}"))
 }
 
 /// Which tables an answer covers.
@@ -128,14 +110,15 @@ pub struct Scope {
 impl Scope {
     /// The tables of the names given, or all.
     pub fn new(store: &Store<'_>, names: Option<&[String]>) -> Result<Scope> {
-        let Some(names) = names else { return Ok(Scope { tables: None, name: "*".to_owned() }) };
+        let hooks = store.catalog.hooks.scope();
+        let Some(names) = names else { return Ok(Scope { tables: None, name: format!("*{hooks}") }) };
         let mut ids = Vec::new();
         for name in names {
             ids.push(store.catalog.enabled(name)?.id);
         }
         ids.sort_unstable();
         ids.dedup();
-        let name = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        let name = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",") + hooks;
         Ok(Scope { tables: Some(ids), name })
     }
 
@@ -200,6 +183,7 @@ impl Export {
                     let later = items.split_off(from).into_iter().filter(|item| item.hlc.tick() > tick);
                     items.extend(later);
                 }
+                hooks::outbound(store, &table, from, items)?;
                 for item in items.iter().skip(from) {
                     self.latest = self.latest.max(item.hlc.tick());
                 }

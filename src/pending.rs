@@ -2,7 +2,8 @@
 
 use crate::change::Change;
 use crate::conn::Conn;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::fold::{fold, Into};
 use crate::inbound::{merge_changes, Report};
 use crate::key::Pk;
 use crate::store::{RecordKey, Store};
@@ -84,13 +85,39 @@ pub fn release(store: &mut Store<'_>) -> Result<()> {
         }
     }
     drop(rows);
-    for change in &due {
-        let mut json = String::new();
-        change.write_json(&mut json);
-        store.conn.run("DELETE FROM main._crdt_future WHERE change = ?1", &[json.as_str().into()])?;
+    match attempt(store, &due) {
+        // A hook that refuses must not fail whatever call comes by: only what it refuses goes on waiting.
+        Err(e) if e.is_hook() && due.len() > 1 => due.iter().try_for_each(|change| {
+            let outcome = attempt(store, std::slice::from_ref(change));
+            outcome.or_else(|e| if e.is_hook() { Ok(()) } else { Err(e) })
+        }),
+        Err(e) if e.is_hook() => Ok(()),
+        outcome => outcome,
     }
-    if !due.is_empty() {
-        merge_changes(store, &due)?;
+}
+
+/// Merges changes that waited: all of it, or nothing.
+fn attempt(store: &mut Store<'_>, due: &[Change]) -> Result<()> {
+    if due.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let conn = store.conn;
+    let outcome = conn.savepoint("crdt_due", || {
+        for change in due {
+            let mut json = String::new();
+            change.write_json(&mut json);
+            conn.run("DELETE FROM main._crdt_future WHERE change = ?1", &[json.as_str().into()])?;
+        }
+        merge_changes(store, due)?;
+        // Hooks may have written to enabled tables.
+        fold(store, Into::Database)
+    });
+    if outcome.as_ref().is_err_and(Error::is_hook) {
+        if conn.db.autocommit() {
+            return Err(Error::caller("a hook's write ended the transaction (RAISE(ROLLBACK)), which it must not"));
+        }
+        // What the store knows of the clock and of node ids was taken back.
+        *store = crate::session::open(conn)?;
+    }
+    outcome
 }

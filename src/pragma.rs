@@ -3,8 +3,9 @@
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::Value;
+use crate::key::MAX_KEY_BYTES;
 
-/// A setting: its name, its default, and whether it is a duration (else bytes).
+/// A setting: its name, its default, and whether it is a duration (else a number, of bytes or of changes).
 struct Setting {
     name: &'static str,
     default: &'static str,
@@ -15,6 +16,9 @@ const SETTINGS: &[Setting] = &[
     Setting { name: "tombstone_ttl", default: "7d", duration: true },
     Setting { name: "max_drift", default: "5m", duration: true },
     Setting { name: "page_bytes", default: "67108864", duration: false },
+    Setting { name: "max_value_bytes", default: "67108864", duration: false },
+    Setting { name: "max_key_bytes", default: "65536", duration: false },
+    Setting { name: "max_push_changes", default: "1000000", duration: false },
 ];
 
 /// Settings that only tell something.
@@ -62,7 +66,7 @@ pub fn text(conn: &Conn, name: &str, installed: bool) -> Result<String> {
     Ok(kept.flatten().unwrap_or_else(|| setting.default.to_owned()))
 }
 
-/// A setting in nanoseconds or bytes.
+/// A setting in nanoseconds, bytes, or changes.
 pub fn number(conn: &Conn, name: &str) -> Result<i64> {
     let setting = find(name)?;
     let text = text(conn, name, true)?;
@@ -74,11 +78,13 @@ fn parse(setting: &Setting, text: &str) -> Option<i64> {
     if setting.duration {
         duration(text)
     } else {
-        text.parse().ok().filter(|bytes| *bytes > 0)
+        // A longer key is never taken, whatever is set.
+        let most = if setting.name == "max_key_bytes" { MAX_KEY_BYTES as i64 } else { i64::MAX };
+        text.parse().ok().filter(|number| (1..=most).contains(number))
     }
 }
 
-/// Checks a new value; what is to be stored. An INTEGER is whole seconds, or bytes.
+/// Checks a new value; what is to be stored. An INTEGER is whole seconds, bytes, or changes.
 pub fn check(name: &str, value: &Value) -> Result<String> {
     if READ_ONLY.contains(&name) {
         return Err(Error::caller(format!("crdt_pragma: '{name}' can only be read")));
@@ -89,8 +95,11 @@ pub fn check(name: &str, value: &Value) -> Result<String> {
         Value::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         _ => String::new(),
     };
-    let want =
-        if setting.duration { "a duration such as 500ms, 30s, 5m, 12h, 7d" } else { "a number of bytes above 0" };
+    let want = match setting.name {
+        "max_key_bytes" => "a number from 1 to 65536",
+        _ if setting.duration => "a duration such as 500ms, 30s, 5m, 12h, 7d",
+        _ => "a whole number above 0",
+    };
     match parse(setting, &text) {
         Some(_) => Ok(text),
         None => {
@@ -117,6 +126,8 @@ mod tests {
     fn values_are_checked() {
         assert_eq!(check("max_drift", &Value::Integer(30)).ok().as_deref(), Some("30"));
         assert!(check("page_bytes", &Value::Integer(0)).is_err());
+        assert!(check("max_key_bytes", &Value::Integer(65_536)).is_ok());
+        assert!(check("max_key_bytes", &Value::Integer(65_537)).is_err_and(|e| e.message().contains("65536")));
         assert!(check("node_id", &"x".into()).is_err_and(|e| e.message().contains("only be read")));
         assert!(check("colour", &"x".into()).is_err_and(|e| e.message().contains("page_bytes")));
     }

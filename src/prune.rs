@@ -136,12 +136,18 @@ fn consider(
 ) -> Result<()> {
     let (seq, event) = (row.seq(), row.event());
     let fixed = standing.contains(&seq);
-    let Some(table) = store.table(row.table()) else { return Ok(plan.take(seq, event, !fixed)) };
+    let Some(table) = store.table(row.table()) else {
+        plan.take(seq, event, !fixed);
+        return Ok(());
+    };
     let Ok(form) = table.form(store.conn) else {
         plan.kept += 1;
         return Ok(());
     };
-    let Some(pick) = picked(row, &table)? else { return Ok(plan.take(seq, event, !fixed)) };
+    let Some(pick) = picked(row, &table)? else {
+        plan.take(seq, event, !fixed);
+        return Ok(());
+    };
     let pk = if event == Event::Relay { row.stored_key()? } else { row.key(&form.shape.classes) };
     let key = (table.id, pk);
     let Some(later) = records.get_mut(&key) else {
@@ -154,7 +160,8 @@ fn consider(
         return Ok(());
     };
     if later.covered.includes(&pick) {
-        return Ok(plan.take(seq, event, !fixed));
+        plan.take(seq, event, !fixed);
+        return Ok(());
     }
     later.covered.add(pick.clone());
     match &mut later.target {

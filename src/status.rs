@@ -77,6 +77,8 @@ pub fn json(store: &Store<'_>) -> Result<String> {
     let future = conn.int("SELECT count(*) FROM main._crdt_future", &[])?.unwrap_or(0);
     let _ = write!(out, "],\"log\":{{\"rows\":{rows},\"last\":{end}}},\"future\":{future}");
     warnings(store, &mut out)?;
+    out.push_str(",\"hooks\":");
+    crate::hooks::write_json(store, &mut out);
     out.push_str(",\"peers\":[");
     let mut peers = conn.stmt("SELECT node, seq, seen FROM main._crdt_peers ORDER BY node")?;
     let mut first = true;

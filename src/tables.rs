@@ -62,6 +62,7 @@ impl TableFunction for Changes {
     const N_HIDDEN: usize = 2;
 
     fn open(conn: &Rc<Conn>, args: &[Option<Value>]) -> Result<ChangeRows> {
+        crate::hooks::refuse_inside(conn, "crdt_changes", args.len())?;
         let in_error = |e: Error| e.context("crdt_changes");
         let since = text_arg(args, 0, "since").map_err(in_error)?;
         let tables = text_arg(args, 1, "tables").map_err(in_error)?;
@@ -196,6 +197,7 @@ macro_rules! listed {
             const N_HIDDEN: usize = $hidden;
 
             fn open(conn: &Rc<Conn>, args: &[Option<Value>]) -> Result<Listed> {
+                crate::hooks::refuse_inside(conn, $function, args.len())?;
                 let rows: fn(&Conn, &[Option<Value>]) -> Result<Option<Vec<Vec<Out>>>> = $rows;
                 rows(conn, args).map(Listed::new).map_err(|e| e.context($function))
             }
@@ -312,12 +314,16 @@ fn pending_rows(store: &Store<'_>) -> Result<Vec<Vec<Out>>> {
         let json = future.text(1).unwrap_or_default();
         let change = crate::import::one(json, &mut crate::change::Names::default())?;
         let (ts, since) = (future.i64(0).unwrap_or(0), future.i64(2).unwrap_or(0));
+        let why = match ts <= store.wall.saturating_add(store.max_drift) {
+            true => "; its time has come, but a hook refuses it or its table is not enabled",
+            false => "",
+        };
         rows.push(vec![
             Out::Text(change.table),
             Out::Text(change.pk),
             Out::Text(change.field),
             Out::Text(format!(
-                "stamped {ts} when the wall clock stood at {since} (nanoseconds): more than max_drift ahead"
+                "stamped {ts} when the wall clock stood at {since} (nanoseconds): more than max_drift ahead{why}"
             )),
             Out::Int(since),
             Out::Int(ts),

@@ -220,6 +220,17 @@ fn has_outer_space(json: &str) -> bool {
     json.bytes().any(|b| !strings.step(b) && matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
 }
 
+/// JSON without white space outside strings.
+pub fn minified(json: &str) -> String {
+    let mut strings = Strings::default();
+    json.chars()
+        .filter(|c| {
+            let inside = c.len_utf8() > 1 || strings.step(*c as u8);
+            inside || !matches!(c, ' ' | '\t' | '\n' | '\r')
+        })
+        .collect()
+}
+
 /// Levels of nesting of arrays and objects.
 pub fn depth(json: &str) -> usize {
     let (mut strings, mut now, mut most) = (Strings::default(), 0usize, 0usize);

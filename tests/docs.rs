@@ -19,6 +19,7 @@ use std::process::Command;
 
 const README: &str = include_str!("../README.md");
 const DESIGN: &str = include_str!("../docs/design.md");
+const HOOKS: &str = include_str!("../docs/hooks.md");
 
 /// The examples, under the names that the tests run them by.
 mod examples {
@@ -162,6 +163,11 @@ fn sql_of_the_design() {
 }
 
 #[test]
+fn sql_of_the_hooks() {
+    run_sql("docs/hooks.md", HOOKS);
+}
+
+#[test]
 fn python() {
     let (folder, all) = (folder(), blocks(README));
     for block in blocks_in(&all, "python") {
@@ -218,7 +224,7 @@ fn rust() {
 /// Names of files that the documents link to.
 #[test]
 fn links_lead_somewhere() {
-    for (folder, document) in [("", README), ("docs", DESIGN), ("", include_str!("../CHANGELOG.md"))] {
+    for (folder, document) in [("", README), ("docs", DESIGN), ("docs", HOOKS), ("", include_str!("../CHANGELOG.md"))] {
         for link in document.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = link.split('#').next().unwrap_or_default();
             if !file.is_empty() && !file.contains("://") {

@@ -16,6 +16,8 @@ mod read;
 mod write;
 
 use crate::clock::{push_int, Hlc, Tick};
+use crate::error::Result;
+use crate::ffi::Value;
 pub use read::{check, Names, Wire};
 pub use write::Writer;
 
@@ -94,6 +96,35 @@ pub enum Body {
         /// The change as it came.
         json: String,
     },
+}
+
+impl Body {
+    /// The type's name on the wire.
+    pub fn crdt_type(&self) -> &str {
+        match self {
+            Body::Tombstone { .. } => "",
+            Body::Row | Body::Lww { .. } => "lww",
+            Body::Counter { .. } => "counter",
+            Body::Add(_) | Body::Remove { .. } => "set",
+            Body::Other { crdt_type, .. } => crdt_type,
+        }
+    }
+
+    /// What was written, for SQL: a cell's value; the totals or the operation as JSON for counters and sets.
+    pub fn value(&self) -> Result<Value> {
+        let set = |op: &str, elements: &[String]| {
+            let elements = crate::types::set::column_text(elements.iter().map(String::as_str));
+            Value::from(format!("{{\"op\":\"{op}\",\"elements\":{elements}}}").as_str())
+        };
+        Ok(match self {
+            Body::Lww { value, .. } => crate::value::decode(value)?,
+            Body::Row => Value::Integer(1),
+            Body::Counter { inc, dec, .. } => Value::from(format!("{{\"inc\":{inc},\"dec\":{dec}}}").as_str()),
+            Body::Add(elements) => set("add", elements),
+            Body::Remove { elements, .. } => set("remove", elements),
+            Body::Tombstone { .. } | Body::Other { .. } => Value::Null,
+        })
+    }
 }
 
 /// `ts:c`, the name of one operation of an author.

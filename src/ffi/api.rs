@@ -80,6 +80,8 @@ routines! {
     bind_double: (*mut sqlite3_stmt, c_int, c_double) -> c_int;
     bind_int64: (*mut sqlite3_stmt, c_int, i64) -> c_int;
     bind_null: (*mut sqlite3_stmt, c_int) -> c_int;
+    bind_parameter_count: (*mut sqlite3_stmt) -> c_int;
+    bind_parameter_name: (*mut sqlite3_stmt, c_int) -> *const c_char;
     bind_text64: (*mut sqlite3_stmt, c_int, *const c_char, u64, Destructor, c_uchar) -> c_int;
     changes: (*mut sqlite3) -> c_int;
     clear_bindings: (*mut sqlite3_stmt) -> c_int;
@@ -114,6 +116,7 @@ routines! {
     result_text64: (*mut sqlite3_context, *const c_char, u64, Destructor, c_uchar);
     set_last_insert_rowid: (*mut sqlite3, i64);
     step: (*mut sqlite3_stmt) -> c_int;
+    stmt_readonly: (*mut sqlite3_stmt) -> c_int;
     txn_state: (*mut sqlite3, *const c_char) -> c_int;
     user_data: (*mut sqlite3_context) -> *mut c_void;
     context_db_handle: (*mut sqlite3_context) -> *mut sqlite3;

@@ -49,6 +49,23 @@ impl Db {
         stmt.ok_or_else(|| Error::internal("no SQL statement to prepare"))
     }
 
+    /// Prepares `sql` when it holds exactly one statement; None when it holds none or several.
+    ///
+    /// # Errors
+    /// SQLite's own.
+    pub fn prepare_only(&self, sql: &str) -> Result<Option<Stmt>> {
+        let (mut only, mut rest) = (None, sql);
+        while !rest.is_empty() {
+            let (stmt, used) = self.prepare_first(rest, 0)?;
+            if only.is_some() && stmt.is_some() {
+                return Ok(None);
+            }
+            only = only.or(stmt);
+            rest = rest.get(used.max(1)..).unwrap_or("");
+        }
+        Ok(only)
+    }
+
     /// Runs every statement in `sql`, ignoring the rows they give.
     ///
     /// # Errors

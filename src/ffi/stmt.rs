@@ -83,6 +83,22 @@ impl Stmt {
         self.db.check(code)
     }
 
+    /// The names of the parameters from 1 on, with their first character; empty for one that has no name.
+    pub fn parameters(&self) -> Vec<String> {
+        let (api, stmt) = (self.db.api(), self.raw());
+        // SAFETY: the statement is alive; a name is copied before anything else runs.
+        unsafe {
+            let count = (api.bind_parameter_count)(stmt);
+            (1..=count).map(|i| c_text((api.bind_parameter_name)(stmt, i))).collect()
+        }
+    }
+
+    /// Whether it leaves the database as it is; functions that it calls may do otherwise.
+    pub fn is_readonly(&self) -> bool {
+        // SAFETY: the statement is alive.
+        unsafe { (self.db.api().stmt_readonly)(self.raw()) != 0 }
+    }
+
     /// Runs on to the next row: `true` when there is one, `false` when it is done.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ impl<'a> Args<'a> {
         if call.len() < least || call.len() > most {
             return Err(Error::caller(format!("{function} is called as {function}({usage})")));
         }
+        crate::hooks::refuse_inside(call.state(), function, call.len())?;
         Ok(Args { call, function })
     }
 

@@ -22,9 +22,9 @@ pub fn inspect(call: &Call<'_, Conn>) -> Result<Out> {
     one_record(&args, crate::inspect::text)
 }
 
-/// `crdt_state(table, pk)`
+/// `crdt_state(table, pk [, 'incoming'])`
 pub fn state(call: &Call<'_, Conn>) -> Result<Out> {
-    let args = Args::new(call, "crdt_state", "table, pk", 2, 2)?;
+    let args = Args::new(call, "crdt_state", "table, pk [, 'incoming']", 2, 3)?;
     one_record(&args, crate::inspect::state)
 }
 
@@ -37,12 +37,21 @@ fn one_record(args: &Args<'_>, show: fn(&Table, &[String], &str, &Record) -> Str
             ValueRef::Text(_) => args.text(1, "pk")?.to_owned(),
             _ => return Err(args.wrong(1, "pk", "the key's text, or an INTEGER key")),
         };
+        let incoming = match args.optional(2, "'incoming'")? {
+            None => false,
+            Some("incoming") => true,
+            Some(_) => return Err(args.wrong(2, "'incoming'", "the word 'incoming' or left out")),
+        };
         let shown = on_state(args.conn(), name, |store| {
             let table = Rc::clone(store.catalog.enabled(name)?);
             let form = table.form(store.conn)?;
             let pk = Pk::from_wire(&form.shape.classes, &wire);
             let columns: Vec<String> = form.shape.columns.iter().map(|c| c.name.clone()).collect();
-            Ok(with_values(store, &table, &pk)?.map(|record| show(&table, &columns, &wire, &record)))
+            let mut record = with_values(store, &table, &pk)?;
+            if incoming {
+                record = crate::hooks::with_incoming(store.conn, &table, &pk, record)?;
+            }
+            Ok(record.map(|record| show(&table, &columns, &wire, &record)))
         })?;
         Ok(shown.map_or(Out::Null, Out::Text))
     })

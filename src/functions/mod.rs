@@ -2,6 +2,7 @@
 
 mod admin;
 mod args;
+mod hooks;
 mod inspect;
 mod sync;
 
@@ -26,6 +27,9 @@ pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     to.function(c"crdt_fork", -1, writes, conn, admin::fork)?;
     to.function(c"crdt_pragma", -1, writes, conn, admin::pragma)?;
     to.function(c"crdt_cleanup_tombstones", -1, writes, conn, admin::cleanup_tombstones)?;
+
+    to.function(c"crdt_hook", -1, writes, conn, hooks::hook)?;
+    to.function(c"crdt_unhook", -1, writes, conn, hooks::unhook)?;
 
     to.function(c"crdt_now", -1, writes, conn, sync::now)?;
     to.function(c"crdt_cursor", -1, writes, conn, sync::cursor)?;

@@ -11,6 +11,7 @@ use crate::cursor::{self, Since};
 use crate::error::{Error, Result};
 use crate::ffi::{Call, Out};
 use crate::inbound::{merge_changes, Report};
+use crate::limits::Limits;
 use crate::outbound::{Export, Item, Scope};
 use crate::store::Store;
 use crate::value::write_text;
@@ -156,6 +157,7 @@ pub fn merge(call: &Call<'_, Conn>) -> Result<Out> {
         let changes = import::parse(args.json(0, "json")?)?;
         session::write(args.conn(), |store| {
             import::check_tables(&store.catalog, changes.iter())?;
+            Limits::read(store.conn)?.check_all(store, &changes)?;
             let report = merge_changes(store, &changes)?;
             Ok(Out::Text(format!("{{{},\"latest_hlc\":{}}}", told(&report), store.clock.by(&store.me).to_json())))
         })
@@ -163,8 +165,9 @@ pub fn merge(call: &Call<'_, Conn>) -> Result<Out> {
 }
 
 fn told(report: &Report) -> String {
-    let Report { merged, unchanged, conflicts, pending } = report;
-    format!("\"merged\":{merged},\"unchanged\":{unchanged},\"conflicts\":{conflicts},\"pending\":{pending}")
+    let Report { merged, unchanged, conflicts, pending, skipped } = report;
+    let skipped = if *skipped > 0 { format!(",\"skipped\":{skipped}") } else { String::new() };
+    format!("\"merged\":{merged},\"unchanged\":{unchanged},\"conflicts\":{conflicts},\"pending\":{pending}{skipped}")
 }
 
 #[derive(Deserialize)]
@@ -260,7 +263,8 @@ pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
             .map_err(|e| Error::peer(format!("not a push request {{\"node_id\",\"changes\"}}: {e}")))?;
         let operations = counters_are_operations(args.optional(1, "options")?)?;
         session::write(args.conn(), |store| {
-            let (good, rejected) = sift(store, request.changes.as_deref().unwrap_or_default(), operations);
+            let limits = Limits::read(store.conn)?;
+            let (good, rejected) = sift(store, &limits, request.changes.as_deref().unwrap_or_default(), operations);
             let report = merge_changes(store, &good)?;
             if let Some(node) = &request.node_id {
                 peers::seen(store.conn, node, store.wall)?;
@@ -289,10 +293,11 @@ fn counters_are_operations(options: Option<&str>) -> Result<bool> {
 }
 
 /// The good changes of a push, and a JSON entry for each bad one.
-fn sift(store: &Store<'_>, raw: &[&RawValue], operations: bool) -> (Vec<Change>, Vec<String>) {
+fn sift(store: &Store<'_>, limits: &Limits, raw: &[&RawValue], operations: bool) -> (Vec<Change>, Vec<String>) {
     let (mut good, mut rejected, mut names) = (Vec::new(), Vec::new(), Names::default());
     for (i, raw) in raw.iter().enumerate() {
-        let read = import::one(raw.get(), &mut names).and_then(|change| {
+        let read = limits.check_place(i).and_then(|()| import::one(raw.get(), &mut names)).and_then(|change| {
+            limits.check(store, &change)?;
             store.catalog.enabled(&change.table)?;
             Ok(change)
         });

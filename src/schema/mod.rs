@@ -201,6 +201,8 @@ pub struct Catalog {
     /// What this was read under: the token in `_crdt_state`, and the schema's version.
     mark: (i64, i64),
     tables: Vec<Rc<Table>>,
+    /// The hooks that stand.
+    pub hooks: crate::hooks::Hooks,
     by_id: HashMap<i64, Rc<Table>>,
 }
 
@@ -260,7 +262,7 @@ impl Catalog {
         }
         drop(rows);
         let by_id = tables.iter().map(|t| (t.id, Rc::clone(t))).collect();
-        Ok(Catalog { mark, tables, by_id })
+        Ok(Catalog { mark, tables, hooks: crate::hooks::Hooks::read(conn)?, by_id })
     }
 
     /// Every table, in the order in which they were first enabled.

@@ -28,6 +28,8 @@ const SETUP: &str = "PRAGMA journal_mode = DELETE;
     CREATE TABLE _crdt_mine(id TEXT PRIMARY KEY);
     CREATE VIEW trap_merge AS SELECT crdt_merge('[]'); CREATE VIEW trap_enable AS SELECT crdt_enable('plain');
     CREATE VIEW trap_fork AS SELECT crdt_fork(); CREATE VIEW trap_pragma AS SELECT crdt_pragma('max_drift', 1);
+    CREATE VIEW trap_hook AS SELECT crdt_hook('h', 'before_inbound', 'SELECT NULL');
+    CREATE VIEW trap_unhook AS SELECT crdt_unhook('h');
     CREATE VIEW trap_cleanup_tombstones AS SELECT crdt_cleanup_tombstones();";
 
 impl Target {

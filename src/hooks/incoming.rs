@@ -1,0 +1,60 @@
+//! The record that a merge is asking hooks about: what all changes at hand would make of it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::change::Change;
+use crate::conn::Conn;
+use crate::error::{Error, Result};
+use crate::key::Pk;
+use crate::merge::merge;
+use crate::record::{FieldId, Record};
+use crate::schema::Table;
+
+/// A record and the changes of it in one call.
+pub struct Incoming {
+    /// The table's number.
+    pub t: i64,
+    /// The key.
+    pub pk: Pk,
+    /// The changes in the order of their stamps, as they came.
+    pub changes: Vec<(FieldId, Change)>,
+}
+
+/// Where a connection keeps the record at hand while hooks are asked about it.
+pub type Place = RefCell<Option<Rc<Incoming>>>;
+
+/// Keeps a record in its place until this is dropped.
+pub struct AtHand<'a>(&'a Place);
+
+impl<'a> AtHand<'a> {
+    /// Puts a record there.
+    pub fn keep(conn: &'a Conn, incoming: &Rc<Incoming>) -> AtHand<'a> {
+        conn.incoming.replace(Some(Rc::clone(incoming)));
+        AtHand(&conn.incoming)
+    }
+}
+
+impl Drop for AtHand<'_> {
+    fn drop(&mut self) {
+        self.0.replace(None);
+    }
+}
+
+/// A record as it would be if all changes at hand were taken; another record as it is. `record` has its values.
+///
+/// # Errors
+/// No `before_inbound` hook is running.
+pub fn with_incoming(conn: &Conn, table: &Table, pk: &Pk, record: Option<Record>) -> Result<Option<Record>> {
+    let at_hand = conn.incoming.borrow().clone();
+    let incoming = at_hand.ok_or_else(|| Error::caller("'incoming' means something in a before_inbound hook only"))?;
+    if incoming.t != table.id || incoming.pk != *pk {
+        return Ok(record);
+    }
+    let mut now = record.unwrap_or_default();
+    for (field, change) in &incoming.changes {
+        let cell = now.lww.get(field).and_then(|lww| lww.saved.clone());
+        merge(&mut now, *field, &change.hlc, &change.body, &mut || Ok(cell.clone()))?;
+    }
+    Ok(Some(now))
+}

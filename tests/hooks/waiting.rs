@@ -1,0 +1,72 @@
+//! Changes whose time has not come: they meet the hooks when it has, and one that is refused blocks nobody.
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::common::text;
+use crate::hook;
+use crate::support::*;
+
+/// Puts changes aside that are due as soon as `max_drift` is raised.
+fn aside(conn: &Connection, changes: &[serde_json::Value]) {
+    run(conn, "SELECT crdt_pragma('max_drift', '1s')");
+    assert_eq!(take(conn, changes)["pending"], changes.len());
+    run(conn, "SELECT crdt_pragma('max_drift', '10d')");
+}
+
+fn soon(conn: &Connection) -> i64 {
+    now(conn) + 86_400_000_000_000
+}
+
+#[test]
+fn hooks_run_when_the_time_has_come() {
+    let a = node("a", TASKS);
+    run(&a, "CREATE TABLE audit(pk, field, value)");
+    hook(&a, "in", "before_inbound", "SELECT json_set(:change, '$.value', upper(:value)) WHERE :field <> 'done'");
+    hook(&a, "after", "after_inbound", "INSERT INTO audit VALUES (:pk, :field, :value)");
+    let ts = soon(&a);
+    aside(&a, &[lww("title", (ts, 0, "x"), "milk"), lww("done", (ts, 0, "x"), 1)]);
+    assert_eq!(since(&a, None).change("title")["value"], "MILK");
+    assert_eq!(table(&a, "tasks"), ["'t1', 'MILK', NULL, '[]', 0"]);
+    assert_eq!(table(&a, "audit"), ["'t1', 'title', 'MILK'"]);
+    assert_eq!(rows(&a, "SELECT count(*) FROM crdt_pending()"), ["0"]);
+    sound(&a);
+}
+
+/// Calls that have nothing to do with it go on; the others that are due are taken; it is tried again.
+#[test]
+fn one_that_is_refused_goes_on_waiting() {
+    let a = node("a", TASKS);
+    hook(&a, "no", "before_inbound", "SELECT CASE :field WHEN 'title' THEN 'no titles' ELSE :change END");
+    hook(&a, "after", "after_inbound", "SELECT json('{') WHERE :value = 99");
+    let ts = soon(&a);
+    let other = |n: u32| change("done", (ts, n, "a new node"), json!({"pk": format!("t{n}"), "value": n}));
+    aside(&a, &[other(2), lww("title", (ts, 3, "x"), "t"), other(99), other(4)]);
+    for _ in 0..2 {
+        assert_eq!(since(&a, None).fields(), ["t2.done", "t4.done"]);
+        assert_eq!(rows(&a, "SELECT count(*) FROM crdt_pending() WHERE reason LIKE '%a hook refuses it%'"), ["2"]);
+        run(&a, "SELECT crdt_digest('tasks'); SELECT crdt_now()");
+        sound(&a);
+    }
+    take(&a, &[lww("done", (1, 0, "another"), 1)]);
+    assert_eq!(
+        rows(&a, "SELECT node FROM _crdt_node WHERE node IN ('another', 'a new node') ORDER BY 1"),
+        ["'a new node'", "'another'"]
+    );
+    text(&a, "SELECT crdt_unhook('no')", []);
+    text(&a, "SELECT crdt_unhook('after')", []);
+    assert_eq!(since(&a, None).of("t1", "title")["value"], "t");
+    assert_eq!(rows(&a, "SELECT count(*) FROM crdt_pending()"), ["0"]);
+    sound(&a);
+}
+
+/// What an after_inbound hook wrote when waiting changes were released is in the very answer that released them.
+#[test]
+fn writes_of_hooks_at_a_release() {
+    let a = node("a", TASKS);
+    hook(&a, "copy", "after_inbound", "INSERT INTO tasks(id, title) VALUES ('copy of ' || :pk, :value)");
+    let ts = soon(&a);
+    aside(&a, &[lww("title", (ts, 0, "x"), "milk")]);
+    assert_eq!(since(&a, None).of("copy of t1", "title")["value"], "milk");
+    sound(&a);
+}
