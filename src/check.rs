@@ -62,6 +62,7 @@ fn check_references(store: &Store<'_>, found: &mut Vec<String>) -> Result<()> {
             "SELECT count(*) FROM main._crdt_pending p WHERE NOT EXISTS (SELECT 1 FROM main._crdt_clock c WHERE c.t = p.t AND c.pk = p.pk)",
         ),
         ("stamps by a node without a name", "SELECT count(*) FROM main._crdt_clock WHERE n NOT IN (SELECT n FROM main._crdt_node)"),
+        ("conflicts of no known table", "SELECT count(*) FROM main._crdt_conflict WHERE t NOT IN (SELECT t FROM main._crdt_table)"),
         ("fields of no known table", "SELECT count(*) FROM main._crdt_field WHERE t NOT IN (SELECT t FROM main._crdt_table)"),
     ] {
         let n = store.conn.int(sql, &[])?.unwrap_or(0);

@@ -16,7 +16,7 @@ use crate::putback::Watch;
 use crate::record::{FieldId, Record};
 use crate::schema::{Catalog, Form, Table};
 use crate::store::{RecordKey, Store};
-use crate::{claims, log, row};
+use crate::{claims, conflicts, log, row};
 
 /// What a merge did, in changes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -97,6 +97,7 @@ fn merge_records(
     report: &mut Report,
 ) -> Result<(Vec<Work>, Option<Hlc>)> {
     let (mut all, mut own, mut twins) = (Vec::new(), None, 0i64);
+    let mut log = conflicts::Log::default();
     for ((_, pk), record) in incoming {
         let table = &record.table;
         let form = table.form(store.conn)?;
@@ -107,16 +108,16 @@ fn merge_records(
         if now.epitaph && record.changes.iter().any(|(change, _, _)| born(change)) {
             now.epitaph = false;
         }
-        let mut live = None;
+        let (mut live, mut noted) = (None, false);
         let mut touched = Touched::default();
         for (change, field, local) in &record.changes {
-            let cell = now.lww.get(field).and_then(|lww| lww.saved.clone());
-            let mut held = || match &cell {
-                Some(json) => Ok(Some(json.clone())),
-                None => held_value(store, form, pk, *field, &mut live),
-            };
-            let outcome = merge(&mut now, *field, &change.hlc, &change.body, &mut held)?;
+            let mut held = |field| held_value(store, form, pk, field, &mut live);
+            let outcome = merge(&mut now, *field, &change.hlc, &change.body, change.seen.as_ref(), &mut held)?;
             count(report, &outcome, *local);
+            noted |= outcome.noted;
+            if let Some(conflict) = &outcome.conflict {
+                log.note(store, table.id, pk, conflict)?;
+            }
             twins += i64::from(outcome.twin);
             if outcome.news {
                 touched.add(change, *field);
@@ -129,8 +130,11 @@ fn merge_records(
             let taken = touched.changes;
             let fields = touched.fields(before.as_ref(), &now);
             all.push(Work { table: Rc::clone(table), pk: pk.clone(), before, now, fields, taken });
+        } else if noted {
+            store.save(table, pk, before.as_ref(), &now)?;
         }
     }
+    log.trim(store)?;
     if twins > 0 {
         store.conn.run("UPDATE main._crdt_state SET twins = twins + ?1", &[twins.into()])?;
     }
@@ -166,7 +170,7 @@ impl Touched {
 fn count(report: &mut Report, outcome: &Outcome, local: bool) {
     report.merged += u64::from(outcome.news);
     report.unchanged += u64::from(!outcome.news);
-    report.conflicts += u64::from(outcome.conflict);
+    report.conflicts += u64::from(outcome.conflict.is_some());
     report.pending += u64::from(outcome.news && !local);
 }
 

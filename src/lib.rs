@@ -47,6 +47,7 @@ mod outbound;
 // In.
 mod apply;
 mod claims;
+mod conflicts;
 mod import;
 mod inbound;
 mod pending;

@@ -4,17 +4,37 @@ use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::Value;
 
-/// A setting: its name, its default, and whether it is a duration (else bytes).
+/// A setting: its name, its default, and what it counts.
 struct Setting {
     name: &'static str,
     default: &'static str,
-    duration: bool,
+    unit: Unit,
+}
+
+/// What a setting counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Duration,
+    Bytes,
+    Rows,
+}
+
+impl Unit {
+    /// What a value looks like.
+    fn wants(self) -> &'static str {
+        match self {
+            Unit::Duration => "a duration such as 500ms, 30s, 5m, 12h, 7d",
+            Unit::Bytes => "a number of bytes above 0",
+            Unit::Rows => "a number of rows, 0 for none",
+        }
+    }
 }
 
 const SETTINGS: &[Setting] = &[
-    Setting { name: "tombstone_ttl", default: "7d", duration: true },
-    Setting { name: "max_drift", default: "5m", duration: true },
-    Setting { name: "page_bytes", default: "67108864", duration: false },
+    Setting { name: "tombstone_ttl", default: "7d", unit: Unit::Duration },
+    Setting { name: "max_drift", default: "5m", unit: Unit::Duration },
+    Setting { name: "page_bytes", default: "67108864", unit: Unit::Bytes },
+    Setting { name: "conflict_log", default: "10000", unit: Unit::Rows },
 ];
 
 /// Settings that only tell something.
@@ -62,7 +82,7 @@ pub fn text(conn: &Conn, name: &str, installed: bool) -> Result<String> {
     Ok(kept.flatten().unwrap_or_else(|| setting.default.to_owned()))
 }
 
-/// A setting in nanoseconds or bytes.
+/// A setting in nanoseconds, bytes or rows.
 pub fn number(conn: &Conn, name: &str) -> Result<i64> {
     let setting = find(name)?;
     let text = text(conn, name, true)?;
@@ -71,14 +91,15 @@ pub fn number(conn: &Conn, name: &str) -> Result<i64> {
 }
 
 fn parse(setting: &Setting, text: &str) -> Option<i64> {
-    if setting.duration {
-        duration(text)
-    } else {
-        text.parse().ok().filter(|bytes| *bytes > 0)
+    let least = |least: i64| text.parse().ok().filter(|n| *n >= least);
+    match setting.unit {
+        Unit::Duration => duration(text),
+        Unit::Bytes => least(1),
+        Unit::Rows => least(0),
     }
 }
 
-/// Checks a new value; what is to be stored. An INTEGER is whole seconds, or bytes.
+/// Checks a new value; what is to be stored. An INTEGER is whole seconds, bytes, or rows.
 pub fn check(name: &str, value: &Value) -> Result<String> {
     if READ_ONLY.contains(&name) {
         return Err(Error::caller(format!("crdt_pragma: '{name}' can only be read")));
@@ -89,8 +110,7 @@ pub fn check(name: &str, value: &Value) -> Result<String> {
         Value::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         _ => String::new(),
     };
-    let want =
-        if setting.duration { "a duration such as 500ms, 30s, 5m, 12h, 7d" } else { "a number of bytes above 0" };
+    let want = setting.unit.wants();
     match parse(setting, &text) {
         Some(_) => Ok(text),
         None => {
@@ -117,6 +137,8 @@ mod tests {
     fn values_are_checked() {
         assert_eq!(check("max_drift", &Value::Integer(30)).ok().as_deref(), Some("30"));
         assert!(check("page_bytes", &Value::Integer(0)).is_err());
+        assert_eq!(check("conflict_log", &Value::Integer(0)).ok().as_deref(), Some("0"));
+        assert!(check("conflict_log", &Value::Integer(-1)).is_err_and(|e| e.message().contains("number of rows")));
         assert!(check("node_id", &"x".into()).is_err_and(|e| e.message().contains("only be read")));
         assert!(check("colour", &"x".into()).is_err_and(|e| e.message().contains("page_bytes")));
     }

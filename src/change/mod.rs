@@ -8,7 +8,8 @@
 //! {…,"field":"_row","crdt_type":"lww",…,"value":true}
 //! {…,"field":"_tombstone","crdt_type":"",…,"tombstone":true}
 //! ```
-//! Keys of ours that other peers ignore: `prev` (the stamp that was overwritten), `altered` (a hook changed the value),
+//! Keys of ours that other peers ignore: `prev` (the stamp that was overwritten), `seen` (the latest stamps of others that the
+//! author knew besides, on lww and deletes), `altered` (a hook changed the value),
 //! `born` (where an author's counter totals began anew), `operation` (a counter part that is one operation, not totals).
 //! Pure.
 
@@ -16,6 +17,7 @@ mod read;
 mod write;
 
 use crate::clock::{push_int, Hlc, Tick};
+use crate::types::seen::Seen;
 pub use read::{check, Names, Wire};
 pub use write::Writer;
 
@@ -39,6 +41,8 @@ pub struct Change {
     pub hlc: Hlc,
     /// What was written.
     pub body: Body,
+    /// What its author had seen of others' writes besides `prev`; of a delete None when it does not tell.
+    pub seen: Option<Seen>,
 }
 
 /// What a change says.

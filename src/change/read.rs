@@ -64,6 +64,8 @@ pub struct Wire<'a> {
     #[serde(borrow, default)]
     prev: Option<Object<WireHlc<'a>>>,
     #[serde(borrow, default)]
+    seen: Option<Vec<Object<WireHlc<'a>>>>,
+    #[serde(borrow, default)]
     born: Option<Object<WireHlc<'a>>>,
     #[serde(default)]
     altered: Option<bool>,
@@ -121,7 +123,15 @@ pub fn check(wire: &Wire<'_>, json: Option<&str>, names: &mut Names) -> Result<C
         }
     }
     let body = body(wire, json, &hlc, names)?;
-    Ok(Change { table: wire.table.to_string(), pk: wire.pk.to_string(), field: wire.field.to_string(), hlc, body })
+    let seen = match body {
+        Body::Lww { .. } | Body::Tombstone => {
+            let stamps = wire.seen.as_ref().map(|seen| seen.iter().map(|s| names.stamp(s)).collect::<Result<Vec<_>>>());
+            stamps.transpose()?.map(|stamps| stamps.iter().collect())
+        }
+        _ => None,
+    };
+    let (table, pk, field) = (wire.table.to_string(), wire.pk.to_string(), wire.field.to_string());
+    Ok(Change { table, pk, field, hlc, body, seen })
 }
 
 fn body(wire: &Wire<'_>, json: Option<&str>, hlc: &Hlc, names: &mut Names) -> Result<Body> {
