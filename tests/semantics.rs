@@ -21,6 +21,8 @@ mod forget;
 mod lww;
 #[path = "semantics/node_id.rs"]
 mod node_id;
+#[path = "semantics/operations.rs"]
+mod operations;
 #[path = "semantics/pull_push.rs"]
 mod pull_push;
 #[path = "semantics/relay.rs"]
