@@ -5,6 +5,8 @@ mod support;
 
 #[path = "semantics/backfill.rs"]
 mod backfill;
+#[path = "semantics/check.rs"]
+mod check;
 #[path = "semantics/clock.rs"]
 mod clock;
 #[path = "semantics/counter.rs"]
