@@ -112,7 +112,7 @@ fn merge_records(
         let mut touched = Touched::default();
         for (change, field, local) in &record.changes {
             let mut held = |field| held_value(store, form, pk, field, &mut live);
-            let outcome = merge(&mut now, *field, &change.hlc, &change.body, change.seen.as_ref(), &mut held)?;
+            let outcome = merge(&mut now, *field, &change.hlc, &change.body, change.seen.as_deref(), &mut held)?;
             count(report, &outcome, *local);
             noted |= outcome.noted;
             if let Some(conflict) = &outcome.conflict {

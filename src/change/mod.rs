@@ -42,7 +42,7 @@ pub struct Change {
     /// What was written.
     pub body: Body,
     /// What its author had seen of others' writes besides `prev`; of a delete None when it does not tell.
-    pub seen: Option<Seen>,
+    pub seen: Option<Box<Seen>>,
 }
 
 /// What a change says.

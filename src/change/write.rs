@@ -8,7 +8,13 @@ use crate::value::write_text;
 impl Change {
     /// Appends the change as JSON.
     pub fn write_json(&self, out: &mut String) {
-        Writer { table: &self.table, pk: &self.pk }.write(out, &self.field, &self.hlc, &self.body, self.seen.as_ref());
+        Writer { table: &self.table, pk: &self.pk }.write(
+            out,
+            &self.field,
+            &self.hlc,
+            &self.body,
+            self.seen.as_deref(),
+        );
     }
 }
 
