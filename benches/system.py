@@ -7,8 +7,8 @@ import sqlite3
 import statistics
 import sys
 import tempfile
-import time
-import uuid
+
+from measuring import database, key, size, spent
 
 LIBRARY = sys.argv[1]
 ROWS = int(os.environ.get("BENCH_ROWS", 100_000))
@@ -23,35 +23,16 @@ STATEMENT = "UPDATE tasks SET completed = 2"
 def rows():
     chance = random.Random(42)
     for _ in range(ROWS):
-        key = str(uuid.UUID(int=chance.getrandbits(128), version=4))
+        name = key(chance)
         words = "write the report before friday " * chance.randint(1, 3)
-        yield key, words[: chance.randint(8, 24)], words, chance.randint(0, 4), '["home","week"]', chance.randint(0, 1)
+        yield name, words[: chance.randint(8, 24)], words, chance.randint(0, 4), '["home","week"]', chance.randint(0, 1)
 
 
-def database(folder, enabled):
-    conn = sqlite3.connect(os.path.join(folder, f"{enabled}.db"), isolation_level=None)
-    conn.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {TABLE}")
-    if enabled:
-        conn.enable_load_extension(True)
-        conn.load_extension(LIBRARY)
-        conn.execute("SELECT crdt_enable('tasks')").fetchall()
+def enabled(conn):
+    conn.enable_load_extension(True)
+    conn.load_extension(LIBRARY)
+    conn.execute("SELECT crdt_enable('tasks')").fetchall()
     return conn
-
-
-def spent(conn, sql, values):
-    """Processor time of one transaction."""
-    start = time.process_time()
-    conn.execute("BEGIN")
-    conn.executemany(sql, values)
-    conn.execute("COMMIT")
-    return time.process_time() - start
-
-
-def size(conn):
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "vacuumed.db")
-        conn.execute("VACUUM INTO ?", (path,))
-        return os.path.getsize(path)
 
 
 def main():
@@ -60,7 +41,8 @@ def main():
     ratios = {name: [] for name in ("bulk insert", "file after insert", "update a column", "update, one statement")}
     for turn in range(ROUNDS):
         with tempfile.TemporaryDirectory() as folder:
-            pair = [database(folder, False), database(folder, True)]
+            plain, tracked = (database(os.path.join(folder, name), TABLE) for name in ("plain.db", "tracked.db"))
+            pair = [plain, enabled(tracked)]
             work = (
                 lambda conn: spent(conn, INSERT, data),
                 size,

@@ -65,5 +65,13 @@ CREATE TABLE IF NOT EXISTS _crdt_horizon(
 CREATE TABLE IF NOT EXISTS _crdt_hook(
   h INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, event TEXT NOT NULL, sql TEXT NOT NULL, table_glob TEXT NOT NULL);
 
+-- Concurrent writes that met in a merge, oldest first: record, field (f; 0 when one is a delete, then w is the field written
+-- against it), whether the incoming one won, value (JSON) and stamp of the local (l…) and of the incoming one (i…), and when
+-- (nanoseconds). At most conflict_log rows.
+CREATE TABLE IF NOT EXISTS _crdt_conflict(
+  id INTEGER PRIMARY KEY, t INTEGER NOT NULL, pk NOT NULL, f INTEGER NOT NULL, w INTEGER NOT NULL, won INTEGER NOT NULL,
+  l_value, l_ts INTEGER NOT NULL, l_c INTEGER NOT NULL, l_n INTEGER NOT NULL,
+  i_value, i_ts INTEGER NOT NULL, i_c INTEGER NOT NULL, i_n INTEGER NOT NULL, at INTEGER NOT NULL);
+
 -- Peers that pulled or pushed: the place in our log that they have come back with, and when they were last seen (nanoseconds).
 CREATE TABLE IF NOT EXISTS _crdt_peers(node TEXT PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;

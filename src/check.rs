@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::error::Result;
+use crate::ffi::Value;
 use crate::key::Pk;
 use crate::record::Record;
 use crate::row;
-use crate::schema::{Form, Kind, Table};
+use crate::schema::{Form, Kind, Table, Tracked};
 use crate::store::Store;
+use crate::types::Type;
 
 /// Breaches named at most; past that the database is beyond reading them.
 const MOST: usize = 100;
@@ -17,10 +19,11 @@ pub fn run(store: &Store<'_>) -> Result<Vec<String>> {
     let mut found = Vec::new();
     check_state(store, &mut found)?;
     check_references(store, &mut found)?;
+    let sure = Sure::new(store)?;
     for table in store.catalog.tables() {
         // A dropped table has no rows to compare with.
         let Ok(form) = table.form(store.conn) else { continue };
-        check_records(store, table, form, &mut found)?;
+        check_records(store, table, form, sure, &mut found)?;
         if table.enabled && table.captured {
             check_rows(store, table, form, &mut found)?;
         }
@@ -62,6 +65,7 @@ fn check_references(store: &Store<'_>, found: &mut Vec<String>) -> Result<()> {
             "SELECT count(*) FROM main._crdt_pending p WHERE NOT EXISTS (SELECT 1 FROM main._crdt_clock c WHERE c.t = p.t AND c.pk = p.pk)",
         ),
         ("stamps by a node without a name", "SELECT count(*) FROM main._crdt_clock WHERE n NOT IN (SELECT n FROM main._crdt_node)"),
+        ("conflicts of no known table", "SELECT count(*) FROM main._crdt_conflict WHERE t NOT IN (SELECT t FROM main._crdt_table)"),
         ("fields of no known table", "SELECT count(*) FROM main._crdt_field WHERE t NOT IN (SELECT t FROM main._crdt_table)"),
     ] {
         let n = store.conn.int(sql, &[])?.unwrap_or(0);
@@ -72,7 +76,31 @@ fn check_references(store: &Store<'_>, found: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-fn check_records(store: &Store<'_>, table: &Table, form: &Form, found: &mut Vec<String>) -> Result<()> {
+/// When a cell certainly shows the value that its record holds.
+#[derive(Clone, Copy)]
+struct Sure {
+    /// No trigger or foreign key's action may have the last word on a cell.
+    quiet: bool,
+    /// Text is stored as it comes: UTF-16 has no form for every text.
+    utf8: bool,
+}
+
+impl Sure {
+    fn new(store: &Store<'_>) -> Result<Sure> {
+        let utf8 = store.conn.first("PRAGMA main.encoding", &[], |row| row.text(0) == Some("UTF-8"))? == Some(true);
+        Ok(Sure { quiet: crate::putback::Watch::new(store)?.quiet(), utf8 })
+    }
+
+    /// Whether a cell of an lww column says something else than the record's own value, and nothing can be the reason.
+    fn contradicts(self, tracked: &Tracked, want: &Value, cell: &Value) -> bool {
+        self.quiet
+            && tracked.column.affinity.keeps(want)
+            && (self.utf8 || !matches!(want, Value::Text(_)))
+            && !crate::value::identical(want.as_ref(), cell.as_ref())
+    }
+}
+
+fn check_records(store: &Store<'_>, table: &Table, form: &Form, sure: Sure, found: &mut Vec<String>) -> Result<()> {
     let mut rows = store.conn.stmt("SELECT pk, dead FROM main._crdt_clock WHERE t = ?1")?;
     rows.bind(1, table.id)?;
     while found.len() < MOST && rows.step()? {
@@ -91,7 +119,7 @@ fn check_records(store: &Store<'_>, table: &Table, form: &Form, found: &mut Vec<
         };
         check_record(store, table, &name, &record, dead, found);
         if table.enabled && table.captured {
-            check_shown(store, form, &name, &pk, &record, found)?;
+            check_shown(store, form, sure, (&name, &pk), &record, found)?;
         }
     }
     Ok(())
@@ -119,8 +147,8 @@ fn check_record(store: &Store<'_>, table: &Table, name: &str, record: &Record, d
 fn check_shown(
     store: &Store<'_>,
     form: &Form,
-    name: &str,
-    pk: &Pk,
+    sure: Sure,
+    (name, pk): (&str, &Pk),
     record: &Record,
     found: &mut Vec<String>,
 ) -> Result<()> {
@@ -136,14 +164,15 @@ fn check_shown(
         _ => {}
     }
     for (tracked, cell) in form.tracked.iter().zip(live.iter().flatten()) {
-        let lww = tracked.ty == crate::types::Type::Lww;
-        let wrong = !lww && row::shown(record, tracked).is_some_and(|want| want != *cell);
-        if wrong {
-            found.push(format!(
-                "{name}.{} does not show what its {} adds up to",
-                tracked.column.name,
-                tracked.ty.name()
-            ));
+        let (column, Some(want)) = (&tracked.column.name, row::shown(record, tracked)) else { continue };
+        match tracked.ty {
+            Type::Lww if sure.contradicts(tracked, &want, cell) => {
+                found.push(format!("{name}.{column} does not show the value that its record holds"));
+            }
+            Type::Counter | Type::Set if want != *cell => {
+                found.push(format!("{name}.{column} does not show what its {} adds up to", tracked.ty.name()));
+            }
+            _ => {}
         }
     }
     Ok(())

@@ -17,7 +17,7 @@ use crate::putback::Watch;
 use crate::record::{FieldId, Record};
 use crate::schema::{Catalog, Form, Table};
 use crate::store::{RecordKey, Store};
-use crate::{claims, log, row};
+use crate::{claims, conflicts, log, row};
 
 /// What a merge did, in changes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -105,6 +105,7 @@ fn merge_records(
 ) -> Result<(Vec<Work>, Option<Hlc>)> {
     let (mut all, mut own, mut twins) = (Vec::new(), None, 0i64);
     let until = crate::cleanup::dropped_until(store)?;
+    let mut log = conflicts::Log::default();
     for ((_, pk), record) in incoming {
         let table = &record.table;
         let form = table.form(store.conn)?;
@@ -115,15 +116,11 @@ fn merge_records(
         if now.epitaph && record.changes.iter().any(|(change, _, _)| born(change)) {
             now.epitaph = false;
         }
-        let mut live = None;
+        let (mut live, mut noted) = (None, false);
         let mut touched = Touched::default();
         let gate = hooks.gate(store, table, pk, &record.changes)?;
         for (change, field, local) in &record.changes {
-            let cell = now.lww.get(field).and_then(|lww| lww.saved.clone());
-            let mut held = || match &cell {
-                Some(json) => Ok(Some(json.clone())),
-                None => held_value(store, form, pk, *field, &mut live),
-            };
+            let mut held = |field| held_value(store, form, pk, field, &mut live);
             let altered;
             let passage = match &gate {
                 Some(gate) => gate.pass(store, table, (change, *field), &now, &mut held)?,
@@ -144,8 +141,12 @@ fn merge_records(
                     continue;
                 }
             };
-            let outcome = merge(&mut now, *field, &change.hlc, body, &mut held)?;
+            let outcome = merge(&mut now, *field, &change.hlc, body, change.seen.as_deref(), &mut held)?;
             count(report, &outcome, *local);
+            noted |= outcome.noted;
+            if let Some(conflict) = &outcome.conflict {
+                log.note(store, table.id, pk, conflict)?;
+            }
             twins += i64::from(outcome.twin);
             if outcome.news {
                 hooks.took(store, table, (change, *field), body)?;
@@ -161,8 +162,11 @@ fn merge_records(
             let taken = touched.changes;
             let fields = touched.fields(before.as_ref(), &now);
             all.push(Work { table: Rc::clone(table), pk: pk.clone(), before, now, fields, taken });
+        } else if noted {
+            store.save(table, pk, before.as_ref(), &now)?;
         }
     }
+    log.trim(store)?;
     if twins > 0 {
         store.conn.run("UPDATE main._crdt_state SET twins = twins + ?1", &[twins.into()])?;
     }
@@ -198,7 +202,7 @@ impl Touched {
 fn count(report: &mut Report, outcome: &Outcome, local: bool) {
     report.merged += u64::from(outcome.news);
     report.unchanged += u64::from(!outcome.news);
-    report.conflicts += u64::from(outcome.conflict);
+    report.conflicts += u64::from(outcome.conflict.is_some());
     report.pending += u64::from(outcome.news && !local);
 }
 

@@ -48,6 +48,7 @@ mod prune;
 // In.
 mod apply;
 mod claims;
+mod conflicts;
 mod import;
 mod inbound;
 mod limits;

@@ -67,7 +67,7 @@ fn is_known(store: &Store<'_>, change: &Change) -> Result<bool> {
     let Ok(found) = import::resolve(&store.catalog, change) else { return Ok(false) };
     let pk = Pk::from_wire(&found.table.form(store.conn)?.shape.classes, &change.pk);
     let Some(record) = with_values(store, &found.table, &pk)? else { return Ok(false) };
-    let mut held = || Ok(record.lww.get(&found.field).and_then(|lww| lww.saved.clone()));
+    let mut held = |_| Ok(None);
     Ok(!is_news(&record, found.field, &change.hlc, &change.body, &mut held)?)
 }
 

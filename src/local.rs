@@ -7,6 +7,7 @@ use crate::ffi::Value;
 use crate::record::{FieldId, Record};
 use crate::types::counter::{shown, Part};
 use crate::types::lww::Lww;
+use crate::types::seen::Seen;
 use crate::types::set::Mark;
 
 /// A row was inserted: every lww field is written.
@@ -22,9 +23,13 @@ pub fn insert(record: &mut Record, fields: &[FieldId], stamp: &Hlc) {
 
 /// Cells were updated.
 pub fn update(record: &mut Record, fields: &[FieldId], stamp: &Hlc) {
+    let deleted = record.known_by_delete();
     for field in fields {
-        let prev = record.lww.get(field).map(|old| old.hlc.clone());
-        record.lww.insert(*field, Lww::live(stamp.clone(), prev));
+        let write = match record.lww.get(field) {
+            Some(old) => old.overwritten(stamp.clone(), &deleted),
+            None => Lww::first(stamp.clone(), &deleted),
+        };
+        record.lww.insert(*field, write);
     }
 }
 
@@ -46,7 +51,11 @@ pub fn delete(record: &mut Record, values: Vec<(FieldId, Option<String>)>, stamp
             lww.saved = lww.saved.take().or(value);
         }
     }
-    record.join_tomb(stamp);
+    let stamps = record.stamps();
+    let replaced = record.lww.values().flat_map(Lww::others);
+    let before = record.known_by_delete();
+    let seen: Seen = stamps.iter().chain(replaced).chain(&before).filter(|seen| seen.node != stamp.node).collect();
+    record.join_tomb(stamp, Some(seen));
 }
 
 /// A counter's value in an inserted row: what it adds to what is kept, so that the cell shows what was written.

@@ -3,24 +3,57 @@
 use std::cmp::Ordering;
 
 use crate::change::{operation_name, Body};
-use crate::clock::Hlc;
+use crate::clock::{Hlc, BASE_NODE};
 use crate::error::Result;
 use crate::ffi::Value;
 use crate::record::{FieldId, Record};
 use crate::types::counter::Part;
-use crate::types::lww::{concurrent, judge, Lww, Verdict};
+use crate::types::lww::{judge, Lww, Past, Verdict};
+use crate::types::seen::Seen;
 use crate::types::set::Mark;
 use crate::value;
 
 /// What a change did to the record.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Outcome {
     /// The state changed: the change is to be applied and passed on.
     pub news: bool,
-    /// It met a write that its author had not seen.
-    pub conflict: bool,
+    /// It met a write that its author had not seen, and whose author had not seen it.
+    pub conflict: Option<Box<Conflict>>,
     /// Another value stands under its very stamp: a node is broken or was copied.
     pub twin: bool,
+    /// The record is to be kept though nothing is news: it remembers a write that lost, so as not to tell of it again.
+    pub noted: bool,
+}
+
+/// Two writes that did not know of each other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Conflict {
+    /// The field that both wrote; 0 where one of the two is a delete.
+    pub field: FieldId,
+    /// The field that was written against a delete; 0 for the row itself, and where both wrote.
+    pub written: FieldId,
+    /// The incoming one holds now.
+    pub incoming_won: bool,
+    /// What was here.
+    pub local: Side,
+    /// What came.
+    pub incoming: Side,
+}
+
+/// One of the two writes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Side {
+    /// Its stamp.
+    pub hlc: Hlc,
+    /// The cell's value as JSON; None for deletes and for other types than lww.
+    pub value: Option<String>,
+}
+
+impl Side {
+    fn new(hlc: &Hlc, value: Option<String>) -> Self {
+        Side { hlc: hlc.clone(), value }
+    }
 }
 
 impl Outcome {
@@ -29,23 +62,31 @@ impl Outcome {
     }
 }
 
-/// Merges `body`, stamped `hlc`, into `field` of `record`.
+/// The JSON value that the live cell of a field holds.
+pub type Held<'h> = dyn FnMut(FieldId) -> Result<Option<String>> + 'h;
+
+/// Merges `body`, stamped `hlc`, into `field` of `record`; `seen` is what its author knew besides what the body tells.
 ///
-/// `held` gives the JSON value that the cell holds now; it is asked only when the stamps are equal.
+/// `held` gives the JSON value that a cell holds now; it is asked only when stamps are equal, and for a conflict.
 pub fn merge(
     record: &mut Record,
     field: FieldId,
     hlc: &Hlc,
     body: &Body,
-    held: &mut dyn FnMut() -> Result<Option<String>>,
+    seen: Option<&Seen>,
+    held: &mut Held<'_>,
 ) -> Result<Outcome> {
     if forgotten(record, hlc, body) {
         return Ok(Outcome::default());
     }
-    let outcome = match body {
-        Body::Tombstone { forgotten } => delete(record, hlc, forgotten.as_ref()),
+    let mut outcome = match body {
+        Body::Tombstone { forgotten } => return delete(record, hlc, forgotten.as_ref(), seen, held),
         Body::Row => Outcome::news(record.join_row(hlc)),
-        Body::Lww { value, prev, altered } => cell(record, field, hlc, value, prev.as_ref(), *altered, held)?,
+        Body::Lww { value, prev, altered } => {
+            let past = Past::of(seen.cloned().unwrap_or_default(), Seen::default());
+            let saved = Some(value.clone());
+            cell(record, field, Lww { hlc: hlc.clone(), prev: prev.clone(), altered: *altered, saved, past }, held)?
+        }
         Body::Counter { inc, dec, born, operation } => {
             let name = if *operation { operation_name(hlc.tick()) } else { String::new() };
             let part = Part { inc: *inc, dec: *dec, hlc: hlc.clone(), born: born.clone() };
@@ -63,8 +104,11 @@ pub fn merge(
             Outcome::news(kept.insert(hlc.clone(), json.clone()).is_none())
         }
     };
-    if outcome.news && !matches!(body, Body::Tombstone { .. }) {
+    if outcome.news {
         record.epitaph = false;
+        if let Some(conflict) = against_delete(record, field, hlc, body) {
+            outcome.conflict = Some(Box::new(conflict));
+        }
     }
     Ok(outcome)
 }
@@ -79,54 +123,144 @@ fn forgotten(record: &Record, hlc: &Hlc, body: &Body) -> bool {
     ended.max(record.tomb.as_ref().filter(|_| record.epitaph)).is_some_and(|ended| hlc <= ended)
 }
 
-fn delete(record: &mut Record, hlc: &Hlc, forgotten: Option<&Hlc>) -> Outcome {
-    let unseen = record.latest().is_some_and(|latest| latest > *hlc);
-    let mut news = record.join_tomb(hlc);
-    if let Some(until) = forgotten {
-        news |= record.begin_anew(until);
+/// A delete comes in.
+fn delete(
+    record: &mut Record,
+    hlc: &Hlc,
+    forgotten: Option<&Hlc>,
+    seen: Option<&Seen>,
+    held: &mut Held<'_>,
+) -> Result<Outcome> {
+    let anew = forgotten.is_some_and(|until| record.begin_anew(until));
+    let before = record.tomb.clone();
+    if !record.join_tomb(hlc, seen.cloned()) {
+        return Ok(Outcome { news: anew, noted: miss_delete(record, hlc), ..Outcome::default() });
     }
-    Outcome { news, conflict: news && unseen, twin: false }
+    if let Some(before) = before {
+        miss_delete(record, &before);
+    }
+    let met = unseen_write(record, hlc);
+    let conflict = match met {
+        None => None,
+        Some((written, stamp)) => {
+            let lww = record.lww.get(&written).filter(|lww| lww.hlc == stamp);
+            let value = match lww {
+                Some(lww) if lww.saved.is_some() => lww.saved.clone(),
+                Some(_) => held(written)?,
+                None => None,
+            };
+            let (local, incoming) = (Side::new(&stamp, value), Side::new(hlc, None));
+            Some(Box::new(Conflict { field: 0, written, incoming_won: !record.alive(), local, incoming }))
+        }
+    };
+    Ok(Outcome { news: true, conflict, ..Outcome::default() })
 }
 
-fn cell(
-    record: &mut Record,
-    field: FieldId,
-    hlc: &Hlc,
-    value: &str,
-    prev: Option<&Hlc>,
-    altered: bool,
-    held: &mut dyn FnMut() -> Result<Option<String>>,
-) -> Result<Outcome> {
-    // Who deleted after it had seen it itself.
-    let deleted_unseen = record.tomb.as_ref().is_some_and(|tomb| tomb > hlc && tomb.node != hlc.node);
-    let write =
-        |prev: Option<&Hlc>| Lww { hlc: hlc.clone(), prev: prev.cloned(), altered, saved: Some(value.to_owned()) };
-    let Some(now) = record.lww.get_mut(&field) else {
-        record.lww.insert(field, write(prev));
-        return Ok(Outcome { news: true, conflict: deleted_unseen, twin: false });
+/// Remembers a delete that gave way to a later one: what is written here afterwards has seen both. True when it was news.
+fn miss_delete(record: &mut Record, hlc: &Hlc) -> bool {
+    let known = record.known_by_delete();
+    if known.iter().any(|seen| seen.node == hlc.node && seen >= hlc) {
+        return false;
+    }
+    let mut news = false;
+    for lww in record.lww.values_mut().filter(|lww| !lww.is_settled(hlc)) {
+        lww.miss(hlc);
+        news = true;
+    }
+    news
+}
+
+/// The latest write that the record's delete had not seen and that had not seen it, and its field. Cells go before others of
+/// the same stamp, as they have a value to show.
+fn unseen_write(record: &Record, tomb: &Hlc) -> Option<(FieldId, Hlc)> {
+    let unseen = |stamp: &Hlc| !delete_knows(record, tomb, stamp);
+    let cells = record.lww.iter().filter(|(_, lww)| unseen(&lww.hlc) && !lww.knows(tomb));
+    let cell = cells.map(|(field, lww)| (*field, lww.hlc.clone())).max_by(|a, b| a.1.cmp(&b.1));
+    // What else an author wrote with or after a cell that had seen the delete had seen it too.
+    let knowing: Vec<&Hlc> = record.lww.values().filter(|lww| lww.knows(tomb)).map(|lww| &lww.hlc).collect();
+    let knew = |stamp: &Hlc| knowing.iter().any(|cell| cell.node == stamp.node && *cell <= stamp);
+    let parts = record.counters.keys().chain(record.sets.keys()).chain(record.kept.keys());
+    let parts = parts.filter_map(|field| Some((*field, record.stamp_of(*field)?)));
+    let others = parts.chain(record.visible_row().map(|row| (0, row.clone())));
+    let other = others.filter(|(_, stamp)| unseen(stamp) && !knew(stamp)).max_by(|a, b| a.1.cmp(&b.1));
+    match (cell, other) {
+        (Some(cell), Some(other)) if other.1 > cell.1 => Some(other),
+        (cell, other) => cell.or(other),
+    }
+}
+
+/// Whether the author of the record's delete had seen a write. One that does not tell has seen what is stamped before it.
+fn delete_knows(record: &Record, tomb: &Hlc, write: &Hlc) -> bool {
+    let told = record.tomb_seen.as_ref().map_or(write < tomb, |seen| seen.knows(write));
+    told || &*write.node == BASE_NODE || (write.node == tomb.node && write <= tomb)
+}
+
+/// A write comes in that changed the record: its conflict with the record's delete, if neither had seen the other.
+fn against_delete(record: &Record, field: FieldId, hlc: &Hlc, body: &Body) -> Option<Conflict> {
+    let tomb = record.tomb.as_ref()?;
+    let unseen = if hlc <= tomb {
+        // A delete that does not tell what it had seen comes with the fields that it had: this one came apart from it.
+        let told = record.tomb_seen.as_ref().is_some_and(|seen| seen.knows(hlc));
+        hlc.node != tomb.node && &*hlc.node != BASE_NODE && !told
+    } else {
+        // Only cells tell what they had seen.
+        matches!(body, Body::Lww { .. }) && record.lww.get(&field).is_some_and(|lww| !lww.knows(tomb))
     };
-    let mut order = Ordering::Equal;
-    if now.hlc == *hlc && now.altered == altered {
-        match held()? {
-            Some(held) => order = compare(value, &held),
+    let value = match body {
+        Body::Lww { value, .. } => Some(value.clone()),
+        _ => None,
+    };
+    let (local, incoming) = (Side::new(tomb, None), Side::new(hlc, value));
+    unseen.then(|| Conflict { field: 0, written: field, incoming_won: record.alive(), local, incoming })
+}
+
+/// A write of a cell comes in.
+fn cell(record: &mut Record, field: FieldId, mut write: Lww, held: &mut Held<'_>) -> Result<Outcome> {
+    // Its successor, the delete, has met what is here already.
+    let overtaken = record.tomb.as_ref().is_some_and(|tomb| {
+        let told = record.tomb_seen.as_ref().is_some_and(|seen| seen.knows(&write.hlc));
+        told || (tomb.node == write.hlc.node && write.hlc <= *tomb)
+    });
+    let Some(now) = record.lww.get_mut(&field) else {
+        record.lww.insert(field, write);
+        return Ok(Outcome::news(true));
+    };
+    let mut holds = || match &now.saved {
+        Some(json) => Ok(Some(json.clone())),
+        None => held(field),
+    };
+    let (mut order, mut lost) = (Ordering::Equal, false);
+    if now.hlc == write.hlc && now.altered == write.altered {
+        match (holds()?, &write.saved) {
+            (Some(held), Some(value)) => order = compare(value, &held),
             // Nobody holds it any more, as when its column was renamed: here it is again.
-            None => now.saved = Some(value.to_owned()),
+            _ => lost = true,
         }
     }
-    let verdict = judge(now, hlc, altered, || order);
-    let real = |stamp: &Hlc| &*stamp.node != crate::clock::BASE_NODE;
+    let verdict = judge(now, &write.hlc, write.altered, || order);
     let twin = order != Ordering::Equal;
-    let conflict = match verdict {
-        Verdict::Known => false,
-        _ if twin => true,
-        Verdict::Wins => real(&now.hlc) && concurrent(&now.hlc, prev),
-        Verdict::Loses => real(hlc) && concurrent(hlc, now.prev.as_ref()),
+    let unseen = match verdict {
+        Verdict::Wins if twin => true,
+        _ if verdict == Verdict::Known || overtaken => false,
+        Verdict::Wins => !write.knows(&now.hlc),
+        _ => !now.is_settled(&write.hlc),
     };
-    if verdict == Verdict::Wins {
-        *now = write(prev);
+    let (news, noted) = (verdict == Verdict::Wins, unseen && verdict == Verdict::Loses);
+    let conflict = if unseen {
+        let (local, incoming) = (Side::new(&now.hlc, holds()?), Side::new(&write.hlc, write.saved.clone()));
+        Some(Box::new(Conflict { field, written: 0, incoming_won: news, local, incoming }))
+    } else {
+        None
+    };
+    if lost {
+        now.saved = write.saved;
+    } else if news {
+        write.miss_all(now);
+        *now = write;
+    } else if noted {
+        now.miss_all(&write);
     }
-    let news = verdict == Verdict::Wins;
-    Ok(Outcome { news, conflict: conflict || (news && deleted_unseen), twin })
+    Ok(Outcome { news, conflict, twin, noted })
 }
 
 /// Order of two JSON values: by SQLite type, then bytes, then by the bytes of the JSON itself.

@@ -61,14 +61,19 @@ fn state(changes: &[(FieldId, Hlc, Body)]) -> Record {
 }
 
 fn take(record: &mut Record, (field, hlc, body): &(FieldId, Hlc, Body)) -> Outcome {
-    let held = record.lww.get(field).and_then(|l| l.saved.clone());
-    merge(record, *field, hlc, body, &mut || Ok(held.clone())).expect("pure")
+    told(record, (*field, hlc, body), None)
 }
 
-/// What is replicated: `prev` is a remark on one delivery, and a hidden row stamp is not part of the state.
+fn told(record: &mut Record, (field, hlc, body): (FieldId, &Hlc, &Body), seen: Option<&[Hlc]>) -> Outcome {
+    let seen = seen.map(|seen| seen.iter().collect());
+    merge(record, field, hlc, body, seen.as_ref(), &mut |_| Ok(None)).expect("pure")
+}
+
+/// What is replicated: `prev` and the like are remarks on one delivery, and a hidden row stamp is not part of the state.
 fn normal(mut record: Record) -> Record {
     record.row = record.visible_row().cloned();
-    record.lww.values_mut().for_each(|l| l.prev = None);
+    record.tomb_seen = None;
+    record.lww.values_mut().for_each(|l| (l.prev, l.past) = (None, None));
     record
 }
 
@@ -164,14 +169,150 @@ fn a_remove_without_tags_gets_its_meaning_once() {
     assert_eq!(record.elements(3), ["\"x\""]);
 }
 
+/// A world of three nodes that exchange one record: what a conflict is, told by everything that each node has ever received.
+mod histories {
+    use super::*;
+    use crate::local;
+    use std::collections::BTreeSet;
+
+    const NODES: [&str; 3] = ["a", "b", "c"];
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Write(usize),
+        Delete(usize),
+        Send(usize, usize),
+    }
+
+    #[derive(Clone, Default)]
+    struct Node {
+        record: Record,
+        /// The stamps that have come here, and those that their authors had received when they wrote them.
+        received: BTreeSet<Hlc>,
+        /// The conflicts told of.
+        told: BTreeSet<(Hlc, Hlc)>,
+    }
+
+    fn step(deletes: bool) -> impl Strategy<Value = Step> {
+        let send = || (0usize..3, 0usize..3).prop_map(|(from, to)| Step::Send(from, to));
+        let write = (0usize..3).prop_map(Step::Write);
+        let local = (0usize..3, any::<bool>()).prop_map(move |(n, delete)| match delete && deletes {
+            true => Step::Delete(n),
+            false => Step::Write(n),
+        });
+        prop_oneof![write, local, send(), send(), send()]
+    }
+
+    /// What a node sends: the delete, then the cell, as they are now.
+    fn export(record: &Record) -> Vec<(FieldId, Hlc, Body, Option<Vec<Hlc>>)> {
+        let list = |seen: &Seen| seen.stamps().to_vec();
+        let tomb = record
+            .tomb
+            .iter()
+            .map(|t| (0, t.clone(), Body::Tombstone { forgotten: None }, record.tomb_seen.as_ref().map(list)));
+        let cell = record.lww.iter().map(|(field, lww)| {
+            let body = Body::Lww { value: lww.hlc.ts.to_string(), prev: lww.prev.clone(), altered: false };
+            (*field, lww.hlc.clone(), body, lww.seen().map(list))
+        });
+        let mut all: Vec<_> = tomb.chain(cell).collect();
+        all.sort_by(|a, b| a.1.cmp(&b.1));
+        all
+    }
+
+    /// Runs the steps; each merge's conflict is compared with what the sets of received stamps say.
+    fn play(steps: &[Step]) {
+        let mut nodes: [Node; 3] = Default::default();
+        let mut knew: std::collections::BTreeMap<Hlc, BTreeSet<Hlc>> = Default::default();
+        for (time, step) in steps.iter().enumerate() {
+            let stamp = |n: usize| Hlc::new(time as i64 + 1, 0, &Rc::from(NODES[n]));
+            match step {
+                Step::Write(n) | Step::Delete(n) => {
+                    let (node, hlc) = (&mut nodes[*n], stamp(*n));
+                    match step {
+                        Step::Delete(_) if !node.record.alive() => continue,
+                        Step::Delete(_) => {
+                            let value = node.record.lww.get(&1).map(|lww| lww.hlc.ts.to_string());
+                            local::delete(&mut node.record, vec![(1, value)], &hlc);
+                        }
+                        _ => local::insert(&mut node.record, &[1], &hlc),
+                    }
+                    knew.insert(hlc.clone(), node.received.clone());
+                    node.received.insert(hlc);
+                }
+                Step::Send(from, to) => {
+                    let sent = export(&nodes[*from].record);
+                    let node = &mut nodes[*to];
+                    for (field, hlc, body, seen) in &sent {
+                        let before = node.record.clone();
+                        let outcome = told(&mut node.record, (*field, hlc, body), seen.as_deref());
+                        // A delete that was overtaken by another, and a write that changes nothing, meet no delete.
+                        let cell = before.lww.values().map(|lww| &lww.hlc).filter(|_| *field == 1 || outcome.news);
+                        let met: Vec<&Hlc> =
+                            cell.chain(before.tomb.iter().filter(|_| *field == 1 && outcome.news)).collect();
+                        let apart = |a: &Hlc, b: &Hlc| a != b && !knew[a].contains(b) && !knew[b].contains(a);
+                        let told_of = || format!("{hlc} at {}: {steps:?}", NODES[*to]);
+                        if let Some(Conflict { local, incoming, .. }) = outcome.conflict.as_deref() {
+                            assert!(apart(&incoming.hlc, &local.hlc), "no conflict: {}", told_of());
+                            let pair = (incoming.hlc.clone(), local.hlc.clone());
+                            assert!(node.told.insert(pair), "told twice: {}", told_of());
+                        } else if !node.received.contains(hlc) {
+                            assert!(!met.iter().any(|other| apart(hlc, other)), "missed: {}", told_of());
+                        }
+                        node.received.insert(hlc.clone());
+                        // Whoever has a write has what its author knew.
+                        node.received.extend(knew[hlc].iter().cloned());
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn a_conflict_is_two_writes_that_did_not_know_of_each_other(steps in proptest::collection::vec(step(false), 1..25)) {
+            play(&steps);
+        }
+
+        #[test]
+        fn deletes_too(steps in proptest::collection::vec(step(true), 1..25)) {
+            play(&steps);
+        }
+    }
+}
+
 #[test]
 fn succession_is_no_conflict_and_concurrency_is() {
     let at = |ts, node: &str| Hlc::new(ts, 0, &Rc::from(node));
     let write = |ts, node, prev| (1, at(ts, node), Body::Lww { value: "1".into(), prev, altered: false });
     let mut record = Record::default();
-    take(&mut record, &write(1, "a", None));
-    assert!(!take(&mut record, &write(2, "b", Some(at(1, "a")))).conflict);
-    assert!(take(&mut record, &write(3, "c", Some(at(1, "a")))).conflict, "c had not seen b's");
-    assert!(!take(&mut record, &write(1, "a", None)).conflict, "what c overwrote is no news to c");
-    assert!(take(&mut record, &write(2, "d", Some(at(1, "a")))).conflict, "the loser is counted too");
+    let mut met = |change| take(&mut record, &change).conflict.is_some();
+    assert!(!met(write(1, "a", None)));
+    assert!(!met(write(2, "b", Some(at(1, "a")))));
+    assert!(met(write(3, "c", Some(at(1, "a")))), "c had not seen b's");
+    assert!(!met(write(1, "a", None)), "what c overwrote is no news to c");
+    assert!(met(write(2, "d", Some(at(1, "a")))), "the loser is counted too");
+    assert!(!met(write(2, "d", Some(at(1, "a")))), "once");
+    assert!(!met(write(2, "b", Some(at(1, "a")))), "nor what was replaced before");
+    assert!(!met(write(4, "c", None)), "an author has seen its own writes");
+}
+
+#[test]
+fn a_conflict_names_both_sides() {
+    let at = |ts, node: &str| Hlc::new(ts, 0, &Rc::from(node));
+    let write =
+        |ts, node, value: &str| (1, at(ts, node), Body::Lww { value: value.into(), prev: None, altered: false });
+    let mut record = Record::default();
+    take(&mut record, &write(5, "a", "1"));
+    let side = |ts, node, value: Option<&str>| Side { hlc: at(ts, node), value: value.map(str::to_owned) };
+    let lost = *take(&mut record, &write(3, "b", "2")).conflict.unwrap();
+    let (local, incoming) = (side(5, "a", Some("1")), side(3, "b", Some("2")));
+    assert_eq!(lost, Conflict { field: 1, written: 0, incoming_won: false, local, incoming });
+    let gone = *told(&mut record, (0, &at(7, "c"), &Body::Tombstone { forgotten: None }), Some(&[])).conflict.unwrap();
+    let (local, incoming) = (side(5, "a", Some("1")), side(7, "c", None));
+    assert_eq!(gone, Conflict { field: 0, written: 1, incoming_won: true, local, incoming });
+    let late = *take(&mut record, &write(6, "d", "4")).conflict.unwrap();
+    assert_eq!((late.field, late.written, late.incoming_won), (0, 1, false));
+    assert_eq!((late.local, late.incoming), (side(7, "c", None), side(6, "d", Some("4"))));
 }

@@ -14,6 +14,7 @@ use crate::log::{Event, Reader};
 use crate::record::{FieldId, Marks, Record};
 use crate::schema::{Kind, Table};
 use crate::store::{RecordKey, Store};
+use crate::types::seen::Seen;
 use crate::types::Type;
 
 /// Records gathered before they are written out: bounds the memory of a page.
@@ -73,12 +74,20 @@ pub struct Item {
     pub hlc: Hlc,
     /// What it says.
     pub body: Body,
+    /// What its author had seen.
+    pub seen: Option<Seen>,
 }
 
 impl Item {
     /// Appends it as JSON.
     pub fn write_json(&self, out: &mut String) {
-        Writer { table: &self.table.name, pk: &self.pk }.write(out, &self.field, &self.hlc, &self.body);
+        Writer { table: &self.table.name, pk: &self.pk }.write(
+            out,
+            &self.field,
+            &self.hlc,
+            &self.body,
+            self.seen.as_ref(),
+        );
     }
 }
 
@@ -262,14 +271,16 @@ fn same_set(old: ValueRef<'_>, new: ValueRef<'_>) -> bool {
 fn collect(store: &Store<'_>, table: &Rc<Table>, pk: &Pk, pick: &Pick, items: &mut Vec<Item>) -> Result<()> {
     let Some(record) = store.load(table, pk)? else { return Ok(()) };
     let wire = pk.wire().into_owned();
-    let mut push = |field: &str, hlc: &Hlc, body: Body| {
-        items.push(Item { table: Rc::clone(table), pk: wire.clone(), field: field.to_owned(), hlc: hlc.clone(), body });
+    let mut push = |field: &str, hlc: &Hlc, body: Body, seen: Option<Seen>| {
+        let (table, pk, field) = (Rc::clone(table), wire.clone(), field.to_owned());
+        items.push(Item { table, pk, field, hlc: hlc.clone(), body, seen });
     };
     if let Some(tomb) = &record.tomb {
-        push(crate::change::TOMBSTONE, tomb, Body::Tombstone { forgotten: record.forgotten.clone() });
+        let body = Body::Tombstone { forgotten: record.forgotten.clone() };
+        push(crate::change::TOMBSTONE, tomb, body, record.tomb_seen.clone());
     }
     if let Some(row) = record.visible_row() {
-        push(crate::change::ROW, row, Body::Row);
+        push(crate::change::ROW, row, Body::Row, None);
     }
     let mut live = None;
     for field in table.fields.iter().filter(|field| pick.has(field.id)) {
@@ -279,7 +290,8 @@ fn collect(store: &Store<'_>, table: &Rc<Table>, pk: &Pk, pick: &Pick, items: &m
                 None => live_value(store, table, pk, field.id, &mut live)?,
             };
             if let Some(value) = value {
-                push(&field.name, &lww.hlc, Body::Lww { value, prev: lww.prev.clone(), altered: lww.altered });
+                let body = Body::Lww { value, prev: lww.prev.clone(), altered: lww.altered };
+                push(&field.name, &lww.hlc, body, lww.seen().cloned());
             }
         }
         if let Some(parts) = record.counters.get(&field.id) {
@@ -290,15 +302,15 @@ fn collect(store: &Store<'_>, table: &Rc<Table>, pk: &Pk, pick: &Pick, items: &m
                     born: part.born.clone(),
                     operation: !operation.is_empty(),
                 };
-                push(&field.name, &part.hlc, body);
+                push(&field.name, &part.hlc, body, None);
             }
         }
         if let Some(marks) = record.sets.get(&field.id) {
-            set_changes(marks, &mut |hlc, body| push(&field.name, hlc, body));
+            set_changes(marks, &mut |hlc, body| push(&field.name, hlc, body, None));
         }
         if let (Some(kept), Kind::Foreign(name)) = (record.kept.get(&field.id), &field.kind) {
             for (hlc, json) in kept {
-                push(&field.name, hlc, Body::Other { crdt_type: name.clone(), json: json.clone() });
+                push(&field.name, hlc, Body::Other { crdt_type: name.clone(), json: json.clone() }, None);
             }
         }
     }

@@ -5,20 +5,44 @@ use crate::error::{Error, Result};
 use crate::ffi::Value;
 use crate::key::MAX_KEY_BYTES;
 
-/// A setting: its name, its default, and whether it is a duration (else a number, of bytes or of changes).
+/// A setting: its name, its default, and what it counts.
 struct Setting {
     name: &'static str,
     default: &'static str,
-    duration: bool,
+    unit: Unit,
+}
+
+/// What a setting counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Duration,
+    Bytes,
+    Rows,
+    Changes,
+    KeyBytes,
+}
+
+impl Unit {
+    /// What a value looks like.
+    fn wants(self) -> &'static str {
+        match self {
+            Unit::Duration => "a duration such as 500ms, 30s, 5m, 12h, 7d",
+            Unit::Bytes => "a number of bytes above 0",
+            Unit::Rows => "a number of rows, 0 for none",
+            Unit::Changes => "a whole number above 0",
+            Unit::KeyBytes => "a number from 1 to 65536",
+        }
+    }
 }
 
 const SETTINGS: &[Setting] = &[
-    Setting { name: "tombstone_ttl", default: "7d", duration: true },
-    Setting { name: "max_drift", default: "5m", duration: true },
-    Setting { name: "page_bytes", default: "67108864", duration: false },
-    Setting { name: "max_value_bytes", default: "67108864", duration: false },
-    Setting { name: "max_key_bytes", default: "65536", duration: false },
-    Setting { name: "max_push_changes", default: "1000000", duration: false },
+    Setting { name: "tombstone_ttl", default: "7d", unit: Unit::Duration },
+    Setting { name: "max_drift", default: "5m", unit: Unit::Duration },
+    Setting { name: "page_bytes", default: "67108864", unit: Unit::Bytes },
+    Setting { name: "max_value_bytes", default: "67108864", unit: Unit::Bytes },
+    Setting { name: "max_key_bytes", default: "65536", unit: Unit::KeyBytes },
+    Setting { name: "max_push_changes", default: "1000000", unit: Unit::Changes },
+    Setting { name: "conflict_log", default: "10000", unit: Unit::Rows },
 ];
 
 /// Settings that only tell something.
@@ -66,7 +90,7 @@ pub fn text(conn: &Conn, name: &str, installed: bool) -> Result<String> {
     Ok(kept.flatten().unwrap_or_else(|| setting.default.to_owned()))
 }
 
-/// A setting in nanoseconds, bytes, or changes.
+/// A setting in nanoseconds, bytes, rows or changes.
 pub fn number(conn: &Conn, name: &str) -> Result<i64> {
     let setting = find(name)?;
     let text = text(conn, name, true)?;
@@ -75,16 +99,17 @@ pub fn number(conn: &Conn, name: &str) -> Result<i64> {
 }
 
 fn parse(setting: &Setting, text: &str) -> Option<i64> {
-    if setting.duration {
-        duration(text)
-    } else {
+    let least = |least: i64| text.parse().ok().filter(|n| *n >= least);
+    match setting.unit {
+        Unit::Duration => duration(text),
+        Unit::Bytes | Unit::Changes => least(1),
         // A longer key is never taken, whatever is set.
-        let most = if setting.name == "max_key_bytes" { MAX_KEY_BYTES as i64 } else { i64::MAX };
-        text.parse().ok().filter(|number| (1..=most).contains(number))
+        Unit::KeyBytes => least(1).filter(|n| *n <= MAX_KEY_BYTES as i64),
+        Unit::Rows => least(0),
     }
 }
 
-/// Checks a new value; what is to be stored. An INTEGER is whole seconds, bytes, or changes.
+/// Checks a new value; what is to be stored. An INTEGER is whole seconds, bytes, rows, or changes.
 pub fn check(name: &str, value: &Value) -> Result<String> {
     if READ_ONLY.contains(&name) {
         return Err(Error::caller(format!("crdt_pragma: '{name}' can only be read")));
@@ -95,11 +120,7 @@ pub fn check(name: &str, value: &Value) -> Result<String> {
         Value::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         _ => String::new(),
     };
-    let want = match setting.name {
-        "max_key_bytes" => "a number from 1 to 65536",
-        _ if setting.duration => "a duration such as 500ms, 30s, 5m, 12h, 7d",
-        _ => "a whole number above 0",
-    };
+    let want = setting.unit.wants();
     match parse(setting, &text) {
         Some(_) => Ok(text),
         None => {
@@ -128,6 +149,8 @@ mod tests {
         assert!(check("page_bytes", &Value::Integer(0)).is_err());
         assert!(check("max_key_bytes", &Value::Integer(65_536)).is_ok());
         assert!(check("max_key_bytes", &Value::Integer(65_537)).is_err_and(|e| e.message().contains("65536")));
+        assert_eq!(check("conflict_log", &Value::Integer(0)).ok().as_deref(), Some("0"));
+        assert!(check("conflict_log", &Value::Integer(-1)).is_err_and(|e| e.message().contains("number of rows")));
         assert!(check("node_id", &"x".into()).is_err_and(|e| e.message().contains("only be read")));
         assert!(check("colour", &"x".into()).is_err_and(|e| e.message().contains("page_bytes")));
     }

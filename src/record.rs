@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::clock::Hlc;
 use crate::types::counter::Part;
 use crate::types::lww::Lww;
+use crate::types::seen::Seen;
 use crate::types::set::Mark;
 
 /// A field's number within its table: interned by name and type, never used again for another.
@@ -25,6 +26,8 @@ pub type Kept = BTreeMap<Hlc, String>;
 pub struct Record {
     /// The latest delete.
     pub tomb: Option<Hlc>,
+    /// What its author had seen of the record; None when it does not tell.
+    pub tomb_seen: Option<Seen>,
     /// The latest insert, where no field shows a stamp as late.
     pub row: Option<Hlc>,
     /// The clocks of last-writer-wins fields.
@@ -103,11 +106,28 @@ impl Record {
         news
     }
 
-    /// Takes in a delete; true when it was news.
-    pub fn join_tomb(&mut self, hlc: &Hlc) -> bool {
+    /// Every stamp of a write that the record shows.
+    pub fn stamps(&self) -> Vec<Hlc> {
+        let lww = self.lww.values().map(|lww| lww.hlc.clone());
+        let parts = self.counters.values().flat_map(|parts| parts.values().map(|part| part.hlc.clone()));
+        let kept = self.kept.values().flat_map(|kept| kept.keys().cloned());
+        let marks = self.sets.values().flatten();
+        let marks = marks.filter_map(|((_, node), mark)| mark.latest().map(|tick| tick.by(node)));
+        lww.chain(parts).chain(kept).chain(marks).chain(self.row.clone()).collect()
+    }
+
+    /// The delete's stamp, and those that its author had seen.
+    pub fn known_by_delete(&self) -> Vec<Hlc> {
+        let seen = self.tomb_seen.iter().flat_map(|seen| seen.stamps());
+        self.tomb.iter().chain(seen).cloned().collect()
+    }
+
+    /// Takes in a delete, with what its author had seen; true when it was news.
+    pub fn join_tomb(&mut self, hlc: &Hlc, seen: Option<Seen>) -> bool {
         let news = self.tomb.as_ref() < Some(hlc);
         if news {
             self.tomb = Some(hlc.clone());
+            self.tomb_seen = seen;
         }
         news
     }

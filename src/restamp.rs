@@ -60,6 +60,7 @@ fn is_own(record: &Record, old: &Rc<str>, limit: i64) -> bool {
 fn restamp(record: &mut Record, old: &Rc<str>, limit: i64, write: &Hlc, delete: &Hlc) {
     for lww in record.lww.values_mut().filter(|lww| beyond(&lww.hlc, old, limit)) {
         lww.prev = None;
+        lww.past = None;
         lww.hlc = write.clone();
     }
     for (stamp, new) in [(&mut record.row, write), (&mut record.tomb, delete)] {

@@ -76,6 +76,7 @@ pub fn json(store: &Store<'_>) -> Result<String> {
     let rows = conn.int("SELECT count(*) FROM main._crdt_log", &[])?.unwrap_or(0);
     let future = conn.int("SELECT count(*) FROM main._crdt_future", &[])?.unwrap_or(0);
     let _ = write!(out, "],\"log\":{{\"rows\":{rows},\"last\":{end}}},\"future\":{future}");
+    let _ = write!(out, ",\"conflicts\":{}", crate::conflicts::count(conn)?);
     warnings(store, &mut out)?;
     out.push_str(",\"hooks\":");
     crate::hooks::write_json(store, &mut out);

@@ -20,7 +20,8 @@ pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     to.table::<Tables>(c"crdt_tables", conn)?;
     to.table::<Fields>(c"crdt_fields", conn)?;
     to.table::<Peers>(c"crdt_peers", conn)?;
-    to.table::<Pending>(c"crdt_pending", conn)
+    to.table::<Pending>(c"crdt_pending", conn)?;
+    to.table::<crate::conflicts::Conflicts>(c"crdt_conflicts", conn)
 }
 
 fn text_arg(args: &[Option<Value>], i: usize, name: &str) -> Result<Option<String>> {

@@ -6,6 +6,7 @@ mod support;
 mod reader {
     mod connections;
     mod exchange;
+    mod family;
     mod schemas;
     mod showing;
     mod waiting;

@@ -5,6 +5,8 @@ mod support;
 
 #[path = "semantics/backfill.rs"]
 mod backfill;
+#[path = "semantics/check.rs"]
+mod check;
 #[path = "semantics/clock.rs"]
 mod clock;
 #[path = "semantics/counter.rs"]
@@ -21,6 +23,8 @@ mod forget;
 mod lww;
 #[path = "semantics/node_id.rs"]
 mod node_id;
+#[path = "semantics/operations.rs"]
+mod operations;
 #[path = "semantics/pull_push.rs"]
 mod pull_push;
 #[path = "semantics/relay.rs"]

@@ -8,8 +8,10 @@
 //! {…,"field":"_row","crdt_type":"lww",…,"value":true}
 //! {…,"field":"_tombstone","crdt_type":"",…,"tombstone":true}
 //! ```
-//! Keys of ours that other peers ignore: `prev` (the stamp that was overwritten), `altered` (a hook changed the value),
-//! `forgotten` (of a delete: what an earlier life of the record counted is over), `born` (where an author's counter totals began anew), `operation` (a counter part that is one operation, not totals).
+//! Keys of ours that other peers ignore: `prev` (the stamp that was overwritten), `seen` (the latest stamps of others that the
+//! author knew besides, on lww and deletes), `altered` (a hook changed the value),
+//! `forgotten` (of a delete: what an earlier life of the record counted is over), `born` (where an author's counter totals
+//! began anew), `operation` (a counter part that is one operation, not totals).
 //! Pure.
 
 mod read;
@@ -18,6 +20,7 @@ mod write;
 use crate::clock::{push_int, Hlc, Tick};
 use crate::error::Result;
 use crate::ffi::Value;
+use crate::types::seen::Seen;
 pub use read::{check, Names, Wire};
 pub use write::Writer;
 
@@ -41,6 +44,8 @@ pub struct Change {
     pub hlc: Hlc,
     /// What was written.
     pub body: Body,
+    /// What its author had seen of others' writes besides `prev`; of a delete None when it does not tell.
+    pub seen: Option<Box<Seen>>,
 }
 
 impl Change {

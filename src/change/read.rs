@@ -11,6 +11,7 @@ use super::{Body, Change, MAX_NAME_BYTES, ROW, TOMBSTONE};
 use crate::clock::{check_node, Hlc};
 use crate::error::{excerpt, Error, Result};
 use crate::json::Object;
+use crate::types::seen::Seen;
 
 #[derive(Deserialize)]
 struct WireHlc<'a> {
@@ -63,6 +64,9 @@ pub struct Wire<'a> {
     set_op: Option<Object<WireSetOp<'a>>>,
     #[serde(borrow, default)]
     prev: Option<Object<WireHlc<'a>>>,
+    // Rare, and read only when it is there.
+    #[serde(borrow, default)]
+    seen: Option<&'a RawValue>,
     #[serde(borrow, default)]
     born: Option<Object<WireHlc<'a>>>,
     #[serde(borrow, default)]
@@ -123,7 +127,19 @@ pub fn check(wire: &Wire<'_>, json: Option<&str>, names: &mut Names) -> Result<C
         }
     }
     let body = body(wire, json, &hlc, names)?;
-    Ok(Change { table: wire.table.to_string(), pk: wire.pk.to_string(), field: wire.field.to_string(), hlc, body })
+    let seen = match body {
+        Body::Lww { .. } | Body::Tombstone { .. } => wire.seen.map(|json| seen(json.get(), names)).transpose()?,
+        _ => None,
+    };
+    let (table, pk, field) = (wire.table.to_string(), wire.pk.to_string(), wire.field.to_string());
+    Ok(Change { table, pk, field, hlc, body, seen })
+}
+
+fn seen(json: &str, names: &mut Names) -> Result<Box<Seen>> {
+    let stamps: Vec<Object<WireHlc<'_>>> = serde_json::from_str(json)
+        .map_err(|e| Error::peer(format!("'seen' is an array of stamps {{\"ts\",\"c\",\"node\"}}: {e}")))?;
+    let stamps = stamps.iter().map(|stamp| names.stamp(stamp)).collect::<Result<Vec<_>>>()?;
+    Ok(Box::new(stamps.iter().collect()))
 }
 
 fn body(wire: &Wire<'_>, json: Option<&str>, hlc: &Hlc, names: &mut Names) -> Result<Body> {

@@ -21,7 +21,9 @@ fn every_body_survives_writing_and_reading() {
     for rest in [
         r#""field":"title","crdt_type":"lww","value":{"a": [1.50]}"#.to_owned(),
         r#""field":"title","crdt_type":"lww","value":null"#.to_owned(),
-        format!(r#""field":"title","crdt_type":"lww","value":1,"prev":{tag},"altered":true"#),
+        format!(r#""field":"title","crdt_type":"lww","value":1,"prev":{tag},"seen":[{tag}],"altered":true"#),
+        format!(r#""field":"_tombstone","crdt_type":"","tombstone":true,"seen":[{tag}]"#),
+        r#""field":"_tombstone","crdt_type":"","tombstone":true,"seen":[]"#.to_owned(),
         r#""field":"n","crdt_type":"counter","counter_delta":{"inc":18446744073709551616,"dec":0}"#.to_owned(),
         format!(
             r#""field":"n","crdt_type":"counter","counter_delta":{{"inc":1,"dec":0}},"born":{tag},"operation":true"#

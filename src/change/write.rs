@@ -2,12 +2,19 @@
 
 use super::{Body, Change, ROW, TOMBSTONE};
 use crate::clock::Hlc;
+use crate::types::seen::Seen;
 use crate::value::write_text;
 
 impl Change {
     /// Appends the change as JSON.
     pub fn write_json(&self, out: &mut String) {
-        Writer { table: &self.table, pk: &self.pk }.write(out, &self.field, &self.hlc, &self.body);
+        Writer { table: &self.table, pk: &self.pk }.write(
+            out,
+            &self.field,
+            &self.hlc,
+            &self.body,
+            self.seen.as_deref(),
+        );
     }
 }
 
@@ -21,7 +28,7 @@ pub struct Writer<'a> {
 
 impl Writer<'_> {
     /// Appends one change of the record as JSON.
-    pub fn write(&self, out: &mut String, field: &str, hlc: &Hlc, body: &Body) {
+    pub fn write(&self, out: &mut String, field: &str, hlc: &Hlc, body: &Body, seen: Option<&Seen>) {
         match body {
             Body::Tombstone { forgotten } => {
                 self.head(out, TOMBSTONE, "", hlc);
@@ -30,13 +37,24 @@ impl Writer<'_> {
                     out.push_str(",\"forgotten\":");
                     until.write_json(out);
                 }
+                write_seen(out, seen);
             }
             Body::Row => {
                 self.head(out, ROW, "lww", hlc);
                 out.push_str(",\"value\":true");
             }
             Body::Lww { value, prev, altered } => {
-                return self.lww(out, field, hlc, prev.as_ref(), *altered, |out| out.push_str(value));
+                self.head(out, field, "lww", hlc);
+                out.push_str(",\"value\":");
+                out.push_str(value);
+                if let Some(prev) = prev {
+                    out.push_str(",\"prev\":");
+                    prev.write_json(out);
+                }
+                write_seen(out, seen);
+                if *altered {
+                    out.push_str(",\"altered\":true");
+                }
             }
             Body::Counter { inc, dec, born, operation } => {
                 self.head(out, field, "counter", hlc);
@@ -70,29 +88,6 @@ impl Writer<'_> {
         out.push('}');
     }
 
-    /// Appends a cell's change, its value written by `value`.
-    pub fn lww(
-        &self,
-        out: &mut String,
-        field: &str,
-        hlc: &Hlc,
-        prev: Option<&Hlc>,
-        altered: bool,
-        value: impl FnOnce(&mut String),
-    ) {
-        self.head(out, field, "lww", hlc);
-        out.push_str(",\"value\":");
-        value(out);
-        if let Some(prev) = prev {
-            out.push_str(",\"prev\":");
-            prev.write_json(out);
-        }
-        if altered {
-            out.push_str(",\"altered\":true");
-        }
-        out.push('}');
-    }
-
     fn head(&self, out: &mut String, field: &str, crdt_type: &str, hlc: &Hlc) {
         out.push_str("{\"table\":");
         write_text(out, self.table);
@@ -106,6 +101,13 @@ impl Writer<'_> {
         hlc.write_json(out);
         out.push_str(",\"node_id\":");
         write_text(out, &hlc.node);
+    }
+}
+
+fn write_seen(out: &mut String, seen: Option<&Seen>) {
+    if let Some(seen) = seen {
+        out.push_str(",\"seen\":");
+        write_array(out, seen.stamps(), Hlc::write_json);
     }
 }
 

@@ -92,6 +92,9 @@ pub fn pragma(call: &Call<'_, Conn>) -> Result<Out> {
             return session::write(conn, |store| {
                 let sql = "INSERT OR REPLACE INTO main._crdt_pragma(name, value) VALUES (?1, ?2)";
                 store.conn.run(sql, &[name.into(), value.as_str().into()])?;
+                if name == "conflict_log" {
+                    crate::conflicts::trim(store.conn)?;
+                }
                 Ok(Out::Text(value.clone()))
             });
         }

@@ -180,6 +180,8 @@ struct PullRequest<'a> {
     node_id: Option<String>,
     #[serde(default)]
     filter: Option<Filter>,
+    #[serde(default)]
+    counters: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -214,23 +216,42 @@ impl Filter {
     }
 }
 
-/// `crdt_pull(request)`
+/// Whose counter parts stay out of a pull's answer: the caller's own, when it reads `counter_delta` as operations. It has added
+/// them when it made them, and would add them again.
+fn own_counters<'r>(request: &'r PullRequest<'_>, options: Option<&str>) -> Result<Option<&'r str>> {
+    match (counters_are_operations(options, request.counters.as_deref())?, &request.node_id) {
+        (false, _) => Ok(None),
+        (true, Some(node)) => Ok(Some(node)),
+        (true, None) => Err(Error::peer(
+            "\"counters\":\"operations\" leaves out the caller's own counter parts: the request needs its \"node_id\"",
+        )),
+    }
+}
+
+/// `crdt_pull(request [, options])`
 pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
-    let args = Args::new(call, "crdt_pull", "request", 1, 1)?;
+    let args = Args::new(call, "crdt_pull", "request [, options]", 1, 2)?;
     session::refuse_after_writes(args.conn(), "crdt_pull")?;
     args.named(|| {
         let request: PullRequest<'_> = crate::json::object(args.json(0, "request")?)
             .map_err(|e| Error::peer(format!("not a pull request {{\"tables\",\"since\",\"node_id\"}}: {e}")))?;
         let since = request.since.map(RawValue::get).filter(|json| *json != "null");
-        let filter = request.filter.unwrap_or_default();
+        let own = own_counters(&request, args.optional(1, "options")?)?;
         if let Some(node) = &request.node_id {
             peers::check(node)?;
         }
+        let none = Filter::default();
+        let filter = request.filter.as_ref().unwrap_or(&none);
+        let is_own =
+            |item: &Item| own.is_some_and(|own| matches!(item.body, Body::Counter { .. }) && *item.hlc.node == *own);
         let (answer, scope, sent) = read_or_install(args.conn(), &|store| {
             let tables = request.tables.as_deref();
-            let scope = Scope::new(store, tables)?.filtered(&filter.name());
+            let mut scope = Scope::new(store, tables)?.filtered(&filter.name());
+            if let Some(own) = own {
+                scope = scope.filtered(&format!("|operations|{own}"));
+            }
             let name = scope.name.clone();
-            let (answer, sent) = page_of(store, since, scope, None, &|item| filter.wants(item))?;
+            let (answer, sent) = page_of(store, since, scope, None, &|item| filter.wants(item) && !is_own(item))?;
             Ok((answer, name, sent))
         })?;
         if let Some(node) = &request.node_id {
@@ -246,11 +267,14 @@ struct PushRequest<'a> {
     node_id: Option<String>,
     #[serde(borrow, default)]
     changes: Option<Vec<&'a RawValue>>,
+    #[serde(default)]
+    counters: Option<String>,
 }
 
+/// The options of `crdt_pull` and `crdt_push`.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-struct PushOptions {
+struct PeerOptions {
     #[serde(default)]
     counters: Option<String>,
 }
@@ -261,7 +285,7 @@ pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
     args.named(|| {
         let request: PushRequest<'_> = crate::json::object(args.json(0, "request")?)
             .map_err(|e| Error::peer(format!("not a push request {{\"node_id\",\"changes\"}}: {e}")))?;
-        let operations = counters_are_operations(args.optional(1, "options")?)?;
+        let operations = counters_are_operations(args.optional(1, "options")?, request.counters.as_deref())?;
         session::write(args.conn(), |store| {
             let limits = Limits::read(store.conn)?;
             let (good, rejected) = sift(store, &limits, request.changes.as_deref().unwrap_or_default(), operations);
@@ -279,16 +303,24 @@ pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
     })
 }
 
-fn counters_are_operations(options: Option<&str>) -> Result<bool> {
-    let Some(text) = options else { return Ok(false) };
-    let options: PushOptions = crate::json::object(text)
-        .map_err(|e| Error::caller(format!("options is a JSON object such as {{\"counters\":\"operations\"}}: {e}")))?;
-    match options.counters.as_deref() {
-        None | Some("totals") => Ok(false),
-        Some("operations") => Ok(true),
+/// Whether the peer means operations by `counter_delta`: by the options, or by the request's key `counters`.
+fn counters_are_operations(options: Option<&str>, key: Option<&str>) -> Result<bool> {
+    let wanted = |counters: Option<&str>| match counters {
+        None => Ok(None),
+        Some("totals") => Ok(Some(false)),
+        Some("operations") => Ok(Some(true)),
         Some(other) => {
             Err(Error::caller(format!("counters is 'totals' or 'operations', not '{}'", crate::error::excerpt(other))))
         }
+    };
+    let options: PeerOptions = options
+        .map_or(Ok(PeerOptions::default()), crate::json::object)
+        .map_err(|e| Error::caller(format!("options is a JSON object such as {{\"counters\":\"operations\"}}: {e}")))?;
+    match (wanted(options.counters.as_deref())?, wanted(key)?) {
+        (Some(options), Some(key)) if options != key => {
+            Err(Error::caller("counters is one thing in the options and another in the request; give it once"))
+        }
+        (options, key) => Ok(options.or(key).unwrap_or(false)),
     }
 }
 

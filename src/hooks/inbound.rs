@@ -7,6 +7,7 @@ use super::{known, run, Chain, Event};
 use crate::change::{Body, Change, ROW, TOMBSTONE};
 use crate::error::Result;
 use crate::key::Pk;
+use crate::merge::Held;
 use crate::record::{FieldId, Record};
 use crate::schema::Table;
 use crate::store::Store;
@@ -44,7 +45,7 @@ impl Gate {
         table: &Table,
         (change, field): (&Change, FieldId),
         record: &Record,
-        held: &mut dyn FnMut() -> Result<Option<String>>,
+        held: &mut Held<'_>,
     ) -> Result<Passage> {
         if known::holds(record, field, &change.hlc, &change.body) {
             return Ok(Passage::Known);

@@ -53,8 +53,7 @@ pub fn with_incoming(conn: &Conn, table: &Table, pk: &Pk, record: Option<Record>
     }
     let mut now = record.unwrap_or_default();
     for (field, change) in &incoming.changes {
-        let cell = now.lww.get(field).and_then(|lww| lww.saved.clone());
-        merge(&mut now, *field, &change.hlc, &change.body, &mut || Ok(cell.clone()))?;
+        merge(&mut now, *field, &change.hlc, &change.body, change.seen.as_deref(), &mut |_| Ok(None))?;
     }
     Ok(Some(now))
 }

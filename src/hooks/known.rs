@@ -3,19 +3,13 @@
 use crate::change::{operation_name, Body};
 use crate::clock::Hlc;
 use crate::error::Result;
-use crate::merge::merge;
+use crate::merge::{merge, Held};
 use crate::record::{FieldId, Marks, Record};
 
 /// Whether merging the change would change the record's state.
 ///
 /// `held` is as in [`merge`].
-pub fn is_news(
-    record: &Record,
-    field: FieldId,
-    hlc: &Hlc,
-    body: &Body,
-    held: &mut dyn FnMut() -> Result<Option<String>>,
-) -> Result<bool> {
+pub fn is_news(record: &Record, field: FieldId, hlc: &Hlc, body: &Body, held: &mut Held<'_>) -> Result<bool> {
     // The row's stamp is measured against all fields, a delete against none; any other change against what it touches.
     let mut part = match body {
         Body::Row => Record { row: record.latest(), ..Record::default() },
@@ -24,7 +18,7 @@ pub fn is_news(
     part.tomb = record.tomb.clone();
     part.forgotten = record.forgotten.clone();
     part.epitaph = record.epitaph;
-    Ok(merge(&mut part, field, hlc, body, held)?.news)
+    Ok(merge(&mut part, field, hlc, body, None, held)?.news)
 }
 
 /// Whether a cell holds the write of that stamp, altered or not: the value that stands there may be what a hook made of it.

@@ -187,10 +187,10 @@ pub fn outbound(store: &Store<'_>, table: &Table, from: usize, items: &mut Vec<I
         return Ok(());
     }
     for item in items.split_off(from) {
-        let Item { table, pk, field, hlc, body } = item;
-        let change = Change { table: table.name.clone(), pk, field, hlc, body };
-        if let Some(Change { pk, field, hlc, body, .. }) = run::before(store.conn, &chain, change)? {
-            items.push(Item { table, pk, field, hlc, body });
+        let Item { table, pk, field, hlc, body, seen } = item;
+        let change = Change { table: table.name.clone(), pk, field, hlc, body, seen: seen.map(Box::new) };
+        if let Some(Change { pk, field, hlc, body, seen, .. }) = run::before(store.conn, &chain, change)? {
+            items.push(Item { table, pk, field, hlc, body, seen: seen.map(|seen| *seen) });
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use crate::change::{Body, Change, Names};
 use crate::clock::Hlc;
 use crate::ffi::Value;
 use crate::merge::merge;
-use crate::record::Record;
+use crate::record::{FieldId, Record};
 
 fn stamp() -> impl Strategy<Value = Hlc> {
     (1i64..6, 0u32..2, prop::sample::select(vec!["a", "b"])).prop_map(|(ts, c, node)| Hlc::new(ts, c, &Rc::from(node)))
@@ -37,7 +37,7 @@ fn write() -> impl Strategy<Value = (u32, Hlc, Body)> {
     (stamp(), body).prop_map(|(hlc, (field, body))| (field, hlc, body))
 }
 
-fn nothing() -> crate::error::Result<Option<String>> {
+fn nothing(_: FieldId) -> crate::error::Result<Option<String>> {
     Ok(None)
 }
 
@@ -53,13 +53,13 @@ proptest! {
     ) {
         let mut record = Record::default();
         for (field, hlc, body) in &history {
-            merge(&mut record, *field, hlc, body, &mut nothing).unwrap();
+            merge(&mut record, *field, hlc, body, None, &mut nothing).unwrap();
         }
         if forget && record.tomb.is_some() && !record.alive() {
             record.forget();
         }
         let told = known::is_news(&record, field, &hlc, &body, &mut nothing).unwrap();
-        let expected = merge(&mut record.clone(), field, &hlc, &body, &mut nothing).unwrap().news;
+        let expected = merge(&mut record.clone(), field, &hlc, &body, None, &mut nothing).unwrap().news;
         prop_assert_eq!(told, expected);
     }
 }

@@ -3,6 +3,7 @@
 use super::Nodes;
 use crate::clock::{Hlc, Tick};
 use crate::error::{Error, Result};
+use crate::types::seen::Seen;
 
 /// A number as LEB128.
 pub(super) fn put(out: &mut Vec<u8>, mut n: u128) {
@@ -31,6 +32,12 @@ pub(super) fn put_stamp(out: &mut Vec<u8>, hlc: &Hlc, origin: i64, nodes: &impl 
     put_tick(out, hlc.tick(), origin);
     put(out, nodes.number(&hlc.node)?.into());
     Ok(())
+}
+
+/// Stamps behind their number.
+pub(super) fn put_seen(out: &mut Vec<u8>, seen: &Seen, origin: i64, nodes: &impl Nodes) -> Result<()> {
+    put(out, seen.stamps().len() as u128);
+    seen.stamps().iter().try_for_each(|hlc| put_stamp(out, hlc, origin, nodes))
 }
 
 /// The error for bytes that nothing of ours wrote.
@@ -73,6 +80,15 @@ impl Reader<'_> {
     pub fn stamp(&mut self, origin: i64, nodes: &impl Nodes) -> Result<Hlc> {
         let Tick { ts, c } = self.tick(origin)?;
         Ok(Hlc { ts, c, node: nodes.node(self.small()?)? })
+    }
+
+    /// What [`put_seen`] wrote.
+    pub fn seen(&mut self, origin: i64, nodes: &impl Nodes) -> Result<Seen> {
+        let mut seen = Seen::default();
+        for _ in 0..self.small()? {
+            seen.add(&self.stamp(origin, nodes)?);
+        }
+        Ok(seen)
     }
 
     /// What [`put_text`] wrote.

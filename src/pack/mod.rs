@@ -1,11 +1,12 @@
 //! A record's clocks as bytes: one base stamp for the row, and exceptions.
 //!
 //! ```text
-//! x        = flags, [tombstone stamp], [row stamp], [forgotten stamp], count, exception*, [parts]
+//! x        = flags, [tombstone stamp, [seen]], [row stamp], [forgotten stamp], count, exception*, [parts]
 //! flags    = 1 tombstone | 2 epitaph | 4 row stamp differs from the base | 8 parts follow | 16 parts are in _crdt_parts
-//!            | 32 forgotten
-//! exception= field, mark, [stamp], [prev stamp], [length, value JSON]
-//! mark     = 1 no state | 2 stamp differs from the base | 4 prev | 8 altered | 16 value kept here
+//!          | 32 what the delete had seen | 64 forgotten
+//! exception= field, mark, [stamp], [prev stamp], [length, value JSON], [seen, missed]
+//! mark     = 1 no state | 2 stamp differs from the base | 4 prev | 8 altered | 16 value kept here | 32 seen, missed
+//! seen, missed = count, stamp*
 //! parts    = count, counter*, count, set*
 //! counter  = field, count, (marks, [author], [name length, name], inc, [dec], [ts, c], [born stamp])*
 //!            marks = 1 author differs from the base | 2 name | 4 dec | 8 ts, c differ from the base | 16 born
@@ -24,8 +25,8 @@ use std::rc::Rc;
 use crate::clock::Hlc;
 use crate::error::Result;
 use crate::record::{FieldId, Record};
-use crate::types::lww::Lww;
-use bytes::{corrupt, put, put_stamp, put_text, Reader};
+use crate::types::lww::{Lww, Past};
+use bytes::{corrupt, put, put_seen, put_stamp, put_text, Reader};
 use parts::inline_parts;
 pub use parts::{pack_mark, pack_part, unpack_mark, unpack_part};
 
@@ -57,6 +58,10 @@ pub fn pack(record: &Record, covered: &[FieldId], nodes: &impl Nodes) -> Result<
     if let Some(tomb) = &record.tomb {
         flags |= 1;
         put_stamp(&mut out, tomb, origin, nodes)?;
+        if let Some(seen) = &record.tomb_seen {
+            flags |= 32;
+            put_seen(&mut out, seen, origin, nodes)?;
+        }
     }
     if record.epitaph {
         flags |= 2;
@@ -67,7 +72,7 @@ pub fn pack(record: &Record, covered: &[FieldId], nodes: &impl Nodes) -> Result<
         put_stamp(&mut out, row, origin, nodes)?;
     }
     if let Some(until) = &record.forgotten {
-        flags |= 32;
+        flags |= 64;
         put_stamp(&mut out, until, origin, nodes)?;
     }
     let (count, list) = exceptions(record, covered, base.as_ref(), nodes)?;
@@ -124,7 +129,8 @@ fn exceptions(record: &Record, covered: &[FieldId], base: Option<&Hlc>, nodes: &
         let mark = if as_base { 0 } else { 2 }
             | if lww.prev.is_some() { 4 } else { 0 }
             | if lww.altered { 8 } else { 0 }
-            | if lww.saved.is_some() { 16 } else { 0 };
+            | if lww.saved.is_some() { 16 } else { 0 }
+            | if lww.past.is_some() { 32 } else { 0 };
         if mark == 0 {
             continue;
         }
@@ -139,6 +145,10 @@ fn exceptions(record: &Record, covered: &[FieldId], base: Option<&Hlc>, nodes: &
         }
         if let Some(saved) = &lww.saved {
             put_text(&mut out, saved);
+        }
+        if let Some(past) = &lww.past {
+            put_seen(&mut out, &past.seen, origin, nodes)?;
+            put_seen(&mut out, &past.missed, origin, nodes)?;
         }
     }
     Ok((count, out))
@@ -160,12 +170,13 @@ pub fn unpack(base: Option<Hlc>, x: &[u8], covered: &[FieldId], nodes: &impl Nod
     let flags = r.small()?;
     if flags & 1 != 0 {
         record.tomb = Some(r.stamp(origin, nodes)?);
+        record.tomb_seen = if flags & 32 != 0 { Some(r.seen(origin, nodes)?) } else { None };
     }
     record.epitaph = flags & 2 != 0;
     if flags & 4 != 0 {
         record.row = Some(r.stamp(origin, nodes)?);
     }
-    if flags & 32 != 0 {
+    if flags & 64 != 0 {
         record.forgotten = Some(r.stamp(origin, nodes)?);
     }
     read_exceptions(&mut r, &mut record, base.as_ref(), nodes)?;
@@ -193,7 +204,11 @@ fn read_exceptions(r: &mut Reader<'_>, record: &mut Record, base: Option<&Hlc>, 
         };
         let prev = if mark & 4 != 0 { Some(r.stamp(origin, nodes)?) } else { None };
         let saved = if mark & 16 != 0 { Some(r.text()?) } else { None };
-        record.lww.insert(field, Lww { hlc, prev, altered: mark & 8 != 0, saved });
+        let past = match mark & 32 {
+            0 => None,
+            _ => Past::of(r.seen(origin, nodes)?, r.seen(origin, nodes)?),
+        };
+        record.lww.insert(field, Lww { hlc, prev, altered: mark & 8 != 0, saved, past });
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::record::{Marks, Parts};
 use crate::types::counter::Part;
+use crate::types::seen::Seen;
 use crate::types::set::Mark;
 
 #[derive(Default)]
@@ -31,8 +32,12 @@ fn stamp() -> impl Strategy<Value = Hlc> {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    let lww = (stamp(), proptest::option::of(stamp()), any::<bool>(), proptest::option::of(".{0,5}"))
-        .prop_map(|(hlc, prev, altered, saved)| Lww { hlc, prev, altered, saved });
+    let seen = || proptest::collection::vec(stamp(), 0..3).prop_map(|stamps| stamps.iter().collect::<Seen>());
+    let lww = (stamp(), proptest::option::of(stamp()), any::<bool>(), proptest::option::of(".{0,5}"), seen(), seen())
+        .prop_map(|(hlc, prev, altered, saved, seen, missed)| {
+            let past = Past::of(seen, missed);
+            Lww { hlc, prev, altered, saved, past }
+        });
     let fields = proptest::collection::btree_map(0u32..200, lww, 0..5);
     let part = (any::<u128>(), any::<u128>(), stamp(), proptest::option::of(stamp()))
         .prop_map(|(inc, dec, hlc, born)| ((Rc::clone(&hlc.node), String::new()), Part { inc, dec, hlc, born }));
@@ -43,9 +48,12 @@ fn record() -> impl Strategy<Value = Record> {
         },
     );
     let sets = proptest::collection::btree_map(0u32..9, mark.prop_map(|(key, mark)| Marks::from([(key, mark)])), 0..3);
+    let tomb = proptest::option::of((stamp(), proptest::option::of(seen())));
     let maybe = || proptest::option::of(stamp());
-    (fields, parts, sets, maybe(), maybe(), maybe()).prop_map(|(lww, counters, sets, tomb, row, forgotten)| {
-        let mut record = Record { lww, counters, sets, tomb, row, forgotten, ..Record::default() };
+    (fields, parts, sets, tomb, maybe(), maybe()).prop_map(|(lww, counters, sets, tomb, row, forgotten)| {
+        let (tomb, tomb_seen) = tomb.unzip();
+        let tomb_seen = tomb_seen.flatten();
+        let mut record = Record { lww, counters, sets, tomb, tomb_seen, row, forgotten, ..Record::default() };
         record.row = record.visible_row().cloned();
         record
     })

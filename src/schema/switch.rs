@@ -92,6 +92,7 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
             "DELETE FROM main._crdt_clock WHERE t = ?1",
             "DELETE FROM main._crdt_parts WHERE t = ?1",
             "DELETE FROM main._crdt_pending WHERE t = ?1",
+            "DELETE FROM main._crdt_conflict WHERE t = ?1",
             "DELETE FROM main._crdt_field WHERE t = ?1",
             "DELETE FROM main._crdt_table WHERE t = ?1",
             // The last row stays, as nobody's: a sequence is never used again, the table's number may be.

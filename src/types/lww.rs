@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use crate::clock::Hlc;
+use crate::clock::{Hlc, BASE_NODE};
+use crate::types::seen::Seen;
 
 /// A cell's clock, and its value where no live row holds it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,12 +16,81 @@ pub struct Lww {
     pub altered: bool,
     /// The value as wire JSON, when the live cell does not hold it.
     pub saved: Option<String>,
+    /// What is known of further writes; None when nothing is.
+    pub past: Option<Box<Past>>,
+}
+
+/// Other writes of a cell than the one that holds it and the one that this overwrote.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Past {
+    /// Those that the author had seen, of nodes other than itself and that of `prev`.
+    pub seen: Seen,
+    /// Those that have come here though the author had not seen them: each has met it, or what it replaced, already.
+    pub missed: Seen,
 }
 
 impl Lww {
     /// A local write, whose value is in the live row.
     pub fn live(hlc: Hlc, prev: Option<Hlc>) -> Self {
-        Lww { hlc, prev, altered: false, saved: None }
+        Lww { hlc, prev, altered: false, saved: None, past: None }
+    }
+
+    /// A write over this one by somebody who knows all that this replica knows; `also` is what else it has seen.
+    pub fn overwritten(&self, hlc: Hlc, also: &[Hlc]) -> Self {
+        let implied = |s: &&Hlc| s.node == hlc.node || (s.node == self.hlc.node && **s <= self.hlc);
+        let seen: Seen = self.others().chain(also).filter(|s| !implied(s)).collect();
+        Lww { past: Past::of(seen, Seen::default()), ..Lww::live(hlc, Some(self.hlc.clone())) }
+    }
+
+    /// A write by somebody who had seen nothing of the cell, but `also`.
+    pub fn first(hlc: Hlc, also: &[Hlc]) -> Self {
+        let seen: Seen = also.iter().filter(|s| s.node != hlc.node).collect();
+        Lww { past: Past::of(seen, Seen::default()), ..Lww::live(hlc, None) }
+    }
+
+    /// What the author had seen besides what it overwrote; None when that is all.
+    pub fn seen(&self) -> Option<&Seen> {
+        self.past.as_ref().map(|past| &past.seen).filter(|seen| !seen.is_empty())
+    }
+
+    /// Whether the author had seen `other` when it wrote this.
+    pub fn knows(&self, other: &Hlc) -> bool {
+        let upto = |stamp: &Hlc| stamp.node == other.node && stamp >= other;
+        upto(&self.hlc)
+            || self.prev.as_ref().is_some_and(upto)
+            || self.past.as_ref().is_some_and(|past| past.seen.knows(other))
+            || &*other.node == BASE_NODE
+    }
+
+    /// Whether `other` has been taken into account here before, or by the author.
+    pub fn is_settled(&self, other: &Hlc) -> bool {
+        self.knows(other) || self.past.as_ref().is_some_and(|past| past.missed.knows(other))
+    }
+
+    /// Remembers a write that has come here and that the author had not seen.
+    pub fn miss(&mut self, other: &Hlc) {
+        if !self.is_settled(other) {
+            self.past.get_or_insert_default().missed.add(other);
+        }
+    }
+
+    /// Remembers a write, and what its author knew, that the author of this one had not seen.
+    pub fn miss_all(&mut self, other: &Lww) {
+        self.miss(&other.hlc);
+        other.others().for_each(|seen| self.miss(seen));
+    }
+
+    /// The stamps of other writes that are known of.
+    pub fn others(&self) -> impl Iterator<Item = &Hlc> {
+        let past = self.past.iter().flat_map(|past| past.seen.stamps().iter().chain(past.missed.stamps()));
+        self.prev.iter().chain(past)
+    }
+}
+
+impl Past {
+    /// The two lists; None when both are empty.
+    pub fn of(seen: Seen, missed: Seen) -> Option<Box<Past>> {
+        (!seen.is_empty() || !missed.is_empty()).then(|| Box::new(Past { seen, missed }))
     }
 }
 
@@ -45,13 +115,6 @@ pub fn judge(held: &Lww, hlc: &Hlc, altered: bool, values: impl FnOnce() -> Orde
         Ordering::Less if *hlc == held.hlc => Verdict::Known,
         Ordering::Less => Verdict::Loses,
     }
-}
-
-/// Whether two different writes of one cell were made without knowledge of each other, as far as their `prev` tells.
-///
-/// `lo` is the one with the lower stamp. The higher one had seen the lower if what it overwrote is the lower one or later.
-pub fn concurrent(lo: &Hlc, hi_prev: Option<&Hlc>) -> bool {
-    hi_prev.is_none_or(|seen| seen < lo)
 }
 
 #[cfg(test)]
@@ -81,10 +144,26 @@ mod tests {
     }
 
     #[test]
-    fn succession_is_not_concurrency() {
-        assert!(!concurrent(&at(5), Some(&at(5))));
-        assert!(!concurrent(&at(5), Some(&at(6))));
-        assert!(concurrent(&at(5), Some(&at(4))));
-        assert!(concurrent(&at(5), None));
+    fn a_write_knows_what_was_overwritten_before_it_however_often() {
+        let by = |ts, node: &str| Hlc::new(ts, 0, &Rc::from(node));
+        let a1 = Lww::live(by(1, "a"), None);
+        let b3 = a1.overwritten(by(2, "b"), &[]).overwritten(by(3, "b"), &[]);
+        assert!(b3.knows(&by(1, "a")) && b3.knows(&by(2, "b")));
+        assert!(!b3.knows(&by(2, "a")), "a's second write was not seen");
+        let c4 = b3.overwritten(by(4, "c"), &[]);
+        assert!(c4.knows(&by(1, "a")) && c4.knows(&by(3, "b")) && !c4.knows(&by(2, "a")));
+        assert!(!c4.knows(&by(2, "d")));
+    }
+
+    #[test]
+    fn what_only_came_here_is_settled_and_known_to_the_next_local_write() {
+        let by = |ts, node: &str| Hlc::new(ts, 0, &Rc::from(node));
+        let mut held = Lww::live(by(5, "a"), None);
+        held.miss(&by(3, "b"));
+        assert!(held.is_settled(&by(3, "b")) && !held.knows(&by(3, "b")));
+        assert!(held.overwritten(by(6, "a"), &[]).knows(&by(3, "b")));
+        let mut other = Lww::live(by(7, "c"), None);
+        other.miss_all(&held);
+        assert!(other.is_settled(&by(5, "a")) && other.is_settled(&by(3, "b")) && !other.knows(&by(5, "a")));
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod counter;
 pub mod lww;
+pub mod seen;
 pub mod set;
 
 use crate::error::{Error, Result};

@@ -121,6 +121,10 @@ const SPOILT: &str = r#"
 "value":"v" => "value":"v","tombstone":"yes"
 "value":"v" => "value":"v","tombstone":1
 "value":"v" => "value":"v","prev":7
+"value":"v" => "value":"v","seen":7
+"value":"v" => "value":"v","seen":[7]
+"value":"v" => "value":"v","seen":[{"ts":-1,"c":0,"node":"x"}]
+"value":"v" => "value":"v","seen":[{"ts":1,"c":0,"node":""}]
 "value":"v" => "value":1e999
 "value":"v" => "value":-1e999
 "value":"v" => "value":NaN
@@ -256,6 +260,19 @@ fn requests_and_cursors_that_are_none() {
     for options in ["{", "[]", "7", "\"x\"", r#"{"counters":"sums"}"#, r#"{"counters":7}"#] {
         let request = r#"{"node_id":"x","changes":[]}"#;
         target.refuses("crdt_push", "SELECT crdt_push(?1, ?2)", &[text(request), text(options)]);
+        target.refuses("crdt_pull", "SELECT crdt_pull(?1, ?2)", &[text(request), text(options)]);
+    }
+    for request in [r#""node_id":"x","counters":"sums""#, r#""node_id":"x","counters":7"#, r#""counters":"operations""#]
+    {
+        let request = format!("{{{request},\"changes\":[]}}");
+        target.refuses("crdt_pull", "SELECT crdt_pull(?1)", &[text(request.clone())]);
+        if request.contains("node_id") {
+            target.refuses("crdt_push", "SELECT crdt_push(?1)", &[text(request)]);
+        }
+    }
+    for function in ["crdt_pull", "crdt_push"] {
+        let two = [r#"{"node_id":"x","changes":[],"counters":"totals"}"#, r#"{"counters":"operations"}"#].map(text);
+        target.refuses(function, &format!("SELECT {function}(?1, ?2)"), &two);
     }
     for tables in ["nothing", "[", "[7]", "{}", r#"["tasks","nothing"]"#, "plain", "7", ""] {
         target.refuses("crdt_changes_since", "SELECT crdt_changes_since(NULL, ?1)", &[text(tables)]);

@@ -35,7 +35,7 @@ fn an_altered_value_is_shown_kept_and_marked() {
 #[test]
 fn unaltered_values_pass_to_the_byte() {
     let a = node("a", TASKS);
-    hook(&a, "same", "before_inbound", "SELECT json_set(:change, '$.seen', 1)");
+    hook(&a, "same", "before_inbound", "SELECT json_set(:change, '$.noticed', 1)");
     let json = r#"[{"table":"tasks","pk":"t1","field":"title","crdt_type":"lww","hlc":{"ts":5,"c":0,"node":"x"},"value":{"b" : 1e2, "a":"\u0041"}}]"#;
     merge(&a, json);
     let sent = export(&a);

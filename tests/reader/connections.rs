@@ -1,8 +1,10 @@
 //! Interrupts, locks, the clock between connections.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+
+use rusqlite::Connection;
 
 use crate::common::{open_file, text};
 use crate::support::{clock, export, file_node, node, page, rows, run, sound, table, try_run};
@@ -11,8 +13,16 @@ const SETS: &str = "
     CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, title TEXT, tags TEXT);
     SELECT crdt_enable('tasks', 'tags:set');";
 
-fn file(folder: &tempfile::TempDir) -> std::path::PathBuf {
-    Path::new(folder.path()).join("x.db")
+fn file(folder: &tempfile::TempDir) -> PathBuf {
+    folder.path().join("x.db")
+}
+
+/// Two connections to a new file, one of which has enabled the table, while the clock stands still.
+fn two(folder: &tempfile::TempDir) -> [Connection; 2] {
+    clock::set(1_700_000_000_000);
+    let connections = [(); 2].map(|()| clock::open(file(folder).to_str().unwrap()));
+    run(&connections[0], SETS);
+    connections
 }
 
 #[test]
@@ -65,10 +75,7 @@ fn an_export_never_answers_busy_when_its_commit_cannot_get_the_lock() {
 #[test]
 fn a_stamp_handed_out_before_a_rollback_is_issued_to_nobody_else() {
     let folder = tempfile::tempdir().unwrap();
-    let path = file(&folder);
-    clock::set(1_700_000_000_000);
-    let (a, b) = (clock::open(path.to_str().unwrap()), clock::open(path.to_str().unwrap()));
-    run(&a, SETS);
+    let [a, b] = two(&folder);
     run(&a, "BEGIN");
     // Refusing to hand one out would do as well.
     if try_run(&a, "SELECT 1").is_ok() {
@@ -83,10 +90,7 @@ fn a_stamp_handed_out_before_a_rollback_is_issued_to_nobody_else() {
 #[test]
 fn a_write_has_one_stamp_whoever_folds_it() {
     let folder = tempfile::tempdir().unwrap();
-    let path = file(&folder);
-    clock::set(1_700_000_000_000);
-    let (a, b) = (clock::open(path.to_str().unwrap()), clock::open(path.to_str().unwrap()));
-    run(&a, SETS);
+    let [a, b] = two(&folder);
     run(&a, "BEGIN");
     let _ = try_run(&a, "SELECT crdt_now()");
     run(&a, "ROLLBACK; INSERT INTO tasks VALUES ('1', 'x', '[]')");
@@ -100,7 +104,7 @@ fn a_write_has_one_stamp_whoever_folds_it() {
 #[test]
 fn an_utf_16_database_has_the_same_digest_and_view() {
     let sql = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('t');";
-    let (a, b) = (rusqlite::Connection::open_in_memory().unwrap(), node("b", sql));
+    let (a, b) = (Connection::open_in_memory().unwrap(), node("b", sql));
     run(&a, "PRAGMA encoding = 'UTF-16le'");
     crate::common::load(&a).unwrap();
     run(&a, sql);

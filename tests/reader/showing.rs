@@ -1,21 +1,8 @@
 //! Showing merged records: cascades, triggers, constraints, records that wait.
 
-use serde_json::Value;
-
+use super::family::{of, FAMILY};
 use crate::common::text;
 use crate::support::{digest, export, node, nodes, page, run, same, send, sound, table, take};
-
-const FAMILY: &str = "
-    CREATE TABLE parent(id TEXT PRIMARY KEY NOT NULL, n INTEGER DEFAULT 0, email TEXT UNIQUE);
-    CREATE TABLE child(id TEXT PRIMARY KEY NOT NULL, p TEXT REFERENCES parent(id) ON DELETE CASCADE, body TEXT);
-    SELECT crdt_enable('parent');
-    SELECT crdt_enable('child');
-    PRAGMA foreign_keys = ON;";
-
-/// The changes of one table.
-fn of(changes: &[Value], table: &str) -> Vec<Value> {
-    changes.iter().filter(|change| change["table"] == table).cloned().collect()
-}
 
 #[test]
 fn a_cascade_is_noticed_in_a_table_that_was_renamed() {

@@ -1,20 +1,7 @@
 //! Records that wait: what happens to their cells, their children and what triggers make of them.
 
-use serde_json::Value;
-
+use super::family::{of, FAMILY};
 use crate::support::{export, nodes, page, rows, run, same, send, sound, table, take};
-
-const FAMILY: &str = "
-    CREATE TABLE parent(id TEXT PRIMARY KEY NOT NULL, n INTEGER DEFAULT 0, email TEXT UNIQUE);
-    CREATE TABLE child(id TEXT PRIMARY KEY NOT NULL, p TEXT REFERENCES parent(id) ON DELETE CASCADE, body TEXT);
-    SELECT crdt_enable('parent');
-    SELECT crdt_enable('child');
-    PRAGMA foreign_keys = ON;";
-
-/// The changes of one table.
-fn of(changes: &[Value], table: &str) -> Vec<Value> {
-    changes.iter().filter(|change| change["table"] == table).cloned().collect()
-}
 
 #[test]
 fn two_swapped_unique_values_take_no_children_with_them() {

@@ -6,11 +6,11 @@ import random
 import sqlite3
 import statistics
 import tempfile
-import time
-import uuid
+
+from measuring import database, key, size, spent
 
 ROWS, ROUNDS, COLUMNS = 100_000, 5, "abcde"
-TABLE = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, a, b, c, d, e);"
+TABLE = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, a, b, c, d, e);"
 MASK = " | ".join(f"((old.{c} IS NOT new.{c}) << {i})" for i, c in enumerate(COLUMNS))
 
 
@@ -45,30 +45,19 @@ DESIGNS = {
 }
 
 
-def spent(conn, sql, values):
-    start = time.process_time()
-    conn.execute("BEGIN")
-    conn.executemany(sql, values)
-    conn.execute("COMMIT")
-    return time.process_time() - start
-
-
 def measure(design, rows):
     with tempfile.TemporaryDirectory() as folder:
-        conn = sqlite3.connect(os.path.join(folder, "a.db"), isolation_level=None)
-        conn.executescript(TABLE + design)
+        conn = database(os.path.join(folder, "a.db"), TABLE + design)
         insert = spent(conn, "INSERT INTO t VALUES (?, ?, ?, ?, ?, ?)", rows)
-        conn.execute("VACUUM INTO ?", (os.path.join(folder, "b.db"),))
-        size = os.path.getsize(os.path.join(folder, "b.db"))
+        bytes_used = size(conn)
         update = spent(conn, "UPDATE t SET a = 'z' WHERE id = ?", [row[:1] for row in rows])
         conn.close()
-        return insert, update, size
+        return insert, update, bytes_used
 
 
 def main():
     chance = random.Random(1)
-    keys = [str(uuid.UUID(int=chance.getrandbits(128), version=4)) for _ in range(ROWS)]
-    rows = [(key, f"title {i}", "description " * 2, i % 5, '["a"]', 0) for i, key in enumerate(keys)]
+    rows = [(key(chance), f"title {i}", "description " * 2, i % 5, '["a"]', 0) for i in range(ROWS)]
     rounds = [{name: measure(design, rows) for name, design in DESIGNS.items()} for _ in range(ROUNDS)]
     print(f"SQLite {sqlite3.sqlite_version}")
     for name in DESIGNS:

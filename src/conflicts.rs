@@ -1,0 +1,180 @@
+//! The conflict log: writes that did not know of each other and met in a merge here. `crdt_conflicts()` lists them.
+
+use std::rc::Rc;
+
+use crate::change::TOMBSTONE;
+use crate::clock::Hlc;
+use crate::conn::Conn;
+use crate::error::{Error, Result};
+use crate::ffi::{Out, RowCursor, TableFunction, Value, ValueRef};
+use crate::key::Pk;
+use crate::merge::{Conflict, Side};
+use crate::pack::Nodes;
+use crate::pragma;
+use crate::record::FieldId;
+use crate::session;
+use crate::store::Store;
+use crate::types::Type;
+
+/// Conflicts read ahead.
+const BATCH: i64 = 500;
+
+/// Writes the conflicts of one merge, in its savepoint.
+#[derive(Default)]
+pub struct Log {
+    /// The setting `conflict_log`, once it was asked for.
+    most: Option<i64>,
+}
+
+impl Log {
+    /// Notes a conflict of a record.
+    pub fn note(&mut self, store: &Store<'_>, t: i64, pk: &Pk, conflict: &Conflict) -> Result<()> {
+        let most = match self.most {
+            Some(most) => most,
+            None => pragma::number(store.conn, "conflict_log")?,
+        };
+        self.most = Some(most);
+        if most == 0 {
+            return Ok(());
+        }
+        let node = |side: &Side| Ok::<_, Error>(i64::from(store.nodes.number(&side.hlc.node)?));
+        let Conflict { field, written, incoming_won, local, incoming } = conflict;
+        store.conn.run(
+            "INSERT INTO main._crdt_conflict(t, pk, f, w, won, l_value, l_ts, l_c, l_n, i_value, i_ts, i_c, i_n, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            &[
+                t.into(),
+                pk.as_ref(),
+                i64::from(*field).into(),
+                i64::from(*written).into(),
+                i64::from(*incoming_won).into(),
+                text(local),
+                local.hlc.ts.into(),
+                i64::from(local.hlc.c).into(),
+                node(local)?.into(),
+                text(incoming),
+                incoming.hlc.ts.into(),
+                i64::from(incoming.hlc.c).into(),
+                node(incoming)?.into(),
+                store.wall.into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Lets the oldest go, if there was anything to note.
+    pub fn trim(&self, store: &Store<'_>) -> Result<()> {
+        self.most.map_or(Ok(()), |_| trim(store.conn))
+    }
+}
+
+fn text(side: &Side) -> ValueRef<'_> {
+    side.value.as_deref().map_or(ValueRef::Null, |json| json.into())
+}
+
+/// Lets the oldest go, down to the setting `conflict_log`.
+pub fn trim(conn: &Conn) -> Result<()> {
+    let most = pragma::number(conn, "conflict_log")?;
+    conn.run(
+        "DELETE FROM main._crdt_conflict WHERE id <= (SELECT id FROM main._crdt_conflict ORDER BY id DESC LIMIT 1 OFFSET ?1)",
+        &[most.into()],
+    )?;
+    Ok(())
+}
+
+/// How many are noted.
+pub fn count(conn: &Conn) -> Result<i64> {
+    Ok(conn.int("SELECT count(*) FROM main._crdt_conflict", &[])?.unwrap_or(0))
+}
+
+/// `crdt_conflicts()`: one row a conflict, oldest first.
+pub struct Conflicts;
+
+/// The rows of `crdt_conflicts`.
+pub struct ConflictRows {
+    conn: Rc<Conn>,
+    batch: std::vec::IntoIter<(i64, Vec<Out>)>,
+    now: Vec<Out>,
+    /// The row at hand.
+    id: i64,
+}
+
+impl TableFunction for Conflicts {
+    type State = Conn;
+    type Cursor = ConflictRows;
+    const SCHEMA: &'static std::ffi::CStr =
+        c"CREATE TABLE x(\"table\" TEXT, pk TEXT, field TEXT, crdt_type TEXT, won TEXT, local_value, incoming_value, \
+         local_hlc TEXT, incoming_hlc TEXT, written TEXT, at INTEGER)";
+    const FIRST_HIDDEN: usize = 11;
+    const N_HIDDEN: usize = 0;
+
+    fn open(conn: &Rc<Conn>, _args: &[Option<Value>]) -> Result<ConflictRows> {
+        Ok(ConflictRows { conn: Rc::clone(conn), batch: Vec::new().into_iter(), now: Vec::new(), id: 0 })
+    }
+
+    fn disconnect(conn: &Rc<Conn>) {
+        conn.finalise();
+    }
+}
+
+impl RowCursor for ConflictRows {
+    fn next(&mut self) -> Result<bool> {
+        if self.batch.as_slice().is_empty() {
+            let read = session::read(&self.conn, |store| rows_after(store, self.id));
+            let read = read.map_err(|e| e.context("crdt_conflicts"))?;
+            self.batch = read.unwrap_or_default().into_iter();
+        }
+        let Some((id, row)) = self.batch.next() else { return Ok(false) };
+        (self.id, self.now) = (id, row);
+        Ok(true)
+    }
+
+    fn column(&self, i: usize) -> Result<Out> {
+        Ok(self.now.get(i).cloned().unwrap_or(Out::Null))
+    }
+
+    fn rowid(&self) -> i64 {
+        self.id
+    }
+}
+
+fn rows_after(store: &Store<'_>, id: i64) -> Result<Vec<(i64, Vec<Out>)>> {
+    let mut rows = store.conn.stmt(
+        "SELECT id, t, pk, f, w, won, l_value, l_ts, l_c, l_n, i_value, i_ts, i_c, i_n, at
+         FROM main._crdt_conflict WHERE id > ?1 ORDER BY id LIMIT ?2",
+    )?;
+    rows.bind_all(&[id.into(), BATCH.into()])?;
+    let mut all = Vec::new();
+    while rows.step()? {
+        let damaged = || Error::data("a row of _crdt_conflict is none of ours");
+        let number = |i| rows.i64(i).ok_or_else(damaged);
+        let small = |i| u32::try_from(number(i)?).map_err(|_| damaged());
+        let stamp =
+            |i| Ok::<_, Error>(Hlc { ts: number(i)?, c: small(i + 1)?, node: store.nodes.node(small(i + 2)?)? });
+        let value = |i| rows.text(i).map_or(Ok(Out::Null), |json| crate::value::decode(json).map(Out::Value));
+        let Some(table) = store.table(number(1)?) else { continue };
+        let name = |field: FieldId| match field {
+            0 => Out::Null,
+            field => Out::Text(table.field(field).map_or(String::new(), |f| f.name.clone())),
+        };
+        let field = small(3)?;
+        let deleted = field == 0;
+        all.push((
+            number(0)?,
+            vec![
+                Out::Text(table.name.clone()),
+                Out::Text(Pk::from_stored(rows.column(2))?.wire().into_owned()),
+                if deleted { Out::Text(TOMBSTONE.to_owned()) } else { name(field) },
+                Out::Text(if deleted { "" } else { Type::Lww.name() }.to_owned()),
+                Out::Text(if number(5)? == 1 { "incoming" } else { "local" }.to_owned()),
+                value(6)?,
+                value(10)?,
+                Out::Text(stamp(7)?.to_json()),
+                Out::Text(stamp(11)?.to_json()),
+                name(small(4)?),
+                Out::Int(number(14)?),
+            ],
+        ));
+    }
+    Ok(all)
+}
