@@ -1,25 +1,34 @@
 //! Records whose row cannot be shown: tried again, and unique values given to those who claim them first.
 //!
-//! Of live records that claim the same unique values, those are shown that every node would choose: in the order of their
-//! claims (the latest stamp over the record's unique columns, then the key) each takes all its claims, or waits. It is
-//! enough to let a waiting record take the place of younger ones until none is left that could: what then waits has an
-//! older rival that is shown.
+//! Which rows are shown is a function of the records alone, in three steps:
+//!
+//! 1. Of the live records of a table, in the order of their claims (the latest stamp over the unique columns, then the key),
+//!    each takes all its claims in the unique indexes, or waits.
+//! 2. Of those that took them, the table must be able to hold the row (CHECK, NOT NULL, types). One that it cannot hold
+//!    frees no claim.
+//! 3. Of these, as many are shown as can be so that each has its parents.
+//!
+//! It is enough to let a waiting record take the place of younger ones until none is left that could: what then waits has
+//! an older rival that took the claim.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::apply::{apply, insist, is_overruled, vacate, Known, Shown};
+use crate::apply::{self, apply, insist, is_declared, is_overruled, vacate, Known, Shown};
 use crate::clock::Hlc;
 use crate::error::Result;
 use crate::ffi::Value;
+use crate::foreign;
 use crate::key::Pk;
 use crate::log::{Event, Reader};
 use crate::pending;
 use crate::putback::Watch;
 use crate::record::Record;
+use crate::rollback;
 use crate::row;
 use crate::schema::{Form, Table};
-use crate::store::Store;
+use crate::store::{RecordKey, Store};
+use crate::unique::{self, Index};
 
 /// A claim's rank: older ones are less.
 type Age = (Option<Hlc>, String);
@@ -29,148 +38,439 @@ struct Waiting {
     table: Rc<Table>,
     pk: Pk,
     age: Age,
+    reason: String,
 }
 
-/// Tries records again whose rows could not be shown; the number that are shown now. In the caller's savepoint, the log
-/// folded.
-pub fn retry(store: &mut Store<'_>) -> Result<i64> {
-    if !store.any_pending.get() && !breaks_keys(store) {
-        return Ok(0);
+/// What is tried again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Which {
+    /// All but rows for which a trigger rolls everything back.
+    Safe,
+    /// All.
+    All,
+}
+
+/// Tries records again whose rows could not be shown. `broken` are rows that broke a deferred foreign key before us, and are
+/// the caller's to mend. In the caller's savepoint, the log folded.
+pub fn retry(store: &Store<'_>, which: Which, broken: &BTreeSet<RecordKey>) -> Result<()> {
+    if !store.any_pending.get() && !store.conn.db.breaks_deferred_keys() {
+        return Ok(());
     }
+    let before = pending::list(store.conn)?;
+    let outcome = settle(store, which, broken);
+    let resumed = foreign::resume(store.conn);
+    outcome?;
+    resumed?;
+    pending::waited(store, &before)
+}
+
+/// As [`retry`], all but rows for which a trigger rolls everything back, outside of a merge.
+pub fn again(store: &Store<'_>) -> Result<()> {
+    retry(store, Which::Safe, &broken(store)?)
+}
+
+/// The rows that break a deferred foreign key.
+pub fn broken(store: &Store<'_>) -> Result<BTreeSet<RecordKey>> {
+    let mut all = BTreeSet::new();
+    if !store.conn.db.breaks_deferred_keys() {
+        return Ok(all);
+    }
+    let keys = foreign::Foreign::read(store.conn, &store.catalog)?;
+    for table in captured(store) {
+        let orphans = keys.orphans(store.conn, table.form(store.conn)?)?;
+        all.extend(orphans.into_iter().map(|pk| (table.id, pk)));
+    }
+    Ok(all)
+}
+
+fn captured<'s>(store: &'s Store<'_>) -> impl Iterator<Item = &'s Rc<Table>> {
+    store.catalog.tables().iter().filter(|table| table.enabled && table.captured)
+}
+
+/// Tries until triggers have changed no row that was not known before.
+fn settle(store: &Store<'_>, which: Which, broken: &BTreeSet<RecordKey>) -> Result<()> {
     let mark = store.last_seq()?;
     let mut watch = Watch::new(store)?;
-    let shown = loop {
+    let timid = which == Which::Safe && rollback::is_possible(store.conn)?;
+    loop {
         store.conn.run("SAVEPOINT crdt_retry", &[])?;
-        let shown = pass(store, &mut watch, mark)?;
-        keep_keys(store, &mut watch, mark)?;
+        let mut retry = Retry::new(store, &mut watch, mark, timid, broken);
+        retry.pass()?;
+        retry.keep_keys()?;
         if !watch.surprised() {
             let mut reasons = BTreeMap::new();
             watch.put_back(store, &mut reasons)?;
             for ((t, pk), reason) in reasons {
                 pending::set(store, t, &pk, Some(&reason))?;
             }
-            keep_keys(store, &mut watch, mark)?;
+            Retry::new(store, &mut watch, mark, timid, broken).keep_keys()?;
             store.conn.run("RELEASE crdt_retry", &[])?;
-            break shown;
+            break;
         }
         // Triggers changed rows that are not ours to change: once more, now knowing how they were.
         store.conn.run("ROLLBACK TO crdt_retry", &[])?;
         store.conn.run("RELEASE crdt_retry", &[])?;
         watch.remember(store)?;
-    };
+    }
     // What the triggers logged of all this is no local write.
     store.conn.run("DELETE FROM main._crdt_log WHERE seq > ?1", &[mark.into()])?;
     store.conn.run("DELETE FROM main._crdt_grave WHERE seq > ?1", &[mark.into()])?;
-    Ok(shown)
+    Ok(())
 }
 
-/// Tries every waiting record, oldest claim first, until nothing moves any more.
-fn pass(store: &Store<'_>, watch: &mut Watch, mark: i64) -> Result<i64> {
-    let mut shown = 0;
-    loop {
-        let mut moved = false;
-        for waiting in waiting(store)? {
-            if try_one(store, watch, &waiting, mark)? {
-                shown += 1;
-                moved = true; // who waits, and for whom, has changed
+/// One round of trying.
+struct Retry<'r, 'c> {
+    store: &'r Store<'c>,
+    watch: &'r mut Watch,
+    /// The log's end before it.
+    mark: i64,
+    /// Rows stay pending for which a trigger rolls everything back.
+    timid: bool,
+    broken: &'r BTreeSet<RecordKey>,
+    indexes: BTreeMap<i64, Rc<Vec<Index>>>,
+    /// Claims of records that waited when the pass came to them, by table and index: who took them.
+    taken: BTreeMap<(i64, usize, Vec<u8>), Pk>,
+    /// How many records wait, by table.
+    waiting: BTreeMap<String, usize>,
+    /// Records that a trigger, or rows of another table, keep where they are, or keep waiting.
+    stuck: BTreeSet<RecordKey>,
+    again: bool,
+}
+
+/// What came of a record's claims.
+enum Verdict {
+    /// It has them all; whether others had to give way.
+    Took(bool),
+    /// Why it waits.
+    Waits(String),
+}
+
+impl<'r, 'c> Retry<'r, 'c> {
+    fn new(
+        store: &'r Store<'c>,
+        watch: &'r mut Watch,
+        mark: i64,
+        timid: bool,
+        broken: &'r BTreeSet<RecordKey>,
+    ) -> Self {
+        let (indexes, taken, waiting, stuck) = Default::default();
+        Retry { store, watch, mark, timid, broken, indexes, taken, waiting, stuck, again: false }
+    }
+
+    /// Tries every waiting record, oldest claim first, until nothing moves any more.
+    fn pass(&mut self) -> Result<()> {
+        loop {
+            let all = self.find()?;
+            self.taken.clear();
+            self.waiting.clear();
+            for waiting in &all {
+                *self.waiting.entry(waiting.table.name.to_ascii_lowercase()).or_default() += 1;
+            }
+            let mut moved = false;
+            for waiting in &all {
+                moved |= self.try_one(waiting)?; // who waits, and for whom, has changed
+            }
+            if !moved && !std::mem::take(&mut self.again) {
+                return Ok(());
             }
         }
-        if !moved {
-            return Ok(shown);
-        }
     }
-}
 
-fn waiting(store: &Store<'_>) -> Result<Vec<Waiting>> {
-    let mut all = Vec::new();
-    for (t, pk) in pending::list(store.conn)? {
-        let Some(table) = store.table(t).filter(|table| table.enabled && table.captured) else { continue };
-        let (Ok(form), Some(record)) = (table.form(store.conn), store.load(&table, &pk)?) else { continue };
-        let age = age(store, form, &pk, &record)?;
-        all.push(Waiting { table, pk, age });
-    }
-    all.sort_by(|a, b| (&a.age, a.table.id).cmp(&(&b.age, b.table.id)));
-    Ok(all)
-}
-
-fn age(store: &Store<'_>, form: &Form, pk: &Pk, record: &Record) -> Result<Age> {
-    let fields = form.unique_fields(store.conn)?;
-    let latest = fields.iter().filter_map(|field| record.stamp_of(*field)).max();
-    Ok((latest, pk.wire().into_owned()))
-}
-
-/// Tries to show one record; true when it is shown now.
-fn try_one(store: &Store<'_>, watch: &mut Watch, waiting: &Waiting, mark: i64) -> Result<bool> {
-    let Waiting { table, pk, age } = waiting;
-    let form = table.form(store.conn)?;
-    let Some(before) = store.load(table, pk)? else { return Ok(false) };
-    let mut now = before.clone();
-    watch.intend(form, table.id, pk, &mut now);
-    let mut outcome = apply(store.conn, form, pk, &mut now, Known::default())?;
-    watch.notice(store, pk, table.id, mark)?;
-    if matches!(outcome, Shown::Claimed(_)) {
-        // It takes all its claims or waits: its old row must not keep others from theirs.
-        vacate(store.conn, form, pk, &mut now)?;
-        watch.notice(store, pk, table.id, mark)?;
-        if displace(store, watch, table, form, (pk, age), &now, mark)? {
-            outcome = apply(store.conn, form, pk, &mut now, Known::default())?;
-            watch.notice(store, pk, table.id, mark)?;
+    fn find(&self) -> Result<Vec<Waiting>> {
+        let mut all = Vec::new();
+        for ((t, pk), (reason, _)) in pending::list(self.store.conn)? {
+            let Some(table) = self.store.table(t).filter(|table| table.enabled && table.captured) else { continue };
+            let (Ok(form), Some(record)) = (table.form(self.store.conn), self.store.load(&table, &pk)?) else {
+                continue;
+            };
+            let age = self.age(form, &pk, &record)?;
+            all.push(Waiting { table, pk, age, reason });
         }
+        all.sort_by(|a, b| (&a.age, a.table.id).cmp(&(&b.age, b.table.id)));
+        Ok(all)
     }
-    if outcome == Shown::Yes && !watch.quiet() && is_overruled(store.conn, form, pk, &now)? {
-        insist(store.conn, std::iter::once((form, pk, &mut now)))?;
-    }
-    if now != before {
-        store.save(table, pk, Some(&before), &now)?;
-    }
-    match outcome {
-        Shown::Yes => pending::set(store, table.id, pk, None).map(|()| true),
-        Shown::Pending(reason) | Shown::Claimed(reason) => {
-            pending::set(store, table.id, pk, Some(&reason)).map(|()| false)
-        }
-    }
-}
 
-/// Takes away the rows that stand in the way of a record, if all of them are younger; whether the way is free.
-fn displace(
-    store: &Store<'_>,
-    watch: &mut Watch,
-    table: &Rc<Table>,
-    form: &Form,
-    (pk, mine): (&Pk, &Age),
-    record: &Record,
-    mark: i64,
-) -> Result<bool> {
-    let mut younger = Vec::new();
-    for rival in rivals(store, form, pk, record)? {
-        let Some(state) = store.load(table, &rival)? else { return Ok(false) };
-        if age(store, form, &rival, &state)? < *mine {
-            return Ok(false);
-        }
-        younger.push((rival, state));
+    fn age(&self, form: &Form, pk: &Pk, record: &Record) -> Result<Age> {
+        let fields = form.unique_fields(self.store.conn)?;
+        let latest = fields.iter().filter_map(|field| record.stamp_of(*field)).max();
+        Ok((latest, pk.wire().into_owned()))
     }
-    for (rival, before) in younger {
+
+    /// Tries to show one record; true when it is shown now, or others gave way.
+    fn try_one(&mut self, waiting: &Waiting) -> Result<bool> {
+        let Waiting { table, pk, .. } = waiting;
+        let form = table.form(self.store.conn)?;
+        let Some(before) = self.store.load(table, pk)? else { return Ok(false) };
         let mut now = before.clone();
-        watch.intend(form, table.id, &rival, &mut now);
-        vacate(store.conn, form, &rival, &mut now)?;
-        watch.notice(store, &rival, table.id, mark)?;
-        store.save(table, &rival, Some(&before), &now)?;
-        let reason =
-            format!("a unique value of it is claimed by the older record '{}'", crate::error::excerpt(&pk.wire()));
-        pending::set(store, table.id, &rival, Some(&reason))?;
+        self.watch.intend(form, table.id, pk, &mut now);
+        let (mut outcome, mut moved) = match self.claim(waiting, form, &now)? {
+            Verdict::Waits(reason) => (Shown::Claimed(reason), false),
+            Verdict::Took(displaced) if self.timid && waiting.reason.starts_with(rollback::REASON) => {
+                return Ok(displaced);
+            }
+            Verdict::Took(displaced) => (self.show(table, form, pk, &mut now)?, displaced),
+        };
+        match &outcome {
+            Shown::Yes if !self.watch.quiet() && is_overruled(self.store.conn, form, pk, &now)? => {
+                insist(self.store.conn, std::iter::once((form, pk, &mut now)))?;
+            }
+            Shown::Pending(reason) if !is_declared(reason) => self.stays(table, pk),
+            // What is left of it is no picture of the record, and must not keep others from their claims.
+            Shown::Pending(_) | Shown::Claimed(_) if now.alive() => {
+                if let Some(refusal) = self.take_away(table, form, pk, &mut now)? {
+                    outcome = Shown::Pending(refusal);
+                }
+            }
+            _ => {}
+        }
+        if now != before {
+            self.store.save(table, pk, Some(&before), &now)?;
+        }
+        moved |= outcome == Shown::Yes;
+        let reason = match outcome {
+            Shown::Yes => None,
+            Shown::Pending(reason) | Shown::Claimed(reason) => Some(reason),
+        };
+        pending::set(self.store, table.id, pk, reason.as_deref())?;
+        Ok(moved)
     }
-    Ok(true)
+
+    /// Writes the row of a record that has its claims.
+    fn show(&mut self, table: &Rc<Table>, form: &Form, pk: &Pk, now: &mut Record) -> Result<Shown> {
+        let there = row::exists(self.store.conn, form, pk)?;
+        if !now.alive() && !self.stuck.contains(&(table.id, pk.clone())) && !self.held(form, pk)? {
+            *now = apply::complete(self.store.conn, form, pk, now)?;
+            self.take_children(table, pk)?;
+        }
+        let mut outcome = self.apply(table, form, pk, now)?;
+        if outcome == Shown::Pending(foreign::FAILED.to_owned())
+            && (there || self.hopes(form))
+            && !self.held(form, pk)?
+        {
+            foreign::put_off(self.store.conn)?;
+            outcome = self.apply(table, form, pk, now)?;
+        }
+        if let Shown::Claimed(reason) = &outcome {
+            // A clash that the indexes' definitions did not tell.
+            let age = self.age(form, pk, now)?;
+            let mut rivals = Vec::new();
+            for rival in probe(self.store, form, pk, now)? {
+                rivals.push((rival, reason.clone()));
+            }
+            if let Verdict::Took(true) = self.displace(table, form, (pk, &age), rivals)? {
+                outcome = self.apply(table, form, pk, now)?;
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn apply(&mut self, table: &Rc<Table>, form: &Form, pk: &Pk, now: &mut Record) -> Result<Shown> {
+        let outcome = apply(self.store.conn, form, pk, now, Known::default())?;
+        self.watch.notice(self.store, pk, table.id, self.mark)?;
+        Ok(outcome)
+    }
+
+    /// Whether parents of a record may yet be shown: they wait too.
+    fn hopes(&self, form: &Form) -> bool {
+        let child = &form.shape.name;
+        let foreign = self.store.conn.foreign.borrow();
+        let mut parents = foreign.parents(child);
+        parents.any(|parent| {
+            let others = usize::from(parent.eq_ignore_ascii_case(child));
+            self.waiting.get(&parent.to_ascii_lowercase()).is_some_and(|n| *n > others)
+        })
+    }
+
+    fn held(&self, form: &Form, pk: &Pk) -> Result<bool> {
+        match pk.decode(&form.shape.classes) {
+            Some(key) => self.store.conn.foreign.borrow().holds(self.store.conn, form, &key),
+            None => Ok(false),
+        }
+    }
+
+    /// A trigger keeps a row where it is: rows that were to go with it, or for it, are tried again.
+    fn stays(&mut self, table: &Table, pk: &Pk) {
+        self.again |= self.stuck.insert((table.id, pk.clone()));
+    }
+
+    /// Takes the rows away that refer to a row, directly or not: before it goes, so that no action of a foreign key changes
+    /// them. They wait for it.
+    fn take_children(&mut self, table: &Rc<Table>, pk: &Pk) -> Result<()> {
+        let mut all: Vec<RecordKey> = vec![(table.id, pk.clone())];
+        let mut seen = 0;
+        while let Some((t, pk)) = all.get(seen).cloned() {
+            seen += 1;
+            let Some(table) = self.store.table(t) else { continue };
+            let foreign = self.store.conn.foreign.borrow();
+            let form = table.form(self.store.conn)?;
+            for child in foreign.children(self.store.conn, &self.store.catalog, form, &pk)? {
+                if !all.contains(&child) {
+                    all.push(child);
+                }
+            }
+        }
+        // Rows that refer to each other may go with each other: what they hold is kept first.
+        let mut going = Vec::new();
+        for (t, pk) in all.into_iter().skip(1) {
+            let Some(table) = self.store.table(t) else { continue };
+            let form = table.form(self.store.conn)?;
+            let Some(before) = self.store.load(&table, &pk)? else { continue };
+            let mut now = before.clone();
+            self.watch.intend(form, t, &pk, &mut now);
+            let whole = apply::complete(self.store.conn, form, &pk, &now)?;
+            going.push((table, pk, before, whole));
+        }
+        for (table, pk, before, mut whole) in going.into_iter().rev() {
+            let form = table.form(self.store.conn)?;
+            let refusal = self.take_row(&table, form, &pk, &mut whole)?;
+            self.store.save(&table, &pk, Some(&before), &whole)?;
+            pending::set(self.store, table.id, &pk, Some(refusal.as_deref().unwrap_or(foreign::FAILED)))?;
+        }
+        Ok(())
+    }
+
+    /// Takes a record's row away, and those that refer to it; why not, where that is refused.
+    fn take_away(&mut self, table: &Rc<Table>, form: &Form, pk: &Pk, now: &mut Record) -> Result<Option<String>> {
+        if self.held(form, pk)? {
+            return Ok(Some(foreign::FAILED.to_owned()));
+        }
+        *now = apply::complete(self.store.conn, form, pk, now)?;
+        self.take_children(table, pk)?;
+        self.take_row(table, form, pk, now)
+    }
+
+    fn take_row(&mut self, table: &Rc<Table>, form: &Form, pk: &Pk, now: &mut Record) -> Result<Option<String>> {
+        let refusal = vacate(self.store.conn, form, pk, now)?;
+        if refusal.is_none() {
+            self.watch.gone(table.id, pk);
+        }
+        self.watch.notice(self.store, pk, table.id, self.mark)?;
+        Ok(refusal)
+    }
+
+    /// Whether a record has all its claims; rows of younger ones give way.
+    fn claim(&mut self, waiting: &Waiting, form: &Form, now: &Record) -> Result<Verdict> {
+        let Waiting { table, pk, age, .. } = waiting;
+        let indexes = self.indexes(table, form)?;
+        let Some(key) = pk.decode(&form.shape.classes).filter(|_| now.alive() && !indexes.is_empty()) else {
+            return Ok(Verdict::Took(false));
+        };
+        let conn = self.store.conn;
+        let whole = apply::complete(conn, form, pk, now)?;
+        // Of an expression that fails, the table tells when the row is written.
+        let claims = match unique::claims(conn, form, &indexes, &key, &whole) {
+            Ok(claims) => claims,
+            Err(e) => apply::refused(conn, e).map(|_| Vec::new())?,
+        };
+        let failed = |i: usize| format!("UNIQUE constraint failed: {}", indexes.get(i).map_or("", |index| &index.name));
+        for claim in &claims {
+            if let Some(holder) = self.taken.get(&(table.id, claim.index, claim.name.clone())) {
+                return Ok(Verdict::Waits(claimed(&failed(claim.index), holder)));
+            }
+        }
+        let holders = unique::holders(conn, form, &indexes, &claims, pk)?;
+        let rivals = holders.into_iter().map(|(rival, i)| (rival, failed(i))).collect();
+        let verdict = self.displace(table, form, (pk, age), rivals)?;
+        if matches!(verdict, Verdict::Took(_)) {
+            for claim in claims {
+                self.taken.insert((table.id, claim.index, claim.name), pk.clone());
+            }
+        }
+        Ok(verdict)
+    }
+
+    fn indexes(&mut self, table: &Rc<Table>, form: &Form) -> Result<Rc<Vec<Index>>> {
+        if let Some(known) = self.indexes.get(&table.id) {
+            return Ok(Rc::clone(known));
+        }
+        let all = Rc::new(unique::read(self.store.conn, form)?);
+        self.indexes.insert(table.id, Rc::clone(&all));
+        Ok(all)
+    }
+
+    /// Takes away the rows that stand in the way of a record, if all of them are younger. Each comes with what SQLite says.
+    fn displace(
+        &mut self,
+        table: &Rc<Table>,
+        form: &Form,
+        (pk, mine): (&Pk, &Age),
+        rivals: Vec<(Pk, String)>,
+    ) -> Result<Verdict> {
+        let mut younger = Vec::new();
+        for (rival, failed) in rivals {
+            let Some(state) = self.store.load(table, &rival)? else { return Ok(Verdict::Waits(failed)) };
+            let stuck = self.stuck.contains(&(table.id, pk.clone()));
+            if stuck || self.age(form, &rival, &state)? < *mine {
+                return Ok(Verdict::Waits(claimed(&failed, &rival)));
+            }
+            younger.push((rival, failed, state));
+        }
+        let moved = !younger.is_empty();
+        for (rival, failed, before) in younger {
+            let mut now = before.clone();
+            self.watch.intend(form, table.id, &rival, &mut now);
+            if let Some(refusal) = self.take_away(table, form, &rival, &mut now)? {
+                self.stays(table, pk);
+                return Ok(Verdict::Waits(format!("{failed}; the record '{}' stays: {refusal}", excerpt(&rival))));
+            }
+            self.store.save(table, &rival, Some(&before), &now)?;
+            pending::set(self.store, table.id, &rival, Some(&claimed(&failed, pk)))?;
+        }
+        Ok(Verdict::Took(moved))
+    }
+
+    /// Rows whose foreign key names no parent wait for it: the commit must not fail, and no row is shown without its parents.
+    fn keep_keys(&mut self) -> Result<()> {
+        let mut moved = true;
+        while moved && self.store.conn.db.breaks_deferred_keys() {
+            moved = false;
+            for table in captured(self.store) {
+                let form = table.form(self.store.conn)?;
+                let orphans = self.store.conn.foreign.borrow().orphans(self.store.conn, form)?;
+                for pk in orphans.into_iter().filter(|pk| !self.broken.contains(&(table.id, pk.clone()))) {
+                    let Some(before) = self.store.load(table, &pk)? else { continue };
+                    let mut now = before.clone();
+                    self.watch.intend(form, table.id, &pk, &mut now);
+                    if self.take_away(table, form, &pk, &mut now)?.is_some() {
+                        // A trigger would have the commit fail.
+                        let conn = self.store.conn;
+                        conn.db.set_triggers_enabled(false)?;
+                        let taken = self.take_row(table, form, &pk, &mut now);
+                        conn.db.set_triggers_enabled(true)?;
+                        taken?;
+                    }
+                    moved |= !row::exists(self.store.conn, form, &pk)?;
+                    self.store.save(table, &pk, Some(&before), &now)?;
+                    pending::set(self.store, table.id, &pk, Some(foreign::FAILED))?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
-/// The keys of the rows that stand in the way of a record: our own triggers note them before a write that is ignored.
-fn rivals(store: &Store<'_>, form: &Form, pk: &Pk, record: &Record) -> Result<Vec<Pk>> {
+/// What SQLite says, and whose claim it is.
+fn claimed(failed: &str, holder: &Pk) -> String {
+    format!("{failed}; the record '{}' claimed it before", excerpt(holder))
+}
+
+fn excerpt(pk: &Pk) -> String {
+    crate::error::excerpt(&pk.wire())
+}
+
+/// The keys of the rows that stand in the way of a record, as our own triggers note them before a write that is ignored:
+/// for claims that the definitions of the indexes do not tell.
+fn probe(store: &Store<'_>, form: &Form, pk: &Pk, record: &Record) -> Result<Vec<Pk>> {
     let Some(key) = pk.decode(&form.shape.classes) else { return Ok(Vec::new()) };
+    let whole = apply::complete(store.conn, form, pk, record)?;
     let cells: Vec<(usize, Value)> =
-        form.tracked.iter().enumerate().filter_map(|(i, t)| Some((i, row::shown(record, t)?))).collect();
+        form.tracked.iter().enumerate().filter_map(|(i, t)| Some((i, row::shown(&whole, t)?))).collect();
     let mark = store.last_seq()?;
     store.conn.run("SAVEPOINT crdt_probe", &[])?;
     let probe = || -> Result<Vec<Pk>> {
-        row::probe(store.conn, form, &key, &cells)?;
+        if let Err(e) = row::probe(store.conn, form, &key, &cells) {
+            apply::refused(store.conn, e)?;
+        }
         let mut found = Vec::new();
         let mut rows = Reader::new(store.conn, mark, i64::MAX)?;
         while rows.step()? {
@@ -186,32 +486,5 @@ fn rivals(store: &Store<'_>, form: &Form, pk: &Pk, record: &Record) -> Result<Ve
     let found = probe();
     store.conn.run("ROLLBACK TO crdt_probe", &[])?;
     store.conn.run("RELEASE crdt_probe", &[])?;
-    found
-}
-
-/// Whether rows break deferred foreign keys, and it is our commit that would fail.
-fn breaks_keys(store: &Store<'_>) -> bool {
-    store.conn.own_transaction.get() && store.conn.db.breaks_deferred_keys()
-}
-
-/// Rows whose deferred foreign key names no parent wait for it, as those with an immediate one do: the commit must not fail.
-fn keep_keys(store: &Store<'_>, watch: &mut Watch, mark: i64) -> Result<()> {
-    let mut moved = true;
-    while moved && breaks_keys(store) {
-        moved = false;
-        for table in store.catalog.tables().iter().filter(|table| table.enabled && table.captured) {
-            let form = table.form(store.conn)?;
-            for pk in row::orphans(store.conn, form)? {
-                let Some(before) = store.load(table, &pk)? else { continue };
-                let mut now = before.clone();
-                watch.intend(form, table.id, &pk, &mut now);
-                vacate(store.conn, form, &pk, &mut now)?;
-                watch.notice(store, &pk, table.id, mark)?;
-                store.save(table, &pk, Some(&before), &now)?;
-                pending::set(store, table.id, &pk, Some("FOREIGN KEY constraint failed"))?;
-                moved = true;
-            }
-        }
-    }
-    Ok(())
+    Ok(found?.into_iter().filter(|found| found != pk).collect())
 }

@@ -39,7 +39,7 @@ pub fn fold(store: &mut Store<'_>, into: Into) -> Result<()> {
         if end <= store.folded {
             if round > 0 && into == Into::Database && store.any_pending.get() {
                 // The application may have written what stood in the way of others.
-                crate::claims::retry(store)?;
+                crate::claims::again(store)?;
             }
             return Ok(());
         }

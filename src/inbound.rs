@@ -189,6 +189,7 @@ fn held_value(
 /// Shows the records, writes their clocks, and logs them for relay.
 fn show(store: &mut Store<'_>, work: &mut [Work], report: &mut Report) -> Result<()> {
     let mark = store.last_seq()?;
+    let broken = claims::broken(store)?;
     let mut watch = Watch::new(store)?;
     let mut reasons = loop {
         store.conn.run("SAVEPOINT crdt_rows", &[])?;
@@ -217,13 +218,15 @@ fn show(store: &mut Store<'_>, work: &mut [Work], report: &mut Report) -> Result
     for work in work.iter() {
         store.save(&work.table, &work.pk, work.before.as_ref(), &work.now)?;
         log::append_relay(store.conn, work.table.id, &work.pk, work.fields.as_deref(), at)?;
-        let reason = reasons.remove(&(work.table.id, work.pk.clone()));
-        pending::set(store, work.table.id, &work.pk, reason.as_deref())?;
+        // One that waited before and is shown now is tried below, with the others that wait.
+        if let Some(reason) = reasons.remove(&(work.table.id, work.pk.clone())) {
+            pending::set(store, work.table.id, &work.pk, Some(&reason))?;
+        }
     }
     for ((t, pk), reason) in reasons {
         pending::set(store, t, &pk, Some(&reason))?;
     }
-    claims::retry(store)?;
+    claims::retry(store, claims::Which::Safe, &broken)?;
     for work in work.iter() {
         report.pending += if pending::has(store, work.table.id, &work.pk)? { work.taken } else { 0 };
     }

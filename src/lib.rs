@@ -47,10 +47,13 @@ mod outbound;
 // In.
 mod apply;
 mod claims;
+mod foreign;
 mod import;
 mod inbound;
 mod pending;
 mod putback;
+mod rollback;
+mod unique;
 
 // Around it.
 mod check;

@@ -27,6 +27,7 @@ pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     to.function(c"crdt_pragma", -1, writes, conn, admin::pragma)?;
     to.function(c"crdt_cleanup_tombstones", -1, writes, conn, admin::cleanup_tombstones)?;
 
+    to.function(c"crdt_retry", -1, writes, conn, admin::retry)?;
     to.function(c"crdt_now", -1, writes, conn, sync::now)?;
     to.function(c"crdt_cursor", -1, writes, conn, sync::cursor)?;
     to.function(c"crdt_changes_since", -1, writes, conn, sync::changes_since)?;
