@@ -31,8 +31,9 @@ CREATE TRIGGER {name} AFTER DELETE ON {table} BEGIN
   INSERT INTO _crdt_grave(seq{grave_columns}) VALUES (last_insert_rowid(){old_values});
 END;
 
+-- One row at most: an index that was dropped since lets several match.
 -- section: suspect
 CREATE TRIGGER {name} BEFORE {event} ON {table}{when} BEGIN
-  INSERT INTO _crdt_log(t, m, at, {log_keys}) SELECT {t}, -3, julianday('now'), {row_keys} FROM {table} AS "o" WHERE {clash};
-  INSERT INTO _crdt_grave(seq{grave_columns}) SELECT last_insert_rowid(){row_values} FROM {table} AS "o" WHERE {clash};
+  INSERT INTO _crdt_log(t, m, at, {log_keys}) SELECT {t}, -3, julianday('now'), {row_keys} FROM {table} AS "o" WHERE {clash} LIMIT 1;
+  INSERT INTO _crdt_grave(seq{grave_columns}) SELECT last_insert_rowid(){row_values} FROM {table} AS "o" WHERE {clash} LIMIT 1;
 END;

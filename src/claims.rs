@@ -100,10 +100,9 @@ fn settle(store: &Store<'_>, which: Which, broken: &BTreeSet<RecordKey>) -> Resu
         if !watch.surprised() {
             let mut reasons = BTreeMap::new();
             watch.put_back(store, &mut reasons)?;
-            for ((t, pk), reason) in reasons {
-                pending::set(store, t, &pk, Some(&reason))?;
-            }
-            Retry::new(store, &mut watch, mark, timid, broken).keep_keys()?;
+            let mut retry = Retry::new(store, &mut watch, mark, timid, broken);
+            retry.leave(reasons)?;
+            retry.keep_keys()?;
             store.conn.run("RELEASE crdt_retry", &[])?;
             break;
         }
@@ -337,6 +336,20 @@ impl<'r, 'c> Retry<'r, 'c> {
         *now = apply::complete(self.store.conn, form, pk, now)?;
         self.take_children(table, pk)?;
         self.take_row(table, form, pk, now)
+    }
+
+    /// Rows that could not be put back as they were wait. What is left of them is no picture of their record.
+    fn leave(&mut self, reasons: BTreeMap<RecordKey, String>) -> Result<()> {
+        for ((t, pk), reason) in reasons {
+            pending::set(self.store, t, &pk, Some(&reason))?;
+            let Some(table) = self.store.table(t).filter(|_| is_declared(&reason)) else { continue };
+            let form = table.form(self.store.conn)?;
+            let Some(before) = self.store.load(&table, &pk)? else { continue };
+            let mut now = before.clone();
+            self.take_away(&table, form, &pk, &mut now)?;
+            self.store.save(&table, &pk, Some(&before), &now)?;
+        }
+        Ok(())
     }
 
     fn take_row(&mut self, table: &Rc<Table>, form: &Form, pk: &Pk, now: &mut Record) -> Result<Option<String>> {

@@ -218,9 +218,10 @@ fn show(store: &mut Store<'_>, work: &mut [Work], report: &mut Report) -> Result
     for work in work.iter() {
         store.save(&work.table, &work.pk, work.before.as_ref(), &work.now)?;
         log::append_relay(store.conn, work.table.id, &work.pk, work.fields.as_deref(), at)?;
-        // One that waited before and is shown now is tried below, with the others that wait.
-        if let Some(reason) = reasons.remove(&(work.table.id, work.pk.clone())) {
-            pending::set(store, work.table.id, &work.pk, Some(&reason))?;
+        let reason = reasons.remove(&(work.table.id, work.pk.clone()));
+        if reason.is_some() || pending::has(store, work.table.id, &work.pk)? {
+            // One that waited before and is shown now is tried below, with the others that wait.
+            pending::set(store, work.table.id, &work.pk, Some(reason.as_deref().unwrap_or("to be tried again")))?;
         }
     }
     for ((t, pk), reason) in reasons {

@@ -172,10 +172,6 @@ impl Watch {
                     let reason = apply::refused(store.conn, e)?;
                     if let Some(want) = want {
                         keep(store, key, want)?;
-                        // What is left of it is no picture of its record.
-                        if apply::is_declared(&reason) {
-                            let _refused = row::delete(store.conn, form, &values);
-                        }
                         reasons.insert(key.clone(), reason);
                     }
                 }

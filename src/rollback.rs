@@ -37,13 +37,12 @@ impl Rollbacks {
         if !self.refused.borrow().is_empty() {
             self.refuse(form, key)?;
         }
-        write().map_err(|e| {
+        write().inspect_err(|e| {
             // An interrupt or a full disk ends the transaction too.
             let refused = matches!(e.kind(), Kind::Sqlite(code) if code & 0xff == CONSTRAINT);
             if refused && conn.db.autocommit() {
                 self.last.replace(Some((name(form, key), e.message().to_owned())));
             }
-            e
         })
     }
 

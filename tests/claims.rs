@@ -3,9 +3,15 @@
 mod common;
 mod support;
 
+#[path = "claims/foreign.rs"]
+mod foreign;
 #[path = "claims/model.rs"]
 mod model;
 #[path = "claims/random.rs"]
 mod random;
+#[path = "claims/refusals.rs"]
+mod refusals;
+#[path = "claims/retry.rs"]
+mod retry;
 #[path = "claims/world.rs"]
 mod world;
