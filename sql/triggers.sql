@@ -1,5 +1,6 @@
 -- Capture: what records the application's writes. Built-in functions only, so that a connection without the extension
 -- can write too. One appended row for each written row; src/fold.rs gives the rows their meaning.
+-- A suspect is one row at most: an index that was dropped since would let several match.
 
 -- section: insert
 CREATE TRIGGER {name} AFTER INSERT ON {table} BEGIN
@@ -31,7 +32,6 @@ CREATE TRIGGER {name} AFTER DELETE ON {table} BEGIN
   INSERT INTO _crdt_grave(seq{grave_columns}) VALUES (last_insert_rowid(){old_values});
 END;
 
--- One row at most: an index that was dropped since lets several match.
 -- section: suspect
 CREATE TRIGGER {name} BEFORE {event} ON {table}{when} BEGIN
   INSERT INTO _crdt_log(t, m, at, {log_keys}) SELECT {t}, -3, julianday('now'), {row_keys} FROM {table} AS "o" WHERE {clash} LIMIT 1;

@@ -43,14 +43,8 @@ pub fn fold(store: &mut Store<'_>, into: Into) -> Result<()> {
             }
             return Ok(());
         }
-        let mut fold = Fold {
-            store,
-            into,
-            slots: HashMap::new(),
-            suspects: BTreeMap::new(),
-            deleted: HashMap::new(),
-            cells: BTreeMap::new(),
-        };
+        let (slots, suspects, deleted, cells) = Default::default();
+        let mut fold = Fold { store, into, slots, suspects, deleted, cells };
         fold.run(end)?;
         let cells = fold.finish(end)?;
         if into == Into::Memory {

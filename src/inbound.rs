@@ -275,6 +275,12 @@ fn show_rows(
         .filter_map(|(i, reason)| work.get(i).map(|w| ((w.table.id, w.pk.clone()), reason)))
         .collect();
     watch.put_back(store, &mut reasons)?;
+    for (work, copy) in work.iter().zip(copies.iter_mut()) {
+        if reasons.contains_key(&(work.table.id, work.pk.clone())) {
+            // Its row may have been shown, and be gone again.
+            watch.intend(work.table.form(store.conn)?, work.table.id, &work.pk, copy);
+        }
+    }
     if !watch.quiet() {
         insist(store, work, copies, &reasons)?;
     }

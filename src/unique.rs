@@ -63,7 +63,7 @@ pub fn read(conn: &Conn, form: &Form) -> Result<Vec<Index>> {
             None => shape.columns.iter().any(|c| c.generated),
         };
         let name = match named {
-            Some(names) => list(names.iter().map(|name| format!("{}.{name}", shape.name))),
+            Some(names) => names.iter().map(|name| format!("{}.{name}", shape.name)).collect::<Vec<_>>().join(", "),
             None => format!("index '{}'", index.name),
         };
         all.push(Index { name, keys, predicate, plain, opaque });

@@ -11,10 +11,12 @@
 //! It is enough to let a waiting record take the place of younger ones until none is left that could: what then waits has
 //! an older rival that took the claim.
 
+mod parents;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::apply::{self, apply, insist, is_declared, is_overruled, vacate, Known, Shown};
+use crate::apply::{self, apply, insist, is_declared, is_overruled, Known, Shown};
 use crate::clock::Hlc;
 use crate::error::Result;
 use crate::ffi::Value;
@@ -202,6 +204,8 @@ impl<'r, 'c> Retry<'r, 'c> {
         let Some(before) = self.store.load(table, pk)? else { return Ok(false) };
         let mut now = before.clone();
         self.watch.intend(form, table.id, pk, &mut now);
+        // Its row may go with one that gives way.
+        now = apply::complete(self.store.conn, form, pk, &now)?;
         let (mut outcome, mut moved) = match self.claim(waiting, form, &now)? {
             Verdict::Waits(reason) => (Shown::Claimed(reason), false),
             Verdict::Took(displaced) if self.timid && waiting.reason.starts_with(rollback::REASON) => {
@@ -269,96 +273,9 @@ impl<'r, 'c> Retry<'r, 'c> {
         Ok(outcome)
     }
 
-    /// Whether parents of a record may yet be shown: they wait too.
-    fn hopes(&self, form: &Form) -> bool {
-        let child = &form.shape.name;
-        let foreign = self.store.conn.foreign.borrow();
-        let mut parents = foreign.parents(child);
-        parents.any(|parent| {
-            let others = usize::from(parent.eq_ignore_ascii_case(child));
-            self.waiting.get(&parent.to_ascii_lowercase()).is_some_and(|n| *n > others)
-        })
-    }
-
-    fn held(&self, form: &Form, pk: &Pk) -> Result<bool> {
-        match pk.decode(&form.shape.classes) {
-            Some(key) => self.store.conn.foreign.borrow().holds(self.store.conn, form, &key),
-            None => Ok(false),
-        }
-    }
-
     /// A trigger keeps a row where it is: rows that were to go with it, or for it, are tried again.
     fn stays(&mut self, table: &Table, pk: &Pk) {
         self.again |= self.stuck.insert((table.id, pk.clone()));
-    }
-
-    /// Takes the rows away that refer to a row, directly or not: before it goes, so that no action of a foreign key changes
-    /// them. They wait for it.
-    fn take_children(&mut self, table: &Rc<Table>, pk: &Pk) -> Result<()> {
-        let mut all: Vec<RecordKey> = vec![(table.id, pk.clone())];
-        let mut seen = 0;
-        while let Some((t, pk)) = all.get(seen).cloned() {
-            seen += 1;
-            let Some(table) = self.store.table(t) else { continue };
-            let foreign = self.store.conn.foreign.borrow();
-            let form = table.form(self.store.conn)?;
-            for child in foreign.children(self.store.conn, &self.store.catalog, form, &pk)? {
-                if !all.contains(&child) {
-                    all.push(child);
-                }
-            }
-        }
-        // Rows that refer to each other may go with each other: what they hold is kept first.
-        let mut going = Vec::new();
-        for (t, pk) in all.into_iter().skip(1) {
-            let Some(table) = self.store.table(t) else { continue };
-            let form = table.form(self.store.conn)?;
-            let Some(before) = self.store.load(&table, &pk)? else { continue };
-            let mut now = before.clone();
-            self.watch.intend(form, t, &pk, &mut now);
-            let whole = apply::complete(self.store.conn, form, &pk, &now)?;
-            going.push((table, pk, before, whole));
-        }
-        for (table, pk, before, mut whole) in going.into_iter().rev() {
-            let form = table.form(self.store.conn)?;
-            let refusal = self.take_row(&table, form, &pk, &mut whole)?;
-            self.store.save(&table, &pk, Some(&before), &whole)?;
-            pending::set(self.store, table.id, &pk, Some(refusal.as_deref().unwrap_or(foreign::FAILED)))?;
-        }
-        Ok(())
-    }
-
-    /// Takes a record's row away, and those that refer to it; why not, where that is refused.
-    fn take_away(&mut self, table: &Rc<Table>, form: &Form, pk: &Pk, now: &mut Record) -> Result<Option<String>> {
-        if self.held(form, pk)? {
-            return Ok(Some(foreign::FAILED.to_owned()));
-        }
-        *now = apply::complete(self.store.conn, form, pk, now)?;
-        self.take_children(table, pk)?;
-        self.take_row(table, form, pk, now)
-    }
-
-    /// Rows that could not be put back as they were wait. What is left of them is no picture of their record.
-    fn leave(&mut self, reasons: BTreeMap<RecordKey, String>) -> Result<()> {
-        for ((t, pk), reason) in reasons {
-            pending::set(self.store, t, &pk, Some(&reason))?;
-            let Some(table) = self.store.table(t).filter(|_| is_declared(&reason)) else { continue };
-            let form = table.form(self.store.conn)?;
-            let Some(before) = self.store.load(&table, &pk)? else { continue };
-            let mut now = before.clone();
-            self.take_away(&table, form, &pk, &mut now)?;
-            self.store.save(&table, &pk, Some(&before), &now)?;
-        }
-        Ok(())
-    }
-
-    fn take_row(&mut self, table: &Rc<Table>, form: &Form, pk: &Pk, now: &mut Record) -> Result<Option<String>> {
-        let refusal = vacate(self.store.conn, form, pk, now)?;
-        if refusal.is_none() {
-            self.watch.gone(table.id, pk);
-        }
-        self.watch.notice(self.store, pk, table.id, self.mark)?;
-        Ok(refusal)
     }
 
     /// Whether a record has all its claims; rows of younger ones give way.
@@ -369,9 +286,8 @@ impl<'r, 'c> Retry<'r, 'c> {
             return Ok(Verdict::Took(false));
         };
         let conn = self.store.conn;
-        let whole = apply::complete(conn, form, pk, now)?;
         // Of an expression that fails, the table tells when the row is written.
-        let claims = match unique::claims(conn, form, &indexes, &key, &whole) {
+        let claims = match unique::claims(conn, form, &indexes, &key, now) {
             Ok(claims) => claims,
             Err(e) => apply::refused(conn, e).map(|_| Vec::new())?,
         };
@@ -416,10 +332,11 @@ impl<'r, 'c> Retry<'r, 'c> {
             if stuck || self.age(form, &rival, &state)? < *mine {
                 return Ok(Verdict::Waits(claimed(&failed, &rival)));
             }
-            younger.push((rival, failed, state));
+            younger.push((rival, failed));
         }
         let moved = !younger.is_empty();
-        for (rival, failed, before) in younger {
+        for (rival, failed) in younger {
+            let Some(before) = self.store.load(table, &rival)? else { continue };
             let mut now = before.clone();
             self.watch.intend(form, table.id, &rival, &mut now);
             if let Some(refusal) = self.take_away(table, form, &rival, &mut now)? {
@@ -430,35 +347,6 @@ impl<'r, 'c> Retry<'r, 'c> {
             pending::set(self.store, table.id, &rival, Some(&claimed(&failed, pk)))?;
         }
         Ok(Verdict::Took(moved))
-    }
-
-    /// Rows whose foreign key names no parent wait for it: the commit must not fail, and no row is shown without its parents.
-    fn keep_keys(&mut self) -> Result<()> {
-        let mut moved = true;
-        while moved && self.store.conn.db.breaks_deferred_keys() {
-            moved = false;
-            for table in captured(self.store) {
-                let form = table.form(self.store.conn)?;
-                let orphans = self.store.conn.foreign.borrow().orphans(self.store.conn, form)?;
-                for pk in orphans.into_iter().filter(|pk| !self.broken.contains(&(table.id, pk.clone()))) {
-                    let Some(before) = self.store.load(table, &pk)? else { continue };
-                    let mut now = before.clone();
-                    self.watch.intend(form, table.id, &pk, &mut now);
-                    if self.take_away(table, form, &pk, &mut now)?.is_some() {
-                        // A trigger would have the commit fail.
-                        let conn = self.store.conn;
-                        conn.db.set_triggers_enabled(false)?;
-                        let taken = self.take_row(table, form, &pk, &mut now);
-                        conn.db.set_triggers_enabled(true)?;
-                        taken?;
-                    }
-                    moved |= !row::exists(self.store.conn, form, &pk)?;
-                    self.store.save(table, &pk, Some(&before), &now)?;
-                    pending::set(self.store, table.id, &pk, Some(foreign::FAILED))?;
-                }
-            }
-        }
-        Ok(())
     }
 }
 
