@@ -166,7 +166,8 @@ pub fn picture(changes: &[Value], folded: bool) -> Picture {
 
 /// The live records: of each field the latest change, alive while one is later than the latest delete.
 fn records(changes: &[Value]) -> BTreeMap<(String, String), Record> {
-    let mut all: BTreeMap<(String, String), (Record, Option<Stamp>, Option<Stamp>)> = BTreeMap::new();
+    type Known = (Record, Option<Stamp>, Option<Stamp>);
+    let mut all: BTreeMap<(String, String), Known> = BTreeMap::new();
     for change in changes {
         let text = |key: &str| change[key].as_str().unwrap().to_string();
         let (record, tomb, latest) = all.entry((text("table"), text("pk"))).or_default();

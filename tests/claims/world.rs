@@ -122,7 +122,14 @@ pub fn give(node: &Connection, changes: &[Value], parts: usize, seed: u64) {
     let size = order.len().div_ceil(parts.max(1)).max(1);
     for part in order.chunks(size) {
         let part: Vec<Value> = part.iter().map(|change| (*change).clone()).collect();
-        take(node, &part);
+        if seed % 3 == 2 {
+            // In a transaction of the caller's: its commit must not fail.
+            run(node, "BEGIN");
+            take(node, &part);
+            run(node, "COMMIT");
+        } else {
+            take(node, &part);
+        }
     }
 }
 
