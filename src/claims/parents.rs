@@ -1,6 +1,6 @@
 //! Rows are shown with their parents: which may still come, and what goes with a row that goes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::{captured, Retry};
@@ -35,14 +35,15 @@ impl Retry<'_, '_> {
     /// them. They wait for it.
     pub(super) fn take_children(&mut self, table: &Rc<Table>, pk: &Pk) -> Result<()> {
         let mut all: Vec<RecordKey> = vec![(table.id, pk.clone())];
-        let mut seen = 0;
-        while let Some((t, pk)) = all.get(seen).cloned() {
-            seen += 1;
+        let mut known: BTreeSet<RecordKey> = all.iter().cloned().collect();
+        let mut at = 0;
+        while let Some((t, pk)) = all.get(at).cloned() {
+            at += 1;
             let Some(table) = self.store.table(t) else { continue };
             let foreign = self.store.conn.foreign.borrow();
             let form = table.form(self.store.conn)?;
             for child in foreign.children(self.store.conn, &self.store.catalog, form, &pk)? {
-                if !all.contains(&child) {
+                if known.insert(child.clone()) {
                     all.push(child);
                 }
             }
