@@ -1,5 +1,6 @@
 -- Capture: what records the application's writes. Built-in functions only, so that a connection without the extension
 -- can write too. One appended row for each written row; src/fold.rs gives the rows their meaning.
+-- A suspect is one row at most: an index that was dropped since would let several match.
 
 -- section: insert
 CREATE TRIGGER {name} AFTER INSERT ON {table} BEGIN
@@ -33,6 +34,6 @@ END;
 
 -- section: suspect
 CREATE TRIGGER {name} BEFORE {event} ON {table}{when} BEGIN
-  INSERT INTO _crdt_log(t, m, at, {log_keys}) SELECT {t}, -3, julianday(), {row_keys} FROM {table} AS "o" WHERE {clash};
-  INSERT INTO _crdt_grave(seq{grave_columns}) SELECT last_insert_rowid(){row_values} FROM {table} AS "o" WHERE {clash};
+  INSERT INTO _crdt_log(t, m, at, {log_keys}) SELECT {t}, -3, julianday(), {row_keys} FROM {table} AS "o" WHERE {clash} LIMIT 1;
+  INSERT INTO _crdt_grave(seq{grave_columns}) SELECT last_insert_rowid(){row_values} FROM {table} AS "o" WHERE {clash} LIMIT 1;
 END;

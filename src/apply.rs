@@ -5,14 +5,15 @@ use crate::error::{Error, Kind, Result};
 use crate::ffi::Value;
 use crate::key::Pk;
 use crate::record::Record;
-use crate::row;
 use crate::schema::Form;
 use crate::types::Type;
+use crate::{foreign, rollback, row};
 
 // Extended result codes of https://sqlite.org/rescode.html.
 const UNIQUE: i32 = 2067;
 const PRIMARY_KEY: i32 = 1555;
 const ROWID: i32 = 2579;
+const FOREIGN_KEY: i32 = 787;
 
 /// What became of a record's row.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,18 +48,25 @@ pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record, known: Know
     };
     let live = if known.absent { None } else { row::read(conn, form, pk)? };
     let outcome = match (record.alive(), live) {
-        (true, Some(live)) => update(conn, form, &key, record, &live),
+        (true, Some(live)) => {
+            let outcome = update(conn, form, &key, record, &live);
+            if !known.quiet && outcome.is_ok() && !row::exists(conn, form, pk)? {
+                keep_values(form, record, &live);
+            }
+            outcome
+        }
         (true, None) => insert(conn, form, pk, &key, record),
         (false, Some(live)) => {
             keep_values(form, record, &live);
-            row::delete(conn, form, &key)
+            delete(conn, form, &key)
         }
         (false, None) => return Ok(Shown::Yes),
     };
     match outcome {
         Ok(()) => {
-            if record.alive() && !(known.quiet && settle_unread(form, record)) {
-                settle(conn, form, pk, &key, record)?;
+            if record.alive() && !(known.quiet && settle_unread(form, record)) && !settle(conn, form, pk, &key, record)?
+            {
+                return Ok(Shown::Pending("a trigger of the application took the row away".to_owned()));
             }
             Ok(Shown::Yes)
         }
@@ -84,26 +92,60 @@ pub fn is_overruled(conn: &Conn, form: &Form, pk: &Pk, record: &Record) -> Resul
 pub fn insist<'r>(conn: &Conn, records: impl Iterator<Item = (&'r Form, &'r Pk, &'r mut Record)>) -> Result<()> {
     conn.db.set_triggers_enabled(false)?;
     let outcome = records.into_iter().try_for_each(|(form, pk, record)| match pk.decode(&form.shape.classes) {
-        Some(key) => settle(conn, form, pk, &key, record),
+        Some(key) => settle(conn, form, pk, &key, record).map(|_| ()),
         None => Ok(()),
     });
     conn.db.set_triggers_enabled(true)?;
     outcome
 }
 
-/// Takes a record's row away for the moment; its values go into the record.
-pub fn vacate(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<()> {
-    if let (Some(key), Some(live)) = (pk.decode(&form.shape.classes), row::read(conn, form, pk)?) {
-        keep_values(form, record, &live);
-        row::delete(conn, form, &key)?;
+/// Takes a record's row away for the moment; its values go into the record. Rows that refer to it are seen to later.
+/// The reason, where it cannot be taken away.
+pub fn vacate(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<Option<String>> {
+    let (Some(key), Some(live)) = (pk.decode(&form.shape.classes), row::read(conn, form, pk)?) else { return Ok(None) };
+    let mut reason = try_delete(conn, form, &key)?;
+    if reason.as_deref() == Some(foreign::FAILED) && !conn.foreign.borrow().holds(conn, form, &key)? {
+        foreign::put_off(conn)?;
+        reason = try_delete(conn, form, &key)?;
     }
-    Ok(())
+    if reason.is_none() {
+        keep_values(form, record, &live);
+    }
+    Ok(reason)
+}
+
+fn try_delete(conn: &Conn, form: &Form, key: &[Value]) -> Result<Option<String>> {
+    delete(conn, form, key).map_or_else(|e| refused(conn, e).map(Some), |()| Ok(None))
+}
+
+/// Deletes a row that no row of a table that is not enabled refers to.
+fn delete(conn: &Conn, form: &Form, key: &[Value]) -> Result<()> {
+    if conn.foreign.borrow().holds(conn, form, key)? {
+        return Err(Error::sqlite(FOREIGN_KEY, foreign::FAILED));
+    }
+    row::delete(conn, form, key)
+}
+
+/// The record with all its values in it, those too that its row holds.
+pub fn complete(conn: &Conn, form: &Form, pk: &Pk, record: &Record) -> Result<Record> {
+    let mut whole = record.clone();
+    if let Some(live) = row::read(conn, form, pk)? {
+        keep_values(form, &mut whole, &live);
+    }
+    Ok(whole)
+}
+
+/// Whether it is the table that cannot hold the row, whatever was there before it. A trigger may only refuse the step.
+pub fn is_declared(reason: &str) -> bool {
+    ["CHECK ", "NOT NULL ", "UNIQUE ", foreign::FAILED, "cannot store ", "datatype ", "string or blob too big"]
+        .iter()
+        .any(|start| reason.starts_with(start))
 }
 
 /// The reason, when an error is the table's refusal; other errors (busy, full disk, interrupt) are errors.
 pub fn refused(conn: &Conn, e: Error) -> Result<String> {
     if conn.db.autocommit() {
-        return Err(e.context("a trigger of the application rolled the whole transaction back"));
+        return Err(e.context(rollback::REASON));
     }
     const CONSTRAINT: i32 = 19;
     const ERROR: i32 = 1;
@@ -181,16 +223,21 @@ fn settle_unread(form: &Form, record: &mut Record) -> bool {
 }
 
 /// Compares the written row with the state: cells that a trigger changed are put back, values that the row holds to the
-/// byte of their JSON are let go.
-fn settle(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], record: &mut Record) -> Result<()> {
+/// byte of their JSON are let go. False when there is no row.
+fn settle(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], record: &mut Record) -> Result<bool> {
+    let mut before: Option<Vec<Value>> = None;
     for again in [true, false] {
-        let Some(live) = row::read(conn, form, pk)? else { return Ok(()) };
+        let Some(live) = row::read(conn, form, pk)? else {
+            before.iter().for_each(|before| keep_values(form, record, before));
+            return Ok(false);
+        };
         let wrong = differing(form, record, &live);
         if again && !wrong.is_empty() {
             // What still differs after this is what the column's affinity makes of the value.
             if let Err(e) = row::update(conn, form, key, &wrong) {
                 refused(conn, e)?;
             }
+            before = Some(live);
             continue;
         }
         for (tracked, cell) in form.tracked.iter().zip(&live) {
@@ -204,7 +251,7 @@ fn settle(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], record: &mut Record)
                 }
             }
         }
-        return Ok(());
+        return Ok(true);
     }
-    Ok(())
+    Ok(true)
 }

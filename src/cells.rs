@@ -22,7 +22,8 @@ pub fn rewrite(store: &mut Store<'_>, cells: Cells) -> Result<()> {
         let column = ident(&tracked.column.name);
         let n = key.len();
         let sql = format!(
-            "UPDATE main.{} SET {column} = ?{} WHERE {} AND {column} IS ?{} COLLATE BINARY",
+            "UPDATE{} main.{} SET {column} = ?{} WHERE {} AND {column} IS ?{} COLLATE BINARY",
+            if form.shape.own_conflict_rule { " OR ABORT" } else { "" },
             ident(&form.shape.name),
             n + 1,
             crate::row::key_condition(form),

@@ -12,6 +12,8 @@ use std::rc::Rc;
 use crate::clock::Tick;
 use crate::error::Result;
 use crate::ffi::{Attachment, Db, Stmt, ValueRef};
+use crate::foreign::Foreign;
+use crate::rollback::Rollbacks;
 use crate::schema::Catalog;
 
 /// Most statements kept; past that the cache starts over.
@@ -27,12 +29,16 @@ pub struct Conn {
     pub catalog: RefCell<Option<Rc<Catalog>>>,
     /// The latest stamp that crdt_now handed out here: a rollback takes back the stored clock, not what was handed out.
     pub issued: Cell<Tick>,
-    /// Whether the transaction under way is ours, to be committed when the call ends.
-    pub own_transaction: Cell<bool>,
     /// Whether a hook is running: what it calls must not come back here.
     pub in_hook: Cell<bool>,
     /// The record that a before_inbound hook is being asked about.
     pub incoming: crate::hooks::Place,
+    /// Whether we have put the checks of foreign keys off.
+    pub put_off: Cell<bool>,
+    /// The foreign keys, as read when rows began to be shown.
+    pub foreign: RefCell<Rc<Foreign>>,
+    /// What triggers rolled back in the call under way.
+    pub rollbacks: Rollbacks,
     _attachment: Attachment,
 }
 
@@ -45,9 +51,11 @@ impl Conn {
             touched: Cell::new(false),
             catalog: RefCell::default(),
             issued: Cell::default(),
-            own_transaction: Cell::new(false),
             in_hook: Cell::new(false),
             incoming: RefCell::default(),
+            put_off: Cell::new(false),
+            foreign: RefCell::default(),
+            rollbacks: Rollbacks::default(),
             _attachment: attachment,
         }
     }

@@ -39,14 +39,15 @@ pub fn fold(store: &mut Store<'_>, into: Into) -> Result<()> {
         if end <= store.folded {
             if round > 0 && into == Into::Database && store.any_pending.get() {
                 // The application may have written what stood in the way of others.
-                crate::claims::retry(store)?;
+                crate::claims::again(store)?;
             }
             if round > 0 && into == Into::Database {
                 crate::prune::if_due(store)?;
             }
             return Ok(());
         }
-        let mut fold = Fold { store, into, slots: HashMap::new(), suspects: BTreeMap::new(), cells: BTreeMap::new() };
+        let (slots, suspects, deleted, cells) = Default::default();
+        let mut fold = Fold { store, into, slots, suspects, deleted, cells };
         fold.run(end)?;
         let cells = fold.finish(end)?;
         if into == Into::Memory {
@@ -70,6 +71,8 @@ struct Fold<'s, 'c> {
     into: Into,
     slots: HashMap<RecordKey, Slot>,
     suspects: BTreeMap<RecordKey, (i64, Hlc)>,
+    /// Where rows were deleted.
+    deleted: HashMap<RecordKey, i64>,
     cells: Cells,
 }
 
@@ -106,6 +109,12 @@ impl Fold<'_, '_> {
         }
         // Any later sign of the row settles the suspicion: an insert writes every field, the others show that it was there.
         self.suspects.remove(&key);
+        match self.deleted.get(&key) {
+            // A trigger that deletes the row just written is logged before that write.
+            Some(seq) if event != Event::Delete => drop(self.suspects.insert(key.clone(), (*seq, stamp.clone()))),
+            _ if event == Event::Delete => drop(self.deleted.insert(key.clone(), row.seq())),
+            _ => {}
+        }
         if matches!(event, Event::Insert | Event::Backfill) && table.local(|ty| ty != Type::Lww).next().is_none() {
             if let Entry::Vacant(free) = self.slots.entry(key.clone()) {
                 free.insert(Slot::Fresh(stamp));
@@ -286,6 +295,7 @@ impl Fold<'_, '_> {
 
     /// Writes the records met so far, in key order.
     fn flush(&mut self) -> Result<()> {
+        self.deleted.clear();
         let mut slots: Vec<(RecordKey, Slot)> = self.slots.drain().collect();
         slots.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let mut current = None;

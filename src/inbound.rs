@@ -225,6 +225,7 @@ fn held_value(
 /// Shows the records, writes their clocks, and logs them for relay.
 fn show(store: &mut Store<'_>, work: &mut [Work], report: &mut Report) -> Result<()> {
     let mark = store.last_seq()?;
+    let broken = claims::broken(store)?;
     let mut watch = Watch::new(store)?;
     let mut reasons = loop {
         store.conn.run("SAVEPOINT crdt_rows", &[])?;
@@ -253,12 +254,15 @@ fn show(store: &mut Store<'_>, work: &mut [Work], report: &mut Report) -> Result
         store.save(&work.table, &work.pk, work.before.as_ref(), &work.now)?;
         log::append_relay(store.conn, work.table.id, &work.pk, work.fields.as_deref(), at)?;
         let reason = reasons.remove(&(work.table.id, work.pk.clone()));
-        pending::set(store, work.table.id, &work.pk, reason.as_deref())?;
+        if reason.is_some() || pending::has(store, work.table.id, &work.pk)? {
+            // One that waited before and is shown now is tried below, with the others that wait.
+            pending::set(store, work.table.id, &work.pk, Some(reason.as_deref().unwrap_or("to be tried again")))?;
+        }
     }
     for ((t, pk), reason) in reasons {
         pending::set(store, t, &pk, Some(&reason))?;
     }
-    claims::retry(store)?;
+    claims::retry(store, claims::Which::Safe, &broken)?;
     for work in work.iter() {
         report.pending += if pending::has(store, work.table.id, &work.pk)? { work.taken } else { 0 };
     }
@@ -306,6 +310,12 @@ fn show_rows(
         .filter_map(|(i, reason)| work.get(i).map(|w| ((w.table.id, w.pk.clone()), reason)))
         .collect();
     watch.put_back(store, &mut reasons)?;
+    for (work, copy) in work.iter().zip(copies.iter_mut()) {
+        if reasons.contains_key(&(work.table.id, work.pk.clone())) {
+            // Its row may have been shown, and be gone again.
+            watch.intend(work.table.form(store.conn)?, work.table.id, &work.pk, copy);
+        }
+    }
     if !watch.quiet() {
         insist(store, work, copies, &reasons)?;
     }

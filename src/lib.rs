@@ -49,11 +49,14 @@ mod prune;
 mod apply;
 mod claims;
 mod conflicts;
+mod foreign;
 mod import;
 mod inbound;
 mod limits;
 mod pending;
 mod putback;
+mod rollback;
+mod unique;
 
 // Around it.
 mod check;

@@ -1,5 +1,7 @@
 //! What is kept but not shown: rows that the table refused, and changes stamped too far in the future.
 
+use std::collections::BTreeMap;
+
 use crate::change::Change;
 use crate::conn::Conn;
 use crate::error::{Error, Result};
@@ -32,14 +34,24 @@ pub fn has(store: &Store<'_>, t: i64, pk: &Pk) -> Result<bool> {
     Ok(store.any_pending.get() && store.conn.int(sql, &[t.into(), pk.as_ref()])?.is_some())
 }
 
-/// The records that wait.
-pub fn list(conn: &Conn) -> Result<Vec<RecordKey>> {
-    let mut rows = conn.stmt("SELECT t, pk FROM main._crdt_pending ORDER BY since, t, pk")?;
-    let mut all = Vec::new();
+/// The records that wait: why, and since when.
+pub fn list(conn: &Conn) -> Result<BTreeMap<RecordKey, (String, i64)>> {
+    let mut rows = conn.stmt("SELECT t, pk, reason, since FROM main._crdt_pending")?;
+    let mut all = BTreeMap::new();
     while rows.step()? {
-        all.push((rows.i64(0).unwrap_or(0), Pk::from_stored(rows.column(1))?));
+        let key = (rows.i64(0).unwrap_or(0), Pk::from_stored(rows.column(1))?);
+        all.insert(key, (rows.text(2).unwrap_or_default().to_owned(), rows.i64(3).unwrap_or(0)));
     }
     Ok(all)
+}
+
+/// Records that waited before and wait again have done so all the time.
+pub fn waited(store: &Store<'_>, before: &BTreeMap<RecordKey, (String, i64)>) -> Result<()> {
+    for ((t, pk), (_, since)) in before {
+        let sql = "UPDATE main._crdt_pending SET since = ?3 WHERE t = ?1 AND pk = ?2 AND since > ?3";
+        store.conn.run(sql, &[(*t).into(), pk.as_ref(), (*since).into()])?;
+    }
+    Ok(())
 }
 
 /// Puts changes aside whose time has not come; the others.

@@ -4,9 +4,11 @@
 //! change was made too, and what they wrote there comes as changes of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::error::Result;
 use crate::ffi::Value;
+use crate::foreign::Foreign;
 use crate::key::Pk;
 use crate::log::{Event, Reader};
 use crate::record::Record;
@@ -49,6 +51,7 @@ impl Watch {
             possible = possible || store.conn.int(actions, &[table.name.as_str().into()])?.is_some();
         }
         let seen = store.last_seq()?;
+        store.conn.foreign.replace(Rc::new(Foreign::read(store.conn, &store.catalog)?));
         Ok(Watch {
             possible,
             seen,
@@ -70,11 +73,20 @@ impl Watch {
     pub fn intend(&mut self, form: &Form, t: i64, pk: &Pk, record: &mut Record) {
         let key = (t, pk.clone());
         let Some(were) = self.were.get(&key) else { return };
-        if let Some(cells) = were {
+        // What it was meant to show already: a cascade may have changed that since.
+        if let Some(cells) = self.wanted.get(&key).and_then(Option::as_ref).or(were.as_ref()) {
             fill(form, record, cells);
         }
         let cells = form.tracked.iter().map(|tracked| row::shown(record, tracked).unwrap_or(Value::Null));
         self.wanted.insert(key, record.alive().then(|| cells.collect()));
+    }
+
+    /// A record's row is meant to be gone, alive as the record may be.
+    pub fn gone(&mut self, t: i64, pk: &Pk) {
+        let key = (t, pk.clone());
+        if self.were.contains_key(&key) {
+            self.wanted.insert(key, None);
+        }
     }
 
     /// After a record was shown: rows that were written besides it.

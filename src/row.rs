@@ -14,8 +14,13 @@ use crate::types::Type;
 /// SQL condition that names one row, its key values in the parameters from 1 on: by type and bytes, also where the
 /// column's collation or affinity would find others equal.
 pub fn key_condition(form: &Form) -> String {
+    key_condition_of(form, "")
+}
+
+/// As [`key_condition`], the columns' names after `prefix`.
+pub fn key_condition_of(form: &Form, prefix: &str) -> String {
     let exact = |(i, key): (usize, &String)| {
-        let (k, p) = (ident(key), format!("?{}", i + 1));
+        let (k, p) = (format!("{prefix}{}", ident(key)), format!("?{}", i + 1));
         if form.shape.rowid_alias {
             format!("{k} = {p} AND typeof({p}) = 'integer'")
         } else {
@@ -106,7 +111,9 @@ pub fn read(conn: &Conn, form: &Form, pk: &Pk) -> Result<Option<Vec<Value>>> {
 
 /// Inserts a row with `cells` (column index in `form.tracked`, value); other columns get their defaults.
 pub fn insert(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)]) -> Result<()> {
-    written(conn.run(&text(form, Text::Insert(places(cells))), &values(key, cells))?)
+    spelled(conn, form, key, cells)?;
+    let sql = text(form, Text::Insert(places(cells)));
+    written(conn.rollbacks.watch(conn, form, key, || conn.run(&sql, &values(key, cells)))?)
 }
 
 /// As [`insert`], ignored where the row cannot be: for what the triggers before it note.
@@ -120,13 +127,33 @@ pub fn update(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)])
     if cells.is_empty() {
         return Ok(());
     }
-    conn.run(&text(form, Text::Update(places(cells))), &values(key, cells))?;
+    if conn.foreign.borrow().is_tree(&form.shape.name) {
+        let mut row = conn.stmt(&text(form, Text::Read))?;
+        row.bind_all(&values(key, &[]))?;
+        if row.step()? {
+            let new = |i: usize| cells.iter().find(|(place, _)| *place == i).map(|(_, value)| value.clone());
+            let whole = (0..form.tracked.len()).map(|i| (i, new(i).unwrap_or_else(|| row.column(i).to_value())));
+            spelled(conn, form, key, &whole.collect::<Vec<_>>())?;
+        }
+    }
+    let sql = text(form, Text::Update(places(cells)));
+    conn.rollbacks.watch(conn, form, key, || conn.run(&sql, &values(key, cells)))?;
     Ok(())
 }
 
 /// Deletes a row.
 pub fn delete(conn: &Conn, form: &Form, key: &[Value]) -> Result<()> {
-    written(conn.run(&text(form, Text::Delete), &values(key, &[]))?)
+    let sql = text(form, Text::Delete);
+    written(conn.rollbacks.watch(conn, form, key, || conn.run(&sql, &values(key, &[])))?)
+}
+
+/// Refuses a row that names itself as its parent in another spelling.
+fn spelled(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)]) -> Result<()> {
+    const FOREIGN_KEY: i32 = 787;
+    match conn.foreign.borrow().misspells_itself(conn, form, key, cells)? {
+        true => Err(crate::error::Error::sqlite(FOREIGN_KEY, crate::foreign::FAILED)),
+        false => Ok(()),
+    }
 }
 
 /// RAISE(IGNORE) drops a write without an error.
@@ -172,24 +199,5 @@ pub fn keys(conn: &Conn, form: &Form) -> Result<Vec<Pk>> {
         let values: Vec<ValueRef<'_>> = (0..form.shape.key.len()).map(|i| rows.column(i)).collect();
         all.push(Pk::encode(&form.shape.classes, &values));
     }
-    Ok(all)
-}
-
-/// The keys of rows that break a foreign key. Rows of a WITHOUT ROWID table are not told by SQLite.
-pub fn orphans(conn: &Conn, form: &Form) -> Result<Vec<Pk>> {
-    let Some(rowid) = form.shape.rowid_name() else { return Ok(Vec::new()) };
-    let columns = list(form.shape.key.iter().map(|k| format!("t.{}", ident(k))));
-    let mut rows = conn.stmt(&format!(
-        "SELECT {columns} FROM pragma_foreign_key_check({}) c JOIN main.{} t ON t.{rowid} = c.rowid",
-        crate::sql::literal(&form.shape.name),
-        ident(&form.shape.name)
-    ))?;
-    let mut all = Vec::new();
-    while rows.step()? {
-        let values: Vec<ValueRef<'_>> = (0..form.shape.key.len()).map(|i| rows.column(i)).collect();
-        all.push(Pk::encode(&form.shape.classes, &values));
-    }
-    all.sort_unstable();
-    all.dedup();
     Ok(all)
 }

@@ -3,11 +3,11 @@
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::fold::{fold, Into};
-use crate::pending;
 use crate::store::Store;
+use crate::{pending, rollback};
 
 /// Runs `work` with write access: all of it happens, or nothing. Our tables are made if they are not there yet.
-pub fn write<T>(conn: &Conn, work: impl FnOnce(&mut Store<'_>) -> Result<T>) -> Result<T> {
+pub fn write<T>(conn: &Conn, mut work: impl FnMut(&mut Store<'_>) -> Result<T>) -> Result<T> {
     write_new(conn, |conn| {
         let mut store = open(conn)?;
         fold(&mut store, Into::Database)?;
@@ -17,18 +17,19 @@ pub fn write<T>(conn: &Conn, work: impl FnOnce(&mut Store<'_>) -> Result<T>) -> 
 }
 
 /// As [`write`], for work that may change which tables are enabled: it opens the state itself.
-pub fn write_new<T>(conn: &Conn, work: impl FnOnce(&Conn) -> Result<T>) -> Result<T> {
+pub fn write_new<T>(conn: &Conn, mut work: impl FnMut(&Conn) -> Result<T>) -> Result<T> {
     if conn.db.is_readonly() {
         return Err(Error::sqlite(8, "the database is read-only"));
     }
     let rowid = conn.db.last_insert_rowid();
-    conn.own_transaction.set(conn.db.autocommit());
-    let outcome = fresh_catalog(conn, || {
+    let whole = || {
         conn.savepoint("crdt", || {
             lock(conn)?;
             work(conn)
         })
-        .map_err(|e| match e.message().contains("cannot open savepoint") {
+    };
+    let outcome = fresh_catalog(conn, || {
+        rollback::again(conn, whole).map_err(|e| match e.message().contains("cannot open savepoint") {
             true => {
                 Error::caller("call this as a statement of its own (SELECT …): a statement that writes is under way")
             }
@@ -56,7 +57,7 @@ fn lock(conn: &Conn) -> Result<()> {
 pub fn read<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Option<T>> {
     // In a transaction of the caller's nothing is written that its rollback would take back.
     if conn.db.autocommit() && !conn.db.is_readonly() {
-        let folded = conn.savepoint("crdt", || {
+        let whole = || {
             let Some(mut store) = Store::open(conn)? else { return Ok(None) };
             if store.last_seq()? == store.folded && !pending::is_due(&store)? {
                 return work(&store).map(Some);
@@ -64,7 +65,8 @@ pub fn read<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Op
             fold(&mut store, Into::Database)?;
             pending::release(&mut store)?;
             work(&store).map(Some)
-        });
+        };
+        let folded = rollback::again(conn, || conn.savepoint("crdt", whole));
         match folded {
             Err(e) if e.is_busy() || e.is_readonly() => {}
             outcome => return outcome,

@@ -4,10 +4,11 @@ use super::args::Args;
 use crate::conn::Conn;
 use crate::error::Result;
 use crate::ffi::{Call, Out};
+use crate::fold::{fold, Into};
 use crate::schema::enable::{self, Request};
 use crate::schema::Catalog;
 use crate::value::write_text;
-use crate::{cleanup, node, pragma, session};
+use crate::{claims, cleanup, node, pending, pragma, session};
 
 fn requests(args: &Args<'_>) -> Result<Vec<Request>> {
     (1..args.len()).map(|i| enable::request(args.text(i, "column:type")?)).collect()
@@ -19,8 +20,30 @@ pub fn enable(call: &Call<'_, Conn>) -> Result<Out> {
     args.named(|| {
         let (name, requests) = (args.text(0, "table")?, requests(&args)?);
         let conn = args.conn();
-        let report = session::write_new(conn, |conn| crate::schema::switch::enable(conn, name, &requests))?;
+        let report = session::write_new(conn, |conn| {
+            let report = crate::schema::switch::enable(conn, name, &requests)?;
+            // The table may be another than when rows were refused.
+            claims::again(&session::open(conn)?)?;
+            Ok(report)
+        })?;
         Ok(Out::Text(report))
+    })
+}
+
+/// `crdt_retry()`
+pub fn retry(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_retry", "", 0, 0)?;
+    args.named(|| {
+        session::write_new(args.conn(), |conn| {
+            let before = pending::list(conn)?;
+            let mut store = session::open(conn)?;
+            fold(&mut store, Into::Database)?;
+            pending::release(&mut store)?;
+            claims::retry(&store, claims::Which::All, &claims::broken(&store)?)?;
+            let after = pending::list(conn)?;
+            let shown = before.keys().filter(|key| !after.contains_key(key)).count();
+            Ok(Out::Int(i64::try_from(shown).unwrap_or(i64::MAX)))
+        })
     })
 }
 

@@ -31,6 +31,7 @@ pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     to.function(c"crdt_hook", -1, writes, conn, hooks::hook)?;
     to.function(c"crdt_unhook", -1, writes, conn, hooks::unhook)?;
 
+    to.function(c"crdt_retry", -1, writes, conn, admin::retry)?;
     to.function(c"crdt_now", -1, writes, conn, sync::now)?;
     to.function(c"crdt_cursor", -1, writes, conn, sync::cursor)?;
     to.function(c"crdt_changes_since", -1, writes, conn, sync::changes_since)?;

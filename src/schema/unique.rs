@@ -62,14 +62,20 @@ pub fn columns(conn: &Conn, table: &str) -> Result<Option<Vec<String>>> {
     Ok(Some(all))
 }
 
-struct Index {
-    name: String,
-    origin: String,
-    partial: bool,
-    sql: String,
+/// A unique index as SQLite describes it.
+pub struct Index {
+    /// Its name.
+    pub name: String,
+    /// `pk`, `u` (a constraint) or `c` (CREATE INDEX).
+    pub origin: String,
+    /// It has a WHERE.
+    pub partial: bool,
+    /// Its CREATE INDEX; empty for one that a constraint made.
+    pub sql: String,
 }
 
-fn indexes(conn: &Conn, table: &str) -> Result<Vec<Index>> {
+/// The unique indexes of a table.
+pub fn indexes(conn: &Conn, table: &str) -> Result<Vec<Index>> {
     let mut rows = conn.stmt(
         "SELECT l.name, l.origin, l.partial, s.sql FROM pragma_index_list(?1, 'main') l
          LEFT JOIN main.sqlite_schema s ON s.type = 'index' AND s.name = l.name WHERE l.\"unique\" ORDER BY l.name",
@@ -84,7 +90,7 @@ fn indexes(conn: &Conn, table: &str) -> Result<Vec<Index>> {
 }
 
 /// The key columns of an index: name (None for an expression) and collation.
-fn index_columns(conn: &Conn, index: &str) -> Result<Vec<(Option<String>, String)>> {
+pub fn index_columns(conn: &Conn, index: &str) -> Result<Vec<(Option<String>, String)>> {
     let mut rows = conn.stmt("SELECT name, coll, cid FROM pragma_index_xinfo(?1, 'main') WHERE key ORDER BY seqno")?;
     rows.bind(1, index)?;
     let mut all = Vec::new();
@@ -96,7 +102,7 @@ fn index_columns(conn: &Conn, index: &str) -> Result<Vec<(Option<String>, String
 }
 
 /// Whether the table takes two keys for one that we tell apart: by collation, or 1 and 1.0.
-fn key_needs_care(shape: &Shape, columns: &[(Option<String>, String)]) -> bool {
+pub fn key_needs_care(shape: &Shape, columns: &[(Option<String>, String)]) -> bool {
     let loose = |name: &String| shape.column(name).is_some_and(|c| c.affinity == Affinity::Blob);
     columns.iter().any(|(_, collation)| !collation.eq_ignore_ascii_case("BINARY")) || shape.key.iter().any(loose)
 }
@@ -133,7 +139,7 @@ fn expression_clash(shape: &Shape, index_sql: &str) -> Clash {
 }
 
 /// The expressions and the WHERE of a CREATE INDEX statement, as SQLite has accepted it.
-fn parse(sql: &str) -> (Vec<String>, Option<String>) {
+pub fn parse(sql: &str) -> (Vec<String>, Option<String>) {
     let (mut depth, mut start, mut quote) = (0usize, 0usize, None::<u8>);
     let mut items = Vec::new();
     let mut end = sql.len();

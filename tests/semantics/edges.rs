@@ -5,11 +5,11 @@ use crate::support::*;
 
 const T: &str = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('t');";
 
-/// A trigger of the user's that rolls back ends the merge's transaction: nothing of the merge may stay.
+/// A trigger of the user's that rolls back ends the caller's transaction: nothing of the merge may stay.
 #[test]
 fn a_user_trigger_that_rolls_back() {
     for when in ["BEFORE", "AFTER"] {
-        for begin in ["", "BEGIN; INSERT INTO t VALUES ('mine', 1)"] {
+        for begin in ["BEGIN", "BEGIN; INSERT INTO t VALUES ('mine', 1)"] {
             let [a, b] = nodes(["a", "b"], T);
             run(&a, "INSERT INTO t VALUES ('1', 'good'), ('2', 'bad'), ('3', 'good')");
             run(

@@ -1,0 +1,238 @@
+//! Foreign keys among the application's tables: rows that name no parent, rows that others refer to, checks put off.
+//!
+//! Rows are shown that have their parents, as many as can be: rows that refer to each other in a circle too. So where it
+//! matters the checks are put off (`PRAGMA defer_foreign_keys`), and rows left without a parent are taken away again.
+//! <https://sqlite.org/foreignkeys.html>
+
+use crate::conn::Conn;
+use crate::error::Result;
+use crate::ffi::{Value, ValueRef};
+use crate::key::Pk;
+use crate::row;
+use crate::schema::{Catalog, Form};
+use crate::sql::{ident, list};
+use crate::store::RecordKey;
+
+/// What SQLite says of a row without its parent, and of a parent that rows refer to.
+pub const FAILED: &str = "FOREIGN KEY constraint failed";
+
+/// One foreign key.
+struct Key {
+    child: String,
+    parent: String,
+    /// Columns of the child, and of the parent.
+    columns: Vec<(String, String)>,
+    /// A parent cannot go before its children.
+    holds: bool,
+    /// The child's table is enabled.
+    ours: bool,
+}
+
+/// The foreign keys of a database; none where they are not enforced.
+#[derive(Default)]
+pub struct Foreign {
+    keys: Vec<Key>,
+}
+
+impl Foreign {
+    /// The foreign keys as they are now.
+    pub fn read(conn: &Conn, catalog: &Catalog) -> Result<Foreign> {
+        let mut all = Foreign::default();
+        if conn.int("PRAGMA foreign_keys", &[])? != Some(1) {
+            return Ok(all);
+        }
+        let mut rows = conn.stmt(
+            "SELECT m.name, f.id, f.\"table\", f.\"from\", coalesce(f.\"to\", k.name), f.on_delete
+             FROM main.sqlite_schema m, pragma_foreign_key_list(m.name, 'main') f
+             LEFT JOIN pragma_table_info(f.\"table\", 'main') k ON f.\"to\" IS NULL AND k.pk = f.seq + 1
+             WHERE m.type = 'table' ORDER BY m.name, f.id, f.seq",
+        )?;
+        let mut last = None;
+        while rows.step()? {
+            let text = |i| rows.text(i).unwrap_or_default().to_owned();
+            let (child, column) = (text(0), (text(3), text(4)));
+            let id = (child.clone(), rows.i64(1));
+            match all.keys.last_mut().filter(|_| last.as_ref() == Some(&id)) {
+                Some(key) => key.columns.push(column),
+                None => all.keys.push(Key {
+                    ours: catalog.enabled(&child).is_ok(),
+                    child,
+                    parent: text(2),
+                    columns: vec![column],
+                    holds: matches!(rows.text(5), Some("NO ACTION" | "RESTRICT")),
+                }),
+            }
+            last = Some(id);
+        }
+        Ok(all)
+    }
+
+    /// The tables that a table's rows refer to.
+    pub fn parents<'f>(&'f self, child: &'f str) -> impl Iterator<Item = &'f str> {
+        self.keys.iter().filter(move |key| key.child.eq_ignore_ascii_case(child)).map(|key| key.parent.as_str())
+    }
+
+    /// The keys of rows that name a parent which is not there.
+    pub fn orphans(&self, conn: &Conn, form: &Form) -> Result<Vec<Pk>> {
+        let mut all = Vec::new();
+        for key in self.keys.iter().filter(|key| key.child.eq_ignore_ascii_case(&form.shape.name)) {
+            let columns = list(form.shape.key.iter().map(|k| format!("\"c\".{}", ident(k))));
+            let named = key.columns.iter().map(|(from, _)| format!("\"c\".{} IS NOT NULL AND ", ident(from)));
+            let sql = format!(
+                "SELECT {columns} FROM main.{} AS \"c\" WHERE {}NOT EXISTS (SELECT 1 FROM main.{} AS \"p\" WHERE {})",
+                ident(&key.child),
+                named.collect::<String>(),
+                ident(&key.parent),
+                key.refers(false) + &key.is_not_itself(form)
+            );
+            let Ok(mut rows) = conn.stmt(&sql) else { continue }; // a parent that is not there lets no row in
+            while rows.step()? {
+                let values: Vec<ValueRef<'_>> = (0..form.shape.key.len()).map(|i| rows.column(i)).collect();
+                all.push(Pk::encode(&form.shape.classes, &values));
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        Ok(all)
+    }
+
+    /// The rows of enabled tables that refer to a row.
+    pub fn children(&self, conn: &Conn, catalog: &Catalog, form: &Form, pk: &Pk) -> Result<Vec<RecordKey>> {
+        let mut all = Vec::new();
+        let ours = |k: &&Key| k.ours && k.parent.eq_ignore_ascii_case(&form.shape.name);
+        for key in self.keys.iter().filter(ours) {
+            let Some(values) = pk.decode(&form.shape.classes) else { continue };
+            let Ok(table) = catalog.enabled(&key.child) else { continue };
+            let child = table.form(conn)?;
+            let sql = format!(
+                "SELECT {} FROM main.{} AS \"p\" JOIN main.{} AS \"c\" ON {} WHERE {}",
+                list(child.shape.key.iter().map(|k| format!("\"c\".{}", ident(k)))),
+                ident(&key.parent),
+                ident(&key.child),
+                key.refers(true),
+                row::key_condition_of(form, "\"p\".")
+            );
+            let Ok(mut rows) = conn.stmt(&sql) else { continue };
+            rows.bind_all(&values.iter().map(Value::as_ref).collect::<Vec<_>>())?;
+            while rows.step()? {
+                let key: Vec<ValueRef<'_>> = (0..child.shape.key.len()).map(|i| rows.column(i)).collect();
+                all.push((table.id, Pk::encode(&child.shape.classes, &key)));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether rows of a table may refer to others of it.
+    pub fn is_tree(&self, table: &str) -> bool {
+        self.keys.iter().any(|key| key.is_tree() && key.child.eq_ignore_ascii_case(table))
+    }
+
+    /// Whether a row would name itself in another spelling ('A' for 'a' under NOCASE). SQLite does not find such a parent,
+    /// and where the check is put off counts it as missing for good.
+    pub fn misspells_itself(&self, conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)]) -> Result<bool> {
+        let same = |name: &str, other: &str| name.eq_ignore_ascii_case(other);
+        let cell = |name: &str| {
+            let in_key = form.shape.key.iter().zip(key).find(|(column, _)| same(column, name)).map(|(_, value)| value);
+            let named = |i: &usize| form.tracked.get(*i).is_some_and(|t| same(&t.column.name, name));
+            in_key.or_else(|| cells.iter().find(|(i, _)| named(i)).map(|(_, value)| value))
+        };
+        for k in self.keys.iter().filter(|k| k.is_tree() && same(&k.child, &form.shape.name)) {
+            let pairs: Vec<_> = k.columns.iter().filter_map(|(from, to)| Some((cell(from)?, cell(to)?))).collect();
+            let alike = pairs.len() == k.columns.len() && pairs.iter().all(|(from, to)| alike(from, to));
+            if !alike || pairs.iter().all(|(from, to)| from == to) {
+                continue;
+            }
+            let columns = list(k.columns.iter().map(|(_, to)| ident(to)));
+            let marks = list((1..=pairs.len()).map(|i| format!("?{i}")));
+            let equal =
+                k.columns.iter().enumerate().map(|(i, (_, to))| format!("{} = ?{}", ident(to), pairs.len() + i + 1));
+            let sql = format!(
+                "SELECT 1 FROM (SELECT {columns} FROM main.{} WHERE 0 UNION ALL SELECT {marks}) WHERE {}",
+                ident(&k.child),
+                equal.collect::<Vec<_>>().join(" AND ")
+            );
+            let values = pairs.iter().map(|(_, to)| to.as_ref()).chain(pairs.iter().map(|(from, _)| from.as_ref()));
+            if conn.int(&sql, &values.collect::<Vec<_>>())?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether rows of a table that is not enabled hold a row in its place: those are not ours to take away.
+    pub fn holds(&self, conn: &Conn, form: &Form, key: &[Value]) -> Result<bool> {
+        let strangers = |k: &&Key| k.holds && !k.ours && k.parent.eq_ignore_ascii_case(&form.shape.name);
+        for stranger in self.keys.iter().filter(strangers) {
+            let sql = format!(
+                "SELECT 1 FROM main.{} AS \"p\" WHERE {} AND EXISTS (SELECT 1 FROM main.{} AS \"c\" WHERE {})",
+                ident(&stranger.parent),
+                row::key_condition(form),
+                ident(&stranger.child),
+                stranger.refers(true)
+            );
+            let values: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
+            if conn.stmt(&sql).is_ok() && conn.int(&sql, &values)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Key {
+    fn is_tree(&self) -> bool {
+        self.child.eq_ignore_ascii_case(&self.parent)
+    }
+
+    /// In a table that refers to itself: condition that "p" is another row than "c", unless it is spelled the same.
+    fn is_not_itself(&self, form: &Form) -> String {
+        if !self.is_tree() {
+            return String::new();
+        }
+        let exact = |(a, b): (&String, &String)| format!("\"p\".{} IS \"c\".{} COLLATE BINARY", ident(a), ident(b));
+        let row = form.shape.key.iter().map(|k| exact((k, k))).collect::<Vec<_>>().join(" AND ");
+        let spelled = self.columns.iter().map(|(from, to)| exact((to, from))).collect::<Vec<_>>().join(" AND ");
+        format!(" AND (NOT ({row}) OR ({spelled}))")
+    }
+
+    /// Condition that the row "c" refers to the row "p": by the collation and affinity of the parent's columns alone.
+    /// `by_child` adds one, wider, that an index on the child's columns can serve.
+    fn refers(&self, by_child: bool) -> String {
+        let condition = |(from, to): &(String, String)| {
+            let (from, to) = (ident(from), ident(to));
+            match by_child {
+                true => format!("\"p\".{to} = \"c\".{from} AND \"p\".{to} = +\"c\".{from}"),
+                false => format!("\"p\".{to} = +\"c\".{from}"),
+            }
+        };
+        self.columns.iter().map(condition).collect::<Vec<_>>().join(" AND ")
+    }
+}
+
+/// Whether some column may take two values for one.
+fn alike(a: &Value, b: &Value) -> bool {
+    let text = |value: &Value| match value {
+        Value::Text(text) => Some(String::from_utf8_lossy(text).trim().to_lowercase()),
+        Value::Integer(i) => Some(i.to_string()),
+        Value::Real(r) => Some(r.to_string()),
+        _ => None,
+    };
+    a == b || matches!((text(a), text(b)), (Some(a), Some(b)) if a == b)
+}
+
+/// Puts the checks of foreign keys off until [`resume`].
+pub fn put_off(conn: &Conn) -> Result<()> {
+    if conn.int("PRAGMA defer_foreign_keys", &[])? == Some(0) {
+        conn.db.exec("PRAGMA defer_foreign_keys = ON")?;
+        conn.put_off.set(true);
+    }
+    Ok(())
+}
+
+/// Ends what [`put_off`] began. By now no row of ours may break a key.
+pub fn resume(conn: &Conn) -> Result<()> {
+    match conn.put_off.replace(false) {
+        true => conn.db.exec("PRAGMA defer_foreign_keys = OFF"),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,17 @@
+//! Which rows are shown: a function of the records alone, whatever the order in which they came.
+
+mod common;
+mod support;
+
+#[path = "claims/foreign.rs"]
+mod foreign;
+#[path = "claims/model.rs"]
+mod model;
+#[path = "claims/random.rs"]
+mod random;
+#[path = "claims/refusals.rs"]
+mod refusals;
+#[path = "claims/retry.rs"]
+mod retry;
+#[path = "claims/world.rs"]
+mod world;

@@ -1,0 +1,154 @@
+//! Foreign keys checked at the commit, also in a transaction of the caller's; what a merge does to parents.
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::common::text;
+use crate::support::{export, nodes, page, rows, run, same, send, sound, table, take, try_run};
+
+fn of(from: &Connection, table: &str) -> Vec<Value> {
+    page(&export(from)).changes.into_iter().filter(|change| change["table"] == table).collect()
+}
+
+fn family(tail: &str) -> String {
+    format!(
+        "PRAGMA foreign_keys = ON;
+         CREATE TABLE p(id TEXT COLLATE NOCASE PRIMARY KEY NOT NULL, a INTEGER, b, UNIQUE(b, a));
+         CREATE TABLE c(id TEXT PRIMARY KEY NOT NULL, p TEXT REFERENCES p DEFERRABLE INITIALLY DEFERRED, x TEXT, y,
+           FOREIGN KEY(x, y) REFERENCES p(a, b) DEFERRABLE INITIALLY DEFERRED){tail};
+         SELECT crdt_enable('c'); SELECT crdt_enable('p');"
+    )
+}
+
+#[test]
+fn deferred_keys_wait_with_and_without_a_rowid() {
+    for tail in ["", " WITHOUT ROWID"] {
+        for begin in [false, true] {
+            let [a, b] = nodes(["a", "b"], &family(tail));
+            run(&a, "INSERT INTO p VALUES ('x', 1, 'b'), ('y', 2, 'b');
+                     INSERT INTO c VALUES ('1', 'X', NULL, 'b'), ('2', NULL, '2', 'b'), ('3', 'y', '01', 'b'), ('4', NULL, NULL, NULL)");
+            if begin {
+                run(&b, "BEGIN; INSERT INTO p VALUES ('mine', 3, 3)");
+            }
+            take(&b, &of(&a, "c"));
+            if begin {
+                run(&b, "COMMIT");
+            }
+            assert_eq!(rows(&b, "SELECT id FROM c"), ["'4'"], "{tail} {begin}");
+            assert_eq!(rows(&b, "SELECT count(*) FROM crdt_pending()"), ["3"]);
+            sound(&b);
+            if begin {
+                run(&b, "BEGIN");
+            }
+            send(&a, &b);
+            if begin {
+                run(&b, "COMMIT");
+            }
+            run(&b, "DELETE FROM p WHERE id = 'mine'");
+            send(&b, &a);
+            same(&a, &b, "c");
+            same(&a, &b, "p");
+            assert_eq!(rows(&b, "SELECT count(*) FROM crdt_pending()"), ["0"]);
+        }
+    }
+}
+
+/// Rows that the caller wrote in the transaction under way are the caller's to mend.
+#[test]
+fn rows_of_the_callers_that_break_a_key_stay() {
+    for tail in ["", " WITHOUT ROWID"] {
+        let [a, b] = nodes(["a", "b"], &family(tail));
+        run(&a, "INSERT INTO p VALUES ('x', 1, 'b'); INSERT INTO c VALUES ('1', 'x', NULL, NULL)");
+        run(&b, "BEGIN; INSERT INTO c VALUES ('9', 'later', NULL, NULL)");
+        take(&b, &of(&a, "c"));
+        assert_eq!(rows(&b, "SELECT id FROM c"), ["'9'"], "{tail}");
+        assert!(try_run(&b, "COMMIT").is_err());
+        run(&b, "INSERT INTO p VALUES ('later', 7, 7); COMMIT");
+        send(&a, &b);
+        assert_eq!(rows(&b, "SELECT id FROM c ORDER BY id"), ["'1'", "'9'"]);
+        sound(&b);
+    }
+}
+
+#[test]
+fn checks_that_the_caller_put_off_stay_so() {
+    let ddl = "PRAGMA foreign_keys = ON; CREATE TABLE p(id TEXT PRIMARY KEY NOT NULL);
+        CREATE TABLE c(id TEXT PRIMARY KEY NOT NULL, p REFERENCES p); SELECT crdt_enable('c'); SELECT crdt_enable('p');";
+    let [a, b] = nodes(["a", "b"], ddl);
+    run(&a, "INSERT INTO p VALUES ('x'); INSERT INTO c VALUES ('1', 'x')");
+    run(&b, "BEGIN; PRAGMA defer_foreign_keys = ON; INSERT INTO c VALUES ('9', 'later')");
+    take(&b, &of(&a, "c"));
+    assert_eq!(text(&b, "PRAGMA defer_foreign_keys", []), "1");
+    assert!(try_run(&b, "COMMIT").is_err());
+    run(&b, "INSERT INTO p VALUES ('later'); COMMIT");
+    assert_eq!(table(&b, "c"), ["'9', 'later'"]);
+    // And ours do not outlive the call.
+    run(&b, "BEGIN");
+    take(&b, &of(&a, "p"));
+    assert_eq!(text(&b, "PRAGMA defer_foreign_keys", []), "0");
+    run(&b, "COMMIT");
+    assert_eq!(table(&b, "c").len(), 2);
+}
+
+/// A merged delete of a parent that a row refers to, which the deleter did not know.
+#[test]
+fn a_child_of_a_deleted_parent_waits_whatever_the_action() {
+    for action in ["NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"] {
+        for late in [false, true] {
+            let ddl = format!(
+                "PRAGMA foreign_keys = ON; CREATE TABLE p(id TEXT PRIMARY KEY NOT NULL);
+                 CREATE TABLE c(id TEXT PRIMARY KEY NOT NULL, p REFERENCES p(id) ON DELETE {action}, v, q REFERENCES c(id) ON DELETE {action});
+                 SELECT crdt_enable('p'); SELECT crdt_enable('c');"
+            );
+            let [a, b] = nodes(["a", "b"], &ddl);
+            run(&a, "INSERT INTO p VALUES ('x')");
+            send(&a, &b);
+            run(&a, "DELETE FROM p");
+            run(&b, "INSERT INTO c VALUES ('1', 'x', 'kept', NULL), ('2', NULL, 'too', '1')");
+            for (from, to) in if late { [(&b, &a), (&a, &b)] } else { [(&a, &b), (&b, &a)] } {
+                send(from, to);
+            }
+            for node in [&a, &b] {
+                assert_eq!(table(node, "p").len() + table(node, "c").len(), 0, "{action} {late}");
+                assert_eq!(rows(node, "SELECT pk FROM crdt_pending() ORDER BY pk"), ["'1'", "'2'"], "{action} {late}");
+            }
+            same(&a, &b, "c");
+            let changes = page(&export(&a)).changes;
+            let body = |pk: &str| changes.iter().find(|c| c["pk"] == pk && c["field"] == "v").unwrap()["value"].clone();
+            assert_eq!((body("1"), body("2")), ("kept".into(), "too".into()));
+            assert!(
+                changes.iter().all(|c| c["table"] != "c" || c["field"] != "_tombstone"),
+                "no cascade is a local write"
+            );
+            run(&a, "INSERT INTO p VALUES ('x')");
+            send(&a, &b);
+            for node in [&a, &b] {
+                assert_eq!(table(node, "c"), ["'1', 'x', 'kept', NULL", "'2', NULL, 'too', '1'"]);
+            }
+            same(&a, &b, "c");
+        }
+    }
+}
+
+/// Rows of a table that is not synced are not ours to take away: the deleted parent stays until they go.
+#[test]
+fn a_parent_that_other_tables_refer_to_stays() {
+    for key in ["", " ON DELETE RESTRICT", " DEFERRABLE INITIALLY DEFERRED"] {
+        let [a, b] = nodes(
+            ["a", "b"],
+            "PRAGMA foreign_keys = ON; CREATE TABLE p(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('p');",
+        );
+        run(&b, &format!("CREATE TABLE mine(id INTEGER PRIMARY KEY, p REFERENCES p(id){key})"));
+        run(&a, "INSERT INTO p VALUES ('x', 1)");
+        send(&a, &b);
+        run(&b, "INSERT INTO mine VALUES (1, 'x')");
+        run(&a, "DELETE FROM p");
+        assert_eq!(send(&a, &b)["pending"], 1, "{key}");
+        assert_eq!(rows(&b, "SELECT reason FROM crdt_pending()"), ["'FOREIGN KEY constraint failed'"]);
+        assert_eq!(table(&b, "p").len(), 1);
+        assert_eq!(rows(&b, "SELECT count(*) FROM pragma_foreign_key_check"), ["0"]);
+        run(&b, "DELETE FROM mine");
+        assert_eq!(text(&b, "SELECT crdt_retry()", []), "1");
+        same(&a, &b, "p");
+    }
+}
