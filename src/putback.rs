@@ -20,6 +20,9 @@ use crate::{apply, row};
 /// Most starts of a merge anew because of rows that triggers changed.
 const MAX_PASSES: usize = 5;
 
+/// The tracked cells of a row; None for one of which nothing is known: it is left as it is, or takes its default.
+type Cells = Vec<Option<Value>>;
+
 /// Watches which rows are written besides those that the merge writes.
 pub struct Watch {
     /// Whether anything could write besides: a trigger of the application's, or a foreign key's action.
@@ -29,13 +32,13 @@ pub struct Watch {
     /// Rows written besides.
     besides: BTreeSet<RecordKey>,
     /// The cells of such rows before the merge; None where there was no row.
-    were: BTreeMap<RecordKey, Option<Vec<Value>>>,
+    were: BTreeMap<RecordKey, Option<Cells>>,
     /// Rows that came into being besides: their first sign was an insert.
     born: BTreeSet<RecordKey>,
     /// How often the merge has been started anew.
     passes: usize,
     /// What they should show after it.
-    wanted: BTreeMap<RecordKey, Option<Vec<Value>>>,
+    wanted: BTreeMap<RecordKey, Option<Cells>>,
 }
 
 impl Watch {
@@ -77,8 +80,10 @@ impl Watch {
         if let Some(cells) = self.wanted.get(&key).and_then(Option::as_ref).or(were.as_ref()) {
             fill(form, record, cells);
         }
-        let cells = form.tracked.iter().map(|tracked| row::shown(record, tracked).unwrap_or(Value::Null));
-        self.wanted.insert(key, record.alive().then(|| cells.collect()));
+        let was = |i: usize| were.as_ref().and_then(|cells| cells.get(i).cloned().flatten());
+        let cells = form.tracked.iter().enumerate().map(|(i, tracked)| row::shown(record, tracked).or_else(|| was(i)));
+        let cells = record.alive().then(|| cells.collect());
+        self.wanted.insert(key, cells);
     }
 
     /// A record's row is meant to be gone, alive as the record may be.
@@ -122,7 +127,7 @@ impl Watch {
         for key in std::mem::take(&mut self.besides) {
             let Some(table) = store.table(key.0) else { continue };
             let cells = row::read(store.conn, table.form(store.conn)?, &key.1)?;
-            self.were.insert(key, cells);
+            self.were.insert(key, cells.map(|cells| cells.into_iter().map(Some).collect()));
         }
         self.wanted.clear();
         self.born.clear();
@@ -181,12 +186,12 @@ impl Watch {
     }
 }
 
-fn numbered(cells: &[Value]) -> Vec<(usize, Value)> {
-    cells.iter().cloned().enumerate().collect()
+fn numbered(cells: &[Option<Value>]) -> Vec<(usize, Value)> {
+    cells.iter().enumerate().filter_map(|(i, cell)| Some((i, cell.clone()?))).collect()
 }
 
 /// Keeps the lww values of a row that is gone in its record.
-fn keep(store: &Store<'_>, key: &RecordKey, cells: &[Value]) -> Result<()> {
+fn keep(store: &Store<'_>, key: &RecordKey, cells: &[Option<Value>]) -> Result<()> {
     let Some(table) = store.table(key.0) else { return Ok(()) };
     let form = table.form(store.conn)?;
     let Some(before) = store.load(&table, &key.1)? else { return Ok(()) };
@@ -196,8 +201,9 @@ fn keep(store: &Store<'_>, key: &RecordKey, cells: &[Value]) -> Result<()> {
 }
 
 /// Puts the lww cells of a row into its record, where it does not hold later ones.
-fn fill(form: &Form, record: &mut Record, cells: &[Value]) {
+fn fill(form: &Form, record: &mut Record, cells: &[Option<Value>]) {
     for (tracked, cell) in form.tracked.iter().zip(cells).filter(|(tracked, _)| tracked.ty == Type::Lww) {
+        let Some(cell) = cell else { continue };
         if let Some(lww) = record.lww.get_mut(&tracked.field).filter(|lww| lww.saved.is_none()) {
             lww.saved = Some(crate::value::to_json(cell.as_ref(), tracked.column.form));
         }

@@ -152,3 +152,20 @@ fn a_parent_that_other_tables_refer_to_stays() {
         same(&a, &b, "p");
     }
 }
+
+/// A cascade comes with the merge that it belongs to: cells of which nothing was ever written keep their default.
+#[test]
+fn a_cascade_leaves_defaults_alone() {
+    let ddl = "PRAGMA foreign_keys = ON;
+        CREATE TABLE p(id TEXT PRIMARY KEY NOT NULL, n DEFAULT 1, up REFERENCES p(id) ON DELETE SET NULL); SELECT crdt_enable('p');";
+    let [a, b] = nodes(["a", "b"], ddl);
+    let up = serde_json::json!({"table": "p", "pk": "a", "field": "up", "crdt_type": "lww", "value": "b",
+        "hlc": {"ts": 1, "c": 0, "node": "x"}, "node_id": "x"});
+    run(&a, "INSERT INTO p(id) VALUES ('b')");
+    take(&a, &[up]);
+    send(&a, &b);
+    run(&a, "DELETE FROM p WHERE id = 'b'");
+    send(&a, &b);
+    assert_eq!(table(&b, "p"), ["'a', 1, NULL"]);
+    same(&a, &b, "p");
+}
