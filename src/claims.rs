@@ -13,6 +13,7 @@ use crate::clock::Hlc;
 use crate::error::Result;
 use crate::ffi::Value;
 use crate::key::Pk;
+use crate::left;
 use crate::log::{Event, Reader};
 use crate::pending;
 use crate::putback::Watch;
@@ -120,7 +121,9 @@ fn try_one(store: &Store<'_>, watch: &mut Watch, waiting: &Waiting, mark: i64) -
     if outcome == Shown::Yes && !watch.quiet() && is_overruled(store.conn, form, pk, &now)? {
         insist(store.conn, std::iter::once((form, pk, &mut now)))?;
     }
-    if now != before {
+    if outcome == Shown::Yes && now == Record::default() {
+        left::forget(store, table.id, pk)?; // the row of a record that left a peer's filter is gone at last
+    } else if now != before {
         store.save(table, pk, Some(&before), &now)?;
     }
     match outcome {

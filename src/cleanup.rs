@@ -14,6 +14,7 @@ pub fn run(store: &mut Store<'_>, table: Option<&str>, epitaphs: bool) -> Result
         Some(name) => vec![std::rc::Rc::clone(store.catalog.enabled(name)?)],
         None => store.catalog.tables().iter().filter(|t| t.enabled).cloned().collect(),
     };
+    crate::filter::registry::forget_unused(store.conn, limit)?;
     let mut count = 0;
     for table in tables {
         for pk in dead(store, &table)? {

@@ -164,7 +164,9 @@ impl Fold<'_, '_> {
         let fields = table.local(|ty| ty != Type::Lww).enumerate();
         let values: Vec<(FieldId, Value)> = fields.map(|(i, field)| (field.id, row.value(i).to_value())).collect();
         let record = self.record(table, key)?;
-        let anew = record.epitaph;
+        let (epitaph, unknown) = (record.epitaph, *record == Record::default());
+        let anew = epitaph || (unknown && crate::left::is_dropped(self.store, table.id, &key.1)?);
+        let record = self.record(table, key)?;
         if backfill {
             local::backfill(record, table.covered(), stamp);
         } else {

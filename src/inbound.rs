@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::fold::{fold, Into};
 use crate::import;
 use crate::key::Pk;
+use crate::left::{self, Leaving};
 use crate::merge::{merge, Outcome};
 use crate::pending;
 use crate::putback::Watch;
@@ -35,6 +36,8 @@ pub struct Report {
 struct Incoming<'c> {
     table: Rc<Table>,
     changes: Vec<(&'c Change, FieldId, bool)>,
+    /// That it left the sender's filter, and what came before that.
+    leaving: Option<Leaving<'c, FieldId>>,
 }
 
 /// A record whose state changed.
@@ -47,6 +50,8 @@ struct Work {
     fields: Option<Vec<FieldId>>,
     /// Changes taken.
     taken: u64,
+    /// It left the sender's filter: what is known of it goes, `now` is what came after.
+    dropped: bool,
 }
 
 /// Merges `changes` into the database. The log's tail is folded first.
@@ -78,13 +83,20 @@ fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<BTreeMap<Recor
         let found = import::resolve(&store.catalog, change)?;
         let form = found.table.form(store.conn)?;
         let pk = Pk::from_wire(&form.shape.classes, &change.pk);
-        let record = records
-            .entry((found.table.id, pk))
-            .or_insert_with(|| Incoming { table: Rc::clone(&found.table), changes: Vec::new() });
+        let record = records.entry((found.table.id, pk)).or_insert_with(|| Incoming {
+            table: Rc::clone(&found.table),
+            changes: Vec::new(),
+            leaving: None,
+        });
         record.changes.push((*change, found.field, found.local));
     }
     // In the order of their stamps: what an author deleted after writing it is no conflict.
     for record in records.values_mut() {
+        let (leaving, after) = left::split(std::mem::take(&mut record.changes));
+        (record.leaving, record.changes) = (leaving, after);
+        if let Some(leaving) = &mut record.leaving {
+            leaving.before.sort_by(|a, b| a.0.hlc.cmp(&b.0.hlc));
+        }
         record.changes.sort_by(|a, b| a.0.hlc.cmp(&b.0.hlc));
     }
     Ok(records)
@@ -96,45 +108,77 @@ fn merge_records(
     incoming: &BTreeMap<RecordKey, Incoming<'_>>,
     report: &mut Report,
 ) -> Result<(Vec<Work>, Option<Hlc>)> {
-    let (mut all, mut own, mut twins) = (Vec::new(), None, 0i64);
+    let mut all = Vec::new();
+    let mut seen = Seen::default();
     for ((_, pk), record) in incoming {
         let table = &record.table;
-        let form = table.form(store.conn)?;
         let before = store.load(table, pk)?;
         let mut now = before.clone().unwrap_or_default();
-        // A forgotten record that is born anew takes in all that comes with it, in whatever order.
-        let born = |change: &Change| change.body != Body::Tombstone && now.tomb.as_ref() < Some(&change.hlc);
-        if now.epitaph && record.changes.iter().any(|(change, _, _)| born(change)) {
-            now.epitaph = false;
-        }
-        let mut live = None;
         let mut touched = Touched::default();
-        for (change, field, local) in &record.changes {
-            let cell = now.lww.get(field).and_then(|lww| lww.saved.clone());
-            let mut held = || match &cell {
-                Some(json) => Ok(Some(json.clone())),
-                None => held_value(store, form, pk, *field, &mut live),
-            };
-            let outcome = merge(&mut now, *field, &change.hlc, &change.body, &mut held)?;
-            count(report, &outcome, *local);
-            twins += i64::from(outcome.twin);
-            if outcome.news {
-                touched.add(change, *field);
-                if change.hlc.node == store.me {
-                    own = own.max(Some(change.hlc.clone()));
-                }
+        let mut dropped = false;
+        if let Some(leaving) = &record.leaving {
+            merge_record(store, (table, pk), &leaving.before, (&mut now, &mut touched), (report, &mut seen))?;
+            let empty = now == Record::default();
+            if !empty && left::covers(leaving.known, &now, table) {
+                (dropped, now, touched) = (before.is_some(), Record::default(), Touched::default());
+            }
+            report.merged += u64::from(dropped);
+            report.unchanged += leaving.times - u64::from(dropped);
+        }
+        merge_record(store, (table, pk), &record.changes, (&mut now, &mut touched), (report, &mut seen))?;
+        if touched.changes > 0 || dropped {
+            let taken = touched.changes + u64::from(dropped);
+            let fields = touched.fields(before.as_ref().filter(|_| !dropped), &now);
+            all.push(Work { table: Rc::clone(table), pk: pk.clone(), before, now, fields, taken, dropped });
+        }
+    }
+    if seen.twins > 0 {
+        store.conn.run("UPDATE main._crdt_state SET twins = twins + ?1", &[seen.twins.into()])?;
+    }
+    Ok((all, seen.own))
+}
+
+/// What a merge met besides.
+#[derive(Default)]
+struct Seen {
+    /// A stamp that this node should have issued but never did.
+    own: Option<Hlc>,
+    /// Values under a stamp that has another.
+    twins: i64,
+}
+
+/// Merges changes of one record.
+fn merge_record(
+    store: &Store<'_>,
+    (table, pk): (&Table, &Pk),
+    changes: &[(&Change, FieldId, bool)],
+    (now, touched): (&mut Record, &mut Touched),
+    (report, seen): (&mut Report, &mut Seen),
+) -> Result<()> {
+    let form = table.form(store.conn)?;
+    // A forgotten record that is born anew takes in all that comes with it, in whatever order.
+    let born = |change: &Change| change.body != Body::Tombstone && now.tomb.as_ref() < Some(&change.hlc);
+    if now.epitaph && changes.iter().any(|(change, _, _)| born(change)) {
+        now.epitaph = false;
+    }
+    let mut live = None;
+    for (change, field, local) in changes {
+        let cell = now.lww.get(field).and_then(|lww| lww.saved.clone());
+        let mut held = || match &cell {
+            Some(json) => Ok(Some(json.clone())),
+            None => held_value(store, form, pk, *field, &mut live),
+        };
+        let outcome = merge(now, *field, &change.hlc, &change.body, &mut held)?;
+        count(report, &outcome, *local);
+        seen.twins += i64::from(outcome.twin);
+        if outcome.news {
+            touched.add(change, *field);
+            if change.hlc.node == store.me && !left::held(store, table.id, pk, &change.hlc)? {
+                seen.own = seen.own.take().max(Some(change.hlc.clone()));
             }
         }
-        if touched.changes > 0 {
-            let taken = touched.changes;
-            let fields = touched.fields(before.as_ref(), &now);
-            all.push(Work { table: Rc::clone(table), pk: pk.clone(), before, now, fields, taken });
-        }
     }
-    if twins > 0 {
-        store.conn.run("UPDATE main._crdt_state SET twins = twins + ?1", &[twins.into()])?;
-    }
-    Ok((all, own))
+    Ok(())
 }
 
 /// What the changes of one record touched.
@@ -215,9 +259,16 @@ fn show(store: &mut Store<'_>, work: &mut [Work], report: &mut Report) -> Result
     store.conn.run("DELETE FROM main._crdt_grave WHERE seq > ?1", &[mark.into()])?;
     let at = store.wall.max(store.clock.ts);
     for work in work.iter() {
-        store.save(&work.table, &work.pk, work.before.as_ref(), &work.now)?;
-        log::append_relay(store.conn, work.table.id, &work.pk, work.fields.as_deref(), at)?;
         let reason = reasons.remove(&(work.table.id, work.pk.clone()));
+        if work.dropped {
+            left::forget(store, work.table.id, &work.pk)?;
+            if work.now == Record::default() {
+                left::keep_waiting(store, &work.table, &work.pk, reason.as_deref())?;
+                continue;
+            }
+        }
+        store.save(&work.table, &work.pk, work.before.as_ref().filter(|_| !work.dropped), &work.now)?;
+        log::append_relay(store.conn, work.table.id, &work.pk, work.fields.as_deref(), at)?;
         pending::set(store, work.table.id, &work.pk, reason.as_deref())?;
     }
     for ((t, pk), reason) in reasons {

@@ -41,6 +41,7 @@ mod store;
 // Out.
 mod cells;
 mod cursor;
+mod filter;
 mod fold;
 mod outbound;
 
@@ -49,6 +50,7 @@ mod apply;
 mod claims;
 mod import;
 mod inbound;
+mod left;
 mod pending;
 mod putback;
 

@@ -44,6 +44,7 @@ pub fn merge(
     }
     let outcome = match body {
         Body::Tombstone => delete(record, hlc),
+        Body::Left(_) => Outcome::default(), // between merges: src/left.rs
         Body::Row => Outcome::news(record.join_row(hlc)),
         Body::Lww { value, prev, altered } => cell(record, field, hlc, value, prev.as_ref(), *altered, held)?,
         Body::Counter { inc, dec, born, operation } => {

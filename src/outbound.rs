@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use crate::change::{Body, Writer};
 use crate::clock::{Hlc, Tick};
-use crate::cursor::Since;
+use crate::cursor::{self, Since};
 use crate::error::Result;
 use crate::ffi::{Value, ValueRef};
+use crate::filter::{Debt, Filters, Reach, Verdict};
 use crate::key::Pk;
 use crate::log::{Event, Reader};
 use crate::record::{FieldId, Marks, Record};
@@ -27,12 +28,15 @@ enum Pick {
     Fields(Vec<FieldId>),
     /// Those stamped after the cursor's instant.
     Later,
+    /// None: the record is gone from the filter.
+    Gone,
 }
 
 impl Pick {
     fn add(&mut self, more: Pick) {
         match (&mut *self, more) {
-            (Pick::All, _) | (_, Pick::Later) => {}
+            (Pick::All | Pick::Gone, _) | (_, Pick::Later) => {}
+            (_, Pick::Gone) => *self = Pick::Gone,
             (Pick::Later, more) | (_, more @ Pick::All) => *self = more,
             (Pick::Fields(have), Pick::Fields(more)) => {
                 have.extend(more);
@@ -46,6 +50,7 @@ impl Pick {
         match self {
             Pick::All | Pick::Later => true,
             Pick::Fields(fields) => fields.contains(&field),
+            Pick::Gone => false,
         }
     }
 }
@@ -75,7 +80,7 @@ impl Item {
     /// The type's name on the wire.
     pub fn crdt_type(&self) -> &str {
         match &self.body {
-            Body::Tombstone => "",
+            Body::Tombstone | Body::Left(_) => "",
             Body::Row | Body::Lww { .. } => "lww",
             Body::Counter { .. } => "counter",
             Body::Add(_) | Body::Remove { .. } => "set",
@@ -88,6 +93,11 @@ impl Item {
         self.body == Body::Tombstone
     }
 
+    /// Whether it tells that the record left the filter: it has no stamp.
+    pub fn is_left(&self) -> bool {
+        matches!(self.body, Body::Left(_))
+    }
+
     /// The value for a `value` column: that of a cell; the totals or the operation as JSON for counters and sets.
     pub fn value(&self) -> Result<crate::ffi::Out> {
         use crate::ffi::Out;
@@ -97,7 +107,7 @@ impl Item {
             Body::Counter { inc, dec, .. } => Out::Text(format!("{{\"inc\":{inc},\"dec\":{dec}}}")),
             Body::Add(elements) => set_value("add", elements),
             Body::Remove { elements, .. } => set_value("remove", elements),
-            Body::Tombstone | Body::Other { .. } => Out::Null,
+            Body::Tombstone | Body::Left(_) | Body::Other { .. } => Out::Null,
         })
     }
 }
@@ -107,18 +117,38 @@ fn set_value(op: &str, elements: &[String]) -> crate::ffi::Out {
     crate::ffi::Out::Text(format!("{{\"op\":\"{op}\",\"elements\":{elements}}}"))
 }
 
-/// Which tables an answer covers.
+/// Which tables an answer covers, and what of them.
 pub struct Scope {
     /// Their numbers; None for all enabled ones.
     tables: Option<Vec<i64>>,
     /// The name of the selection, part of the cursor's check.
     pub name: String,
+    /// The filters of its tables.
+    pub filters: Filters,
 }
 
 impl Scope {
-    /// The tables of the names given, or all.
+    /// The tables of the names given, or all, under the database's own filters.
     pub fn new(store: &Store<'_>, names: Option<&[String]>) -> Result<Scope> {
-        let Some(names) = names else { return Ok(Scope { tables: None, name: "*".to_owned() }) };
+        Scope::for_peer(store, names, &BTreeMap::new())
+    }
+
+    /// As [`Scope::new`], also under a peer's filters: expressions by table.
+    pub fn for_peer(store: &Store<'_>, names: Option<&[String]>, of_peer: &BTreeMap<String, String>) -> Result<Scope> {
+        let (tables, name) = Scope::selected(store, names)?;
+        let covers = |t: i64| tables.as_ref().is_none_or(|ids| ids.contains(&t));
+        let filters = Filters::new(store, covers, of_peer)?;
+        Ok(Scope { tables, name, filters })
+    }
+
+    /// The same scope as things stand now.
+    pub fn renewed(&self, store: &Store<'_>) -> Result<Scope> {
+        let filters = self.filters.renewed(store)?;
+        Ok(Scope { tables: self.tables.clone(), name: self.name.clone(), filters })
+    }
+
+    fn selected(store: &Store<'_>, names: Option<&[String]>) -> Result<(Option<Vec<i64>>, String)> {
+        let Some(names) = names else { return Ok((None, "*".to_owned())) };
         let mut ids = Vec::new();
         for name in names {
             ids.push(store.catalog.enabled(name)?.id);
@@ -126,7 +156,7 @@ impl Scope {
         ids.sort_unstable();
         ids.dedup();
         let name = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-        Ok(Scope { tables: Some(ids), name })
+        Ok((Some(ids), name))
     }
 
     /// The same for a selection within the tables, which has a name of its own.
@@ -144,7 +174,10 @@ impl Scope {
 /// Goes through the log from a cursor on, record by record.
 #[derive(Clone)]
 pub struct Export {
-    since: Since,
+    /// Where it began.
+    pub since: Since,
+    /// What the peer may hold from other filters.
+    debts: Vec<Debt>,
     /// The last log row delivered.
     pub at: i64,
     end: i64,
@@ -156,20 +189,41 @@ pub struct Export {
 }
 
 impl Export {
-    /// An export of what lies after `since` up to the present end of the log.
-    pub fn new(store: &Store<'_>, since: Since) -> Result<Export> {
+    /// An export of what lies after the cursor `since` up to the present end of the log.
+    pub fn new(store: &Store<'_>, since: Option<&str>, scope: &Scope) -> Result<Export> {
+        let (since, debts) = match since {
+            None => (Since::Start, Vec::new()),
+            Some(json) => cursor::read(store, json, scope)?,
+        };
         let (at, latest) = match since {
             Since::Start => (0, Tick::default()),
             Since::Instant(tick) => (0, tick),
             Since::Place(seq, tick) => (seq, tick),
         };
-        let end = store.last_seq()?;
-        Ok(Export { since, at, end, latest, queue: Vec::new().into_iter(), gathered: at })
+        let end = store.last_seq()?.min(scope.filters.clip());
+        Ok(Export { since, debts, at, end, latest, queue: Vec::new().into_iter(), gathered: at })
     }
 
     /// Whether records may be left.
     pub fn has_more(&self) -> bool {
         !self.queue.as_slice().is_empty() || self.gathered < self.end
+    }
+
+    /// The cursor to go on from.
+    pub fn cursor(&self, store: &Store<'_>, scope: &Scope) -> Result<String> {
+        // Whoever has come to the end has been told of everything.
+        let debts = if self.has_more() { self.debts.as_slice() } else { &[] };
+        cursor::write(store, self.at, self.latest, scope, debts)
+    }
+
+    /// Where its peer stands, for filters.
+    fn reach(&self) -> Reach<'_> {
+        let upto = match self.since {
+            Since::Start => Some(0),
+            Since::Place(seq, _) => Some(seq),
+            Since::Instant(_) => None,
+        };
+        Reach { upto, debts: &self.debts }
     }
 
     /// Appends the changes of the next record to `items`; false when there is none left.
@@ -213,13 +267,21 @@ impl Export {
             let Some(table) = table else { continue };
             let Ok(form) = table.form(store.conn) else { continue };
             let Some(mut pick) = picked(&rows, table)? else { continue };
+            let key = (t, rows.pk(&form.shape.classes)?);
+            match scope.filters.judge(store, t, &key.1, rows.seq(), &self.reach())? {
+                Verdict::Send => {}
+                Verdict::Whole => pick = Pick::All,
+                Verdict::Gone => pick = Pick::Gone,
+                Verdict::Skip => continue,
+            }
             if let Since::Instant(tick) = self.since {
                 if rows.at() < tick.ts {
+                    if pick == Pick::Gone {
+                        continue;
+                    }
                     pick = Pick::Later;
                 }
             }
-            let pk = if rows.event() == Event::Relay { rows.stored_key()? } else { rows.key(&form.shape.classes) };
-            let key = (t, pk);
             match index.get(&key).and_then(|i| found.get_mut(*i)) {
                 Some((_, have, _)) => have.add(pick),
                 None => {
@@ -234,6 +296,11 @@ impl Export {
         self.queue = found.into_iter();
         Ok(())
     }
+}
+
+/// Whether an export comes to a record by this row of the log.
+pub fn touches(row: &Reader<'_>, table: &Table) -> Result<bool> {
+    Ok(picked(row, table)?.is_some())
 }
 
 /// The fields that a log row touched; None when it touched nothing.
@@ -271,8 +338,15 @@ fn collect(store: &Store<'_>, table: &Rc<Table>, pk: &Pk, pick: &Pick, items: &m
     let mut push = |field: &str, hlc: &Hlc, body: Body| {
         items.push(Item { table: Rc::clone(table), pk: wire.clone(), field: field.to_owned(), hlc: hlc.clone(), body });
     };
+    if *pick == Pick::Gone && record.alive() {
+        push(crate::change::LEFT, &Hlc::zero(), Body::Left(Some(Box::new(crate::left::known(&record, table)))));
+        return Ok(());
+    }
     if let Some(tomb) = &record.tomb {
         push(crate::change::TOMBSTONE, tomb, Body::Tombstone);
+    }
+    if *pick == Pick::Gone {
+        return Ok(());
     }
     if let Some(row) = record.visible_row() {
         push(crate::change::ROW, row, Body::Row);

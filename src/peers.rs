@@ -3,6 +3,7 @@
 use crate::conn::Conn;
 use crate::cursor::{self, Since};
 use crate::error::{Error, Result};
+use crate::outbound::Scope;
 use crate::store::Store;
 
 /// A peer that comes back at the same place is noted at most this often, nanoseconds.
@@ -10,13 +11,13 @@ const REMARK: i64 = 60_000_000_000;
 
 /// Notes that `node` has pulled with the cursor `since`: it has everything before that place. Does nothing where the
 /// database cannot be written.
-pub fn pulled(conn: &Conn, node: &str, since: Option<&str>, scope: &str) -> Result<()> {
+pub fn pulled(conn: &Conn, node: &str, since: Option<&str>, scope: &Scope) -> Result<()> {
     if conn.db.is_readonly() {
         return Ok(());
     }
     let Some(store) = Store::open(conn)? else { return Ok(()) };
-    let place = match since.map(|json| cursor::read(conn, &store.me, json, scope)).transpose()? {
-        Some(Since::Place(seq, _)) => seq,
+    let place = match since.map(|json| cursor::read(&store, json, scope)).transpose()? {
+        Some((Since::Place(seq, _), _)) => seq,
         _ => 0,
     };
     let noted = conn.first("SELECT seq, seen FROM main._crdt_peers WHERE node = ?1", &[node.into()], |row| {

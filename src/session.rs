@@ -10,6 +10,7 @@ use crate::store::Store;
 pub fn write<T>(conn: &Conn, work: impl FnOnce(&mut Store<'_>) -> Result<T>) -> Result<T> {
     write_new(conn, |conn| {
         let mut store = open(conn)?;
+        store.may_write.set(true);
         fold(&mut store, Into::Database)?;
         pending::release(&mut store)?;
         work(&mut store)
@@ -58,6 +59,7 @@ pub fn read<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Op
     if conn.db.autocommit() && !conn.db.is_readonly() {
         let folded = conn.savepoint("crdt", || {
             let Some(mut store) = Store::open(conn)? else { return Ok(None) };
+            store.may_write.set(true);
             if store.last_seq()? == store.folded && !pending::is_due(&store)? {
                 return work(&store).map(Some);
             }
@@ -80,6 +82,7 @@ pub fn peek<T>(conn: &Conn, work: impl FnOnce(&Store<'_>) -> Result<T>) -> Resul
         fold(&mut store, Into::Memory)?;
         work(&store).map(Some)
     };
+    conn.own_transaction.set(conn.db.autocommit());
     fresh_catalog(conn, || match conn.run("SAVEPOINT crdt", &[]) {
         Ok(_) => {
             let outcome = in_memory();

@@ -7,10 +7,14 @@
 //! {…,"field":"tags","crdt_type":"set",…,"set_op":{"op":"remove","elements":["home"],"tags":[{"ts":1,"c":0,"node":"a"}]}}
 //! {…,"field":"_row","crdt_type":"lww",…,"value":true}
 //! {…,"field":"_tombstone","crdt_type":"",…,"tombstone":true}
+//! {"table":"tasks","pk":"t1","field":"_left","crdt_type":"","knows":{"a":{"ts":1,"c":0}},"stamps":{"title":{"ts":1,"c":0,"node":"a"}}}
 //! ```
 //! Keys of ours that other peers ignore: `prev` (the stamp that was overwritten), `altered` (a hook changed the value),
 //! `born` (where an author's counter totals began anew), `operation` (a counter part that is one operation, not totals).
 //! Pure.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 mod read;
 mod write;
@@ -23,6 +27,8 @@ pub use write::Writer;
 pub const TOMBSTONE: &str = "_tombstone";
 /// The field name of the row itself.
 pub const ROW: &str = "_row";
+/// The field name that tells of a record that left the sender's filter.
+pub const LEFT: &str = "_left";
 /// Longest table or field name, bytes.
 pub const MAX_NAME_BYTES: usize = 4 * 1024;
 
@@ -46,6 +52,9 @@ pub struct Change {
 pub enum Body {
     /// The record was deleted.
     Tombstone,
+    /// The record left the sender's filter. It has no stamp, is not passed on, and takes nothing away from the receiver that
+    /// the sender does not know; without that, everything.
+    Left(Option<Box<Known>>),
     /// The record was inserted.
     Row,
     /// A cell was written.
@@ -84,6 +93,15 @@ pub enum Body {
         /// The change as it came.
         json: String,
     },
+}
+
+/// What the sender of [`Body::Left`] knows of the record.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Known {
+    /// Each author's latest stamp on it.
+    pub authors: BTreeMap<Rc<str>, Tick>,
+    /// The stamps of its lww fields, and of its tombstone: earlier ones of whomever lose anyway.
+    pub stamps: BTreeMap<String, Hlc>,
 }
 
 /// `ts:c`, the name of one operation of an author.

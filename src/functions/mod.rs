@@ -2,6 +2,7 @@
 
 mod admin;
 mod args;
+mod filter;
 mod inspect;
 mod sync;
 
@@ -27,6 +28,7 @@ pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     to.function(c"crdt_pragma", -1, writes, conn, admin::pragma)?;
     to.function(c"crdt_cleanup_tombstones", -1, writes, conn, admin::cleanup_tombstones)?;
 
+    to.function(c"crdt_filter", -1, writes, conn, filter::filter)?;
     to.function(c"crdt_now", -1, writes, conn, sync::now)?;
     to.function(c"crdt_cursor", -1, writes, conn, sync::cursor)?;
     to.function(c"crdt_changes_since", -1, writes, conn, sync::changes_since)?;

@@ -1,5 +1,7 @@
 //! Functions that exchange changes: out, in, and both in Grove's request forms.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -44,7 +46,7 @@ pub fn cursor(call: &Call<'_, Conn>) -> Result<Out> {
     args.named(|| {
         let end = |store: &Store<'_>| {
             let scope = Scope::new(store, None)?;
-            cursor::write(store.conn, &store.me, store.last_seq()?, store.clock, &scope.name)
+            cursor::write(store, store.last_seq()?, store.clock, &scope, &[])
         };
         read_or_install(args.conn(), &end).map(Out::Text)
     })
@@ -105,26 +107,22 @@ fn check_options(text: &str) -> Result<()> {
 
 /// One answer: the changes after a cursor, as many as fit.
 fn page(store: &Store<'_>, since: Option<&str>, tables: Option<&[String]>, limit: Option<i64>) -> Result<String> {
-    page_of(store, since, Scope::new(store, tables)?, limit, &|_| true)
+    page_of(store, since, &Scope::new(store, tables)?, limit, &|_| true)
 }
 
 fn page_of(
     store: &Store<'_>,
     since: Option<&str>,
-    scope: Scope,
+    scope: &Scope,
     limit: Option<i64>,
     wanted: &dyn Fn(&Item) -> bool,
 ) -> Result<String> {
-    let from = match since {
-        None => Since::Start,
-        Some(json) => cursor::read(store.conn, &store.me, json, &scope.name)?,
-    };
     let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
     let limit = limit.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
-    let mut export = Export::new(store, from)?;
+    let mut export = Export::new(store, since, scope)?;
     let (mut out, mut items, mut count) = (String::from("{\"changes\":["), Vec::new(), 0usize);
     let frame = out.len();
-    while count < limit && (count == 0 || out.len() - frame < bytes) && export.next(store, &scope, &mut items)? {
+    while count < limit && (count == 0 || out.len() - frame < bytes) && export.next(store, scope, &mut items)? {
         for item in items.drain(..).filter(|item| wanted(item)) {
             if count > 0 {
                 out.push(',');
@@ -134,11 +132,11 @@ fn page_of(
         }
     }
     out.push_str("],\"latest_hlc\":");
-    let unmoved = matches!(from, Since::Place(seq, _) if seq == export.at);
-    match (since, from) {
+    let unmoved = matches!(export.since, Since::Place(seq, _) if seq == export.at);
+    match since {
         // Nothing new: the cursor as it was, also one that only names an instant.
-        (Some(json), _) if unmoved => out.push_str(json.trim()),
-        _ => out.push_str(&cursor::write(store.conn, &store.me, export.at, export.latest, &scope.name)?),
+        Some(json) if unmoved => out.push_str(json.trim()),
+        _ => out.push_str(&export.cursor(store, scope)?),
     }
     out.push_str(if export.has_more() { ",\"has_more\":true}" } else { ",\"has_more\":false}" });
     Ok(out)
@@ -196,19 +194,29 @@ impl Filter {
         }
     }
 
-    /// Deletes pass a filter of fields: who has the record must learn of them.
+    /// Deletes, and records that leave a filter, pass a filter of fields: who has the record must learn of them. None passes
+    /// a filter of keys that does not name the record: who has only others need not, and must not, learn of it.
     fn wants(&self, item: &Item) -> bool {
         let listed = |list: &Option<Vec<String>>, name: &str| {
             list.as_ref().is_none_or(|list| list.is_empty() || list.iter().any(|l| l == name))
         };
         listed(&self.pk_filter, &item.pk)
-            && (matches!(item.body, Body::Tombstone | Body::Row) || listed(&self.field_filter, &item.field))
+            && (matches!(item.body, Body::Tombstone | Body::Left(_) | Body::Row)
+                || listed(&self.field_filter, &item.field))
     }
 }
 
-/// `crdt_pull(request)`
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct PullOptions {
+    /// Expressions by table. They are SQL: only the caller gives them, never the peer.
+    #[serde(default)]
+    filter: Option<BTreeMap<String, String>>,
+}
+
+/// `crdt_pull(request [, options])`
 pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
-    let args = Args::new(call, "crdt_pull", "request", 1, 1)?;
+    let args = Args::new(call, "crdt_pull", "request [, options]", 1, 2)?;
     session::refuse_after_writes(args.conn(), "crdt_pull")?;
     args.named(|| {
         let request: PullRequest<'_> = crate::json::object(args.json(0, "request")?)
@@ -218,11 +226,19 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
         if let Some(node) = &request.node_id {
             peers::check(node)?;
         }
+        let options: PullOptions = match args.optional(1, "options")? {
+            None => PullOptions::default(),
+            Some(text) => crate::json::object(text).map_err(|e| {
+                Error::caller(format!(
+                    "options is a JSON object such as {{\"filter\":{{\"tasks\":\"owner = 'ann'\"}}}}: {e}"
+                ))
+            })?,
+        };
+        let of_peer = options.filter.unwrap_or_default();
         let (answer, scope) = read_or_install(args.conn(), &|store| {
             let tables = request.tables.as_deref();
-            let scope = Scope::new(store, tables)?.filtered(&filter.name());
-            let name = scope.name.clone();
-            Ok((page_of(store, since, scope, None, &|item| filter.wants(item))?, name))
+            let scope = Scope::for_peer(store, tables, &of_peer)?.filtered(&filter.name());
+            Ok((page_of(store, since, &scope, None, &|item| filter.wants(item))?, scope))
         })?;
         if let Some(node) = &request.node_id {
             peers::pulled(args.conn(), node, since, &scope)?;
