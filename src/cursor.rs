@@ -60,14 +60,14 @@ pub fn read(store: &Store<'_>, json: &str, scope: &Scope) -> Result<(Since, Vec<
     let made_over = scope.filters.scoped(&scope.name, trail);
     let valid =
         node == &*store.me && seq > 0 && self::check(store.conn, &store.me, seq, &made_over)?.as_deref() == Some(check);
-    let (fits, debts) = scope.filters.fit(store, valid, trail, seq)?;
+    let (fits, debts) = scope.filters.fit(store, &scope.name, (valid, trail, seq))?;
     Ok((if fits { Since::Place(seq, tick) } else { Since::Start }, debts))
 }
 
 /// The JSON of a cursor at log row `seq`, for a peer that has still to be told of `debts`.
 pub fn write(store: &Store<'_>, seq: i64, tick: Tick, scope: &Scope, debts: &[Debt]) -> Result<String> {
     let (conn, me) = (store.conn, &*store.me);
-    let trail = scope.filters.trail(debts);
+    let trail = scope.filters.trail(&scope.name, debts);
     // Rows may be gone, as after a purge: the place is the last one before them.
     let seq = conn.int("SELECT max(seq) FROM main._crdt_log WHERE seq <= ?1", &[seq.into()])?.unwrap_or(0);
     let mut place = format!("{me}~{seq}");

@@ -211,9 +211,7 @@ impl Export {
 
     /// The cursor to go on from.
     pub fn cursor(&self, store: &Store<'_>, scope: &Scope) -> Result<String> {
-        // Whoever has come to the end has been told of everything.
-        let debts = if self.has_more() { self.debts.as_slice() } else { &[] };
-        cursor::write(store, self.at, self.latest, scope, debts)
+        cursor::write(store, self.at, self.latest, scope, &self.debts)
     }
 
     /// Where its peer stands, for filters.

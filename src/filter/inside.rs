@@ -147,6 +147,13 @@ fn write(store: &Store<'_>, f: i64, pk: &Pk, now: Inside) -> Result<()> {
     Ok(())
 }
 
+/// Notes that a record was inside, unless that is known.
+pub fn note(store: &Store<'_>, f: i64, pk: &Pk, seq: i64) -> Result<()> {
+    let sql = "INSERT OR IGNORE INTO main._crdt_inside(f, pk, first) VALUES (?1, ?2, ?3)";
+    store.conn.run(sql, &[f.into(), pk.as_ref(), seq.into()])?;
+    Ok(())
+}
+
 /// Whether a record was inside a filter of its table at some log row up to `upto`.
 pub fn was_inside(store: &Store<'_>, f: i64, t: i64, pk: &Pk, upto: i64) -> Result<bool> {
     let sql = "SELECT 1 FROM main._crdt_inside i JOIN main._crdt_filter r ON r.f = i.f

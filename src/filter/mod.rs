@@ -57,14 +57,7 @@ struct Rule {
 impl Rule {
     /// Its name in cursors: its number, or a hash where it has none.
     fn name(&self) -> String {
-        self.f.map_or_else(
-            || {
-                let mut digits = hex::encode(Sha256::digest(format!("{} {}", self.table.id, self.expr)));
-                digits.truncate(12);
-                format!("x{digits}")
-            },
-            |f| f.to_string(),
-        )
+        self.f.map_or_else(|| format!("x{}", hash(&format!("{} {}", self.table.id, self.expr))), |f| f.to_string())
     }
 }
 
@@ -158,7 +151,7 @@ impl Filters {
     fn owed(&self, store: &Store<'_>, t: i64, pk: &Pk, q: i64, debts: &[Debt]) -> Result<bool> {
         for debt in debts {
             let owed = match debt.of {
-                Of::Table(of) => of == t && q <= debt.upto,
+                Of::Table(of) => of == t && self.owed_all(store, t, pk, q, debt.upto)?,
                 Of::Filter(f) => inside::was_inside(store, f, t, pk, debt.upto)?,
             };
             if owed {
@@ -168,16 +161,32 @@ impl Filters {
         Ok(false)
     }
 
+    /// Whether a peer that had been sent a whole table, up to log row `upto`, has this record. That it was told that the
+    /// record is gone is noted: it may refuse, and a later row of the log does not tell how old the record is.
+    fn owed_all(&self, store: &Store<'_>, t: i64, pk: &Pk, q: i64, upto: i64) -> Result<bool> {
+        if q > upto {
+            return registry::find(store.conn, t, registry::ALL)?
+                .map_or(Ok(false), |all| inside::was_inside(store, all.f, t, pk, upto));
+        }
+        match (store.may_write.get(), self.memory) {
+            (true, _) => inside::note(store, registry::intern(store, t, registry::ALL)?.f, pk, q)?,
+            (false, true) => {}
+            (false, false) => return Err(inside::cannot_begin(store)),
+        }
+        Ok(true)
+    }
+
     fn names(&self) -> Vec<String> {
         self.rules.values().map(Rule::name).collect()
     }
 
     /// The filters' part of a cursor; None while the database has never had one.
-    pub fn trail(&self, debts: &[Debt]) -> Option<String> {
+    pub fn trail(&self, name: &str, debts: &[Debt]) -> Option<String> {
         if self.secret.is_none() && self.rules.is_empty() {
             return None;
         }
-        Some(Trail { memory: self.memory, filters: self.names(), debts: debts.to_vec() }.text())
+        let (filters, debts) = (self.names(), debts.to_vec());
+        Some(Trail { memory: self.memory, filters, scope: hash(name), debts }.text())
     }
 
     /// What the check of a cursor is made over: a trail comes with the secret, so that no peer can make one up and be told
@@ -185,13 +194,18 @@ impl Filters {
     pub fn scoped(&self, name: &str, trail: Option<&str>) -> String {
         match trail {
             None => name.to_owned(),
-            Some(trail) => format!("{name}|{trail}|{}", self.secret.as_ref().map_or("", |secret| &secret.text)),
+            Some(trail) => format!("{trail}|{}", self.secret.as_ref().map_or("", |secret| &secret.text)),
         }
     }
 
-    /// Whether a cursor was made for these filters; what its peer may hold from others. `valid` tells whether its check
-    /// holds, `trail` what it says, `seq` where it stands.
-    pub fn fit(&self, store: &Store<'_>, valid: bool, trail: Option<&str>, seq: i64) -> Result<(bool, Vec<Debt>)> {
+    /// Whether a cursor was made for these filters and the scope `name`; what its peer may hold from others. `valid` tells
+    /// whether its check holds, `trail` what it says, `seq` where it stands.
+    pub fn fit(
+        &self,
+        store: &Store<'_>,
+        name: &str,
+        (valid, trail, seq): (bool, Option<&str>, i64),
+    ) -> Result<(bool, Vec<Debt>)> {
         let trail = trail.map(Trail::parse);
         let mut debts = Vec::new();
         match trail {
@@ -208,7 +222,7 @@ impl Filters {
                 if self.secret.is_none() {
                     debts.clear(); // without a secret anyone could have made it
                 }
-                if trail.filters == self.names() {
+                if trail.filters == self.names() && trail.scope == hash(name) {
                     return Ok((true, debts));
                 }
                 if !trail.memory {
@@ -241,6 +255,13 @@ impl Filters {
         }
         Ok(())
     }
+}
+
+/// Eight hex digits.
+fn hash(text: &str) -> String {
+    let mut digits = hex::encode(Sha256::digest(text));
+    digits.truncate(8);
+    digits
 }
 
 fn renew(store: &Store<'_>, table: Rc<Table>, expr: &str, mode: Mode) -> Result<Rule> {

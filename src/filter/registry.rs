@@ -15,6 +15,9 @@ pub struct Known {
     pub used: i64,
 }
 
+/// What stands for a table without a filter, for the records of which peers were told that they are gone.
+pub const ALL: &str = "";
+
 /// What keeps cursors from being made up: a secret, and the end of the log when it was made.
 pub struct Secret {
     /// Random hex digits.

@@ -1,8 +1,9 @@
 //! What a cursor says of filters: which it was made under, and what its peer may still hold from others. Pure.
 //!
 //! ```text
-//! trail = [m] filter-filter-… or 0, then for each debt: _f<filter>-<log row> or _n<table>-<log row>
+//! trail = [m] filter-filter-… or 0, _s<scope>, then for each debt: _f<filter>-<log row> or _n<table>-<log row>
 //! ```
+//! Debts stay: a peer may refuse to let go of what it wrote, and has to be told again when that has come.
 
 /// What a peer may hold and has not been told of since.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +30,8 @@ pub struct Trail {
     pub memory: bool,
     /// The filters' names.
     pub filters: Vec<String>,
+    /// A hash of the tables and lists that it was made for.
+    pub scope: String,
     /// What may still have to be told.
     pub debts: Vec<Debt>,
 }
@@ -45,8 +48,9 @@ impl Trail {
             "0" => Vec::new(),
             names => names.split('-').map(str::to_owned).collect(),
         };
+        let scope = parts.next()?.strip_prefix('s')?.to_owned();
         let debts = parts.map(debt).collect::<Option<Vec<_>>>()?;
-        Some(Trail { memory, filters, debts })
+        Some(Trail { memory, filters, scope, debts })
     }
 
     /// Its text.
@@ -54,6 +58,8 @@ impl Trail {
         let mut out = String::from(if self.memory { "m" } else { "" });
         out.push_str(if self.filters.is_empty() { "0" } else { "" });
         out.push_str(&self.filters.join("-"));
+        out.push_str("_s");
+        out.push_str(&self.scope);
         for Debt { of, upto } in &self.debts {
             match of {
                 Of::Filter(f) => out.push_str(&format!("_f{f}-{upto}")),
@@ -90,14 +96,16 @@ mod tests {
     #[test]
     fn trails_survive_writing_and_reading() {
         let debts = vec![Debt { of: Of::Filter(2), upto: 95 }, Debt { of: Of::Table(1), upto: 7 }];
+        let scope = || "0a1b".to_owned();
         for trail in [
             Trail::default(),
-            Trail { memory: true, filters: vec!["3".into(), "x1f".into()], debts: Vec::new() },
-            Trail { memory: false, filters: vec!["3".into()], debts },
+            Trail { memory: true, filters: vec!["3".into(), "x1f".into()], scope: scope(), debts: Vec::new() },
+            Trail { memory: false, filters: vec!["3".into()], scope: scope(), debts },
         ] {
             assert_eq!(Trail::parse(&trail.text()), Some(trail.clone()), "{}", trail.text());
         }
-        assert_eq!(Trail::parse("3_x1-2"), None);
-        assert_eq!(Trail::parse("3_f1"), None);
+        for bad in ["", "3", "3_f1-2", "3_s1_x1-2", "3_s1_f1", "3_s1_f1-x"] {
+            assert_eq!(Trail::parse(bad), None, "{bad}");
+        }
     }
 }

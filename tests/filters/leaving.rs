@@ -129,7 +129,7 @@ fn its_place_in_a_payload_counts() {
     let knows = left(json!({"knows": {"x": {"ts": 6, "c": 0}}}));
     take(&peer, &[title.clone(), owner.clone(), knows.clone()]);
     assert_eq!(records(&peer), "000", "it came, and it left");
-    take(&peer, &[owner.clone()]);
+    take(&peer, std::slice::from_ref(&owner));
     take(&peer, &[knows.clone(), title.clone()]);
     assert_eq!(rows(&peer, "SELECT title FROM tasks"), ["'a'"], "it left, and it came anew");
     assert_eq!(since(&peer, None).fields(), ["t1.title"]);
