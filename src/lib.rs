@@ -44,6 +44,7 @@ mod cursor;
 mod filter;
 mod fold;
 mod outbound;
+mod scope;
 
 // In.
 mod apply;

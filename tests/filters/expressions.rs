@@ -116,12 +116,10 @@ fn a_changed_filter_is_followed() {
         let wanted = rows(&hub, &format!("SELECT * FROM tasks WHERE {condition} ORDER BY id"));
         assert_eq!(rows(&peer, "SELECT * FROM tasks ORDER BY id"), wanted, "{sql}: {}", page.json);
         assert_eq!(since(&hub, cursor.as_deref()).changes.len(), 0, "{sql}");
-        page
     };
     expect("", "1");
     expect("SELECT crdt_filter('tasks', 'owner = ''ann''')", "owner = 'ann'");
-    let page = expect("SELECT crdt_filter('tasks', 'owner = ''bob''')", "owner = 'bob'");
-    assert!(!page.json.contains("t3"), "{}", page.json);
+    expect("SELECT crdt_filter('tasks', 'owner = ''bob''')", "owner = 'bob'");
     expect("SELECT crdt_filter('tasks', NULL)", "1");
     run(&hub, "INSERT INTO tasks(id, owner) VALUES ('t4', 'eve')");
     expect("", "1");
@@ -139,8 +137,10 @@ fn cursors_cannot_be_made_up() {
     run(&hub, "SELECT crdt_filter('tasks', 'owner = ''ann'''); INSERT INTO tasks(id, owner) VALUES ('t1', 'bob'), ('t2', 'ann')");
     let cursor = since(&hub, None).cursor;
     assert!(!cursor.contains("ann"), "{cursor}");
-    let (front, _) = cursor.rsplit_once(".1_s").unwrap();
-    for forged in [cursor.replace(".1_s", ".0_s"), cursor.replace("\"}", "_n1-99\"}"), format!("{front}\"}}")] {
+    let (_, trail) = cursor.split_once(".1_s").unwrap();
+    let trail = format!(".1_s{}", trail.split('"').next().unwrap());
+    for other in [trail.replace(".1_", ".0_"), format!("{trail}_n1-99"), String::new()] {
+        let forged = cursor.replace(&trail, &other);
         assert_ne!(forged, cursor);
         assert!(!since(&hub, Some(&forged)).json.contains("\"t1\""), "{forged}");
     }
