@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::Result;
+use crate::filter::registry::unless_missing;
 use crate::key::Pk;
 use crate::record::Record;
 use crate::row;
@@ -62,9 +63,11 @@ fn check_references(store: &Store<'_>, found: &mut Vec<String>) -> Result<()> {
             "SELECT count(*) FROM main._crdt_pending p WHERE NOT EXISTS (SELECT 1 FROM main._crdt_clock c WHERE c.t = p.t AND c.pk = p.pk)",
         ),
         ("stamps by a node without a name", "SELECT count(*) FROM main._crdt_clock WHERE n NOT IN (SELECT n FROM main._crdt_node)"),
+        ("members of no known filter", "SELECT count(*) FROM main._crdt_inside WHERE f NOT IN (SELECT f FROM main._crdt_filter WHERE f > 0)"),
+        ("filters of no known table", "SELECT count(*) FROM main._crdt_filter WHERE f > 0 AND t NOT IN (SELECT t FROM main._crdt_table)"),
         ("fields of no known table", "SELECT count(*) FROM main._crdt_field WHERE t NOT IN (SELECT t FROM main._crdt_table)"),
     ] {
-        let n = store.conn.int(sql, &[])?.unwrap_or(0);
+        let n = unless_missing(store.conn.int(sql, &[]), None)?.unwrap_or(0);
         if n > 0 {
             found.push(format!("{n} {what}"));
         }

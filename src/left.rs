@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::change::{Body, Change, Known, TOMBSTONE};
 use crate::clock::{Hlc, Tick};
 use crate::error::Result;
+use crate::filter::registry::unless_missing;
 use crate::key::Pk;
 use crate::pending;
 use crate::record::Record;
@@ -129,13 +130,14 @@ pub fn keep_waiting(store: &Store<'_>, table: &Table, pk: &Pk, refusal: Option<&
 pub fn held(store: &Store<'_>, t: i64, pk: &Pk, stamp: &Hlc) -> Result<bool> {
     let sql = "SELECT 1 FROM main._crdt_left WHERE t = ?1 AND pk = ?2 AND (ts, c) >= (?3, ?4)";
     let values = [t.into(), pk.as_ref(), stamp.ts.into(), i64::from(stamp.c).into()];
-    Ok(store.conn.int(sql, &values)?.is_some())
+    Ok(unless_missing(store.conn.int(sql, &values), None)?.is_some())
 }
 
 /// Whether a record was dropped here once.
 pub fn is_dropped(store: &Store<'_>, t: i64, pk: &Pk) -> Result<bool> {
     if store.any_left.get().is_none() {
-        store.any_left.set(Some(store.conn.int("SELECT 1 FROM main._crdt_left LIMIT 1", &[])?.is_some()));
+        let any = unless_missing(store.conn.int("SELECT 1 FROM main._crdt_left LIMIT 1", &[]), None)?;
+        store.any_left.set(Some(any.is_some()));
     }
     if store.any_left.get() == Some(false) {
         return Ok(false);

@@ -27,7 +27,7 @@ pub struct Secret {
 }
 
 /// A database that was made before there were filters has none.
-fn unless_missing<T>(outcome: Result<T>, none: T) -> Result<T> {
+pub fn unless_missing<T>(outcome: Result<T>, none: T) -> Result<T> {
     match outcome {
         Err(e) if e.message().starts_with("no such table") => Ok(none),
         outcome => outcome,

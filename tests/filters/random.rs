@@ -33,10 +33,10 @@ const FILTERS: [&str; 5] =
 const OWN: [Option<&str>; 3] = [None, Some("owner <> 'eve'"), Some("id <> 't3'")];
 
 fn write() -> impl Strategy<Value = String> {
-    let (id, owner) = (0..6, prop::sample::select(vec!["'ann'", "'bob'", "'eve'", "NULL"]));
-    (0..7, id, owner, 0..4).prop_map(|(kind, id, owner, n)| match kind {
+    let (id, owner) = (0..4, prop::sample::select(vec!["'ann'", "'bob'", "'eve'", "NULL"]));
+    (0..9, id, owner, 0..4).prop_map(|(kind, id, owner, n)| match kind {
         0 => format!("INSERT OR REPLACE INTO tasks VALUES ('t{id}', {owner}, 'x{n}', {n}, '[{n}]')"),
-        1 | 2 => format!("UPDATE tasks SET owner = {owner} WHERE id = 't{id}'"),
+        1 | 2 | 7 | 8 => format!("UPDATE tasks SET owner = {owner} WHERE id = 't{id}'"),
         3 => format!("UPDATE tasks SET votes = votes + {n} - 1 WHERE id = 't{id}'"),
         4 => format!("UPDATE tasks SET tags = CASE tags WHEN '[]' THEN '[{n}]' ELSE '[]' END WHERE id = 't{id}'"),
         5 => format!("UPDATE tasks SET title = 'y{n}' WHERE id IN ('t{id}', 't{n}')"),

@@ -107,3 +107,15 @@ fn without_a_filter_nothing_is_done() {
     assert_eq!(cursor.matches('.').count(), 1, "{cursor}");
     assert_eq!(rows(&hub, "SELECT count(*) FROM _crdt_filter"), ["0"]);
 }
+
+/// A database from before there were filters is read as one without.
+#[test]
+fn an_older_database_has_none() {
+    let hub = node("hub", OWNED);
+    run(&hub, "DROP TABLE _crdt_filter; DROP TABLE _crdt_inside; DROP TABLE _crdt_left");
+    run(&hub, "INSERT INTO tasks VALUES ('t1', 'ann', 'a', 1, '[1]')");
+    assert_eq!(since(&hub, None).changes.len(), 4);
+    assert_eq!(text(&hub, "SELECT crdt_filter('tasks')", []), "");
+    sound(&hub);
+    run(&hub, "SELECT crdt_disable('tasks', 'purge')");
+}
