@@ -13,18 +13,18 @@ const DATES: [&str; 7] = ["date", "time", "datetime", "julianday", "unixepoch", 
 enum Token {
     /// A name or keyword, in lower case.
     Word(String),
-    /// A name in double quotes.
+    /// A name in quotes of its own.
     Name(String),
     /// A string literal's text.
     Text(String),
     /// Any other sign.
     Sign(char),
-    /// Names in brackets or backticks, numbers.
-    Other,
+    /// A number.
+    Number,
 }
 
-/// Checks that `text` is one expression without sub-selects, parameters, comments and the clock. The names in double
-/// quotes: SQLite would take a misspelt one for a string.
+/// Checks that `text` is one expression without sub-selects, parameters, comments and the clock. The names in it that must
+/// be columns: those in quotes, as SQLite would take a misspelt one for a string, and those that may mean the rowid.
 ///
 /// # Errors
 /// It is not: what is in the way.
@@ -38,7 +38,12 @@ pub fn check(text: &str) -> Result<Vec<String>> {
     }
     check_frame(&tokens)?;
     check_words(&tokens)?;
-    Ok(tokens.into_iter().filter_map(|token| if let Token::Name(name) = token { Some(name) } else { None }).collect())
+    let name = |token| match token {
+        Token::Name(name) => Some(name),
+        Token::Word(word) if matches!(word.as_str(), "rowid" | "_rowid_" | "oid") => Some(word),
+        _ => None,
+    };
+    Ok(tokens.into_iter().filter_map(name).collect())
 }
 
 fn bad(what: &str) -> Error {
@@ -52,13 +57,18 @@ fn tokens(text: &str) -> Result<Vec<Token>> {
         let next = rest.peek().copied();
         match c {
             '\'' => all.push(Token::Text(quoted(&mut rest, c)?)),
-            '"' => all.push(Token::Name(quoted(&mut rest, c)?)),
-            '`' => all.push(quoted(&mut rest, c).map(|_| Token::Other)?),
+            '"' | '`' => all.push(Token::Name(quoted(&mut rest, c)?)),
             '[' => {
-                if !rest.by_ref().any(|c| c == ']') {
-                    return Err(bad("a quote that is not closed"));
+                // A bracket cannot be doubled.
+                let mut name = String::new();
+                loop {
+                    match rest.next() {
+                        Some(']') => break,
+                        Some(c) => name.push(c),
+                        None => return Err(bad("a quote that is not closed")),
+                    }
                 }
-                all.push(Token::Other);
+                all.push(Token::Name(name));
             }
             '-' if next == Some('-') => return Err(bad("a comment")),
             '/' if next == Some('*') => return Err(bad("a comment")),
@@ -72,7 +82,7 @@ fn tokens(text: &str) -> Result<Vec<Token>> {
                     word.push(c);
                 }
                 let digit = c.is_ascii_digit();
-                all.push(if digit { Token::Other } else { Token::Word(word.to_ascii_lowercase()) });
+                all.push(if digit { Token::Number } else { Token::Word(word.to_ascii_lowercase()) });
             }
             c => all.push(Token::Sign(c)),
         }
@@ -185,7 +195,7 @@ mod tests {
         ] {
             assert!(check(good).is_ok(), "{good}: {:?}", check(good));
         }
-        assert_eq!(check("\"a\" = 'b' AND \"c\"\"d\"").unwrap(), ["a", "c\"d"]);
+        assert_eq!(check("\"a\" = 'b' AND \"c\"\"d\" + [e] + `f` + OID").unwrap(), ["a", "c\"d", "e", "f", "oid"]);
     }
 
     #[test]

@@ -116,7 +116,7 @@ pub fn check(store: &Store<'_>, table: &Table, expr: &str) -> Result<()> {
     if let Some(name) = names.iter().find(|name| !is_known(name)) {
         let name = crate::error::excerpt(name);
         return Err(Error::caller(format!(
-            "\"{name}\" in the expression is neither key nor tracked column of '{}'; strings have single quotes",
+            "'{name}' in the expression is neither key nor tracked column of '{}'; strings have single quotes",
             form.shape.name
         )));
     }

@@ -149,3 +149,15 @@ fn cursors_cannot_be_made_up() {
     let page = since(&hub, Some(&plain));
     assert_eq!(page.fields(), ["t0._left", "t2.owner", "t2.title", "t2.votes"]);
 }
+
+/// A table may have a column of such a name.
+#[test]
+fn a_column_named_like_the_rowid() {
+    let hub = node(
+        "hub",
+        "CREATE TABLE tasks(oid TEXT PRIMARY KEY NOT NULL, \"sel\"\"ect\" TEXT); SELECT crdt_enable('tasks')",
+    );
+    run(&hub, "SELECT crdt_filter('tasks', 'oid > ''a'' AND [sel\"ect] = ''x'' AND `sel\"ect` = ''x'' AND \"sel\"\"ect\" = ''x''')");
+    run(&hub, "INSERT INTO tasks VALUES ('b', 'x'), ('a', 'x'), ('c', 'y')");
+    assert_eq!(rows(&hub, "SELECT pk FROM crdt_changes(NULL)"), ["'b'"]);
+}

@@ -216,3 +216,53 @@ fn pending_records_are_dropped() {
     assert_eq!(records(&peer), "000");
     sound(&peer);
 }
+
+/// What a cascade takes along, and what triggers do, is put back.
+#[test]
+fn cascades_and_triggers_are_put_back() {
+    let sql = "PRAGMA foreign_keys = ON;
+        CREATE TABLE lists(id TEXT PRIMARY KEY NOT NULL, owner TEXT);
+        CREATE TABLE items(id TEXT PRIMARY KEY NOT NULL, list TEXT REFERENCES lists ON DELETE CASCADE, n INTEGER);
+        SELECT crdt_enable('lists'); SELECT crdt_enable('items');
+        CREATE TRIGGER counting AFTER DELETE ON lists BEGIN UPDATE items SET n = n + 1; END;";
+    let [hub, peer] = nodes(["hub", "peer"], sql);
+    run(&hub, "SELECT crdt_filter('lists', 'owner = ''ann''')");
+    run(&hub, "INSERT INTO lists VALUES ('l1', 'ann'), ('l2', 'ann'); INSERT INTO items VALUES ('i1', 'l1', 1), ('i2', 'l2', 2)");
+    let mut cursor = None;
+    sync(&hub, &peer, &mut cursor);
+    let end = text(&peer, "SELECT max(seq) FROM _crdt_log", []);
+    run(&hub, "UPDATE lists SET owner = 'bob' WHERE id = 'l1'");
+    sync(&hub, &peer, &mut cursor);
+    assert_eq!(text(&peer, "SELECT max(seq) FROM _crdt_log", []), end, "no local write");
+    assert_eq!(rows(&peer, "SELECT id, n FROM items"), ["'i2', 2"]);
+    assert!(rows(&peer, "SELECT pk, reason FROM crdt_pending()")[0].contains("'i1', 'FOREIGN KEY"));
+    sound(&peer);
+    run(&hub, "UPDATE lists SET owner = 'ann' WHERE id = 'l1'");
+    sync(&hub, &peer, &mut cursor);
+    assert_eq!(rows(&peer, "SELECT id, n FROM items ORDER BY id"), ["'i1', 1", "'i2', 2"]);
+    assert_eq!(digest(&peer, "items"), digest(&hub, "items"));
+    sound(&peer);
+}
+
+/// A trigger that refuses: the row waits, and a local write to it is a write like any.
+#[test]
+fn a_row_that_waits_may_be_written() {
+    let [hub, peer] = pair();
+    run(&hub, "INSERT INTO tasks VALUES ('t1', 'ann', 'a', 3, '[1]')");
+    let mut cursor = None;
+    sync(&hub, &peer, &mut cursor);
+    run(&peer, "CREATE TRIGGER keep BEFORE DELETE ON tasks BEGIN SELECT RAISE(ABORT, 'stays'); END");
+    run(&hub, "UPDATE tasks SET owner = 'bob'");
+    sync(&hub, &peer, &mut cursor);
+    assert!(rows(&peer, "SELECT reason FROM crdt_pending()")[0].contains("stays"));
+    assert_eq!(since(&peer, None).changes.len(), 0);
+    run(&peer, "UPDATE tasks SET title = 'mine', votes = votes + 1");
+    send(&peer, &hub);
+    assert_eq!(rows(&hub, "SELECT owner, title, votes, tags FROM tasks"), ["'bob', 'mine', 4, '[1]'"]);
+    sound(&peer);
+    run(&peer, "DROP TRIGGER keep");
+    sync(&hub, &peer, &mut cursor);
+    assert_eq!(rows(&peer, "SELECT count(*) FROM tasks"), ["0"]);
+    assert_eq!(rows(&peer, "SELECT count(*) FROM crdt_pending()"), ["0"]);
+    sound(&peer);
+}

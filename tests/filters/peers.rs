@@ -121,6 +121,18 @@ fn who_cannot_write_now_sends_what_is_settled() {
     assert_eq!(second.fields(), ["t1._left", "t3.owner", "t3.title", "t3.votes"]);
 }
 
+/// What an unfiltered peer has to give up is noted: until that can be done, it is told of nothing.
+#[test]
+fn a_new_filter_waits_for_the_lock_too() {
+    let hub = node("hub", OWNED);
+    run(&hub, "INSERT INTO tasks(id, owner) VALUES ('t1', 'bob')");
+    let before = since(&hub, None).cursor;
+    run(&hub, "SELECT crdt_filter('tasks', 'owner = ''ann'''); BEGIN");
+    assert!(error(&hub, "SELECT crdt_changes_since(?1)", [&before]).contains("outside"));
+    run(&hub, "COMMIT");
+    assert_eq!(since(&hub, Some(&before)).fields(), ["t1._left"]);
+}
+
 /// On a read-only database the filter is evaluated without a note of it.
 #[test]
 fn a_read_only_database_filters_too() {
