@@ -125,6 +125,8 @@ pub struct Export {
     pub since: Since,
     /// What the peer may hold from other filters.
     debts: Vec<Debt>,
+    /// The cursor that it began with.
+    given: Option<Rc<str>>,
     /// The last log row delivered.
     pub at: i64,
     end: i64,
@@ -136,9 +138,9 @@ pub struct Export {
 }
 
 impl Export {
-    /// An export of what lies after the cursor `since` up to the present end of the log.
-    pub fn new(store: &Store<'_>, since: Option<&str>, scope: &Scope) -> Result<Export> {
-        let (since, debts) = match since {
+    /// An export of what lies after the cursor `given` up to the present end of the log.
+    pub fn new(store: &Store<'_>, given: Option<&str>, scope: &Scope) -> Result<Export> {
+        let (since, debts) = match given {
             None => (Since::Start, Vec::new()),
             Some(json) => cursor::read(store, json, scope)?,
         };
@@ -147,8 +149,9 @@ impl Export {
             Since::Instant(tick) => (0, tick),
             Since::Place(seq, tick) => (seq, tick),
         };
-        let end = store.last_seq()?.min(scope.filters.clip());
-        Ok(Export { since, debts, at, end, latest, queue: Vec::new().into_iter(), gathered: at })
+        let end = store.last_seq()?;
+        let given = given.map(|json| Rc::from(json.trim()));
+        Ok(Export { since, debts, given, at, end, latest, queue: Vec::new().into_iter(), gathered: at })
     }
 
     /// Whether records may be left.
@@ -158,6 +161,13 @@ impl Export {
 
     /// The cursor to go on from.
     pub fn cursor(&self, store: &Store<'_>, scope: &Scope) -> Result<String> {
+        if let (Some(given), false) = (&self.given, self.debts.is_empty()) {
+            // Before the first row there is no place for debts: the peer comes back as it came.
+            let sql = "SELECT 1 FROM main._crdt_log WHERE seq <= ?1 LIMIT 1";
+            if store.conn.int(sql, &[self.at.into()])?.is_none() {
+                return Ok(given.to_string());
+            }
+        }
         cursor::write(store, self.at, self.latest, scope, &self.debts)
     }
 
@@ -218,6 +228,11 @@ impl Export {
                 Verdict::Whole => pick = Pick::All,
                 Verdict::Gone => pick = Pick::Gone,
                 Verdict::Skip => continue,
+                Verdict::End => {
+                    self.gathered = rows.seq() - 1;
+                    self.end = self.gathered;
+                    break;
+                }
             }
             if let Since::Instant(tick) = self.since {
                 if rows.at() < tick.ts {

@@ -32,10 +32,9 @@ pub struct Inside {
 pub struct Lately {
     /// Members as they are now, where that cannot be written.
     pub members: HashMap<Pk, Inside>,
-    /// Records that changed and were not looked at, where that cannot be written now but soon: left to the next export.
+    /// Records that changed and were not looked at, where that cannot be written now but soon: the export
+    /// ends before them.
     pub unsettled: HashSet<Pk>,
-    /// The end of what may be sent.
-    pub clip: Option<i64>,
 }
 
 /// How far the membership can be brought up to date.
@@ -92,9 +91,6 @@ pub fn refresh(store: &Store<'_>, filter: &Filter<'_>, question: &Question, mode
                 }
             }
         }
-    }
-    if !lately.unsettled.is_empty() {
-        lately.clip = Some(filter.seen);
     }
     if let (Mode::Written, Some(f)) = (mode, filter.f) {
         if (any && end > filter.seen) || end - filter.seen > SLACK || store.wall - filter.used > REMARK {

@@ -35,6 +35,8 @@ pub enum Verdict {
     Skip,
     /// That it is gone from the filter.
     Gone,
+    /// Nothing of it, nor of what comes after it in the log: the cursor would tell that the peer has it.
+    End,
 }
 
 /// Where a peer stands.
@@ -114,16 +116,11 @@ impl Filters {
         Ok(Filters { rules, memory, secret })
     }
 
-    /// The end of what may be sent.
-    pub fn clip(&self) -> i64 {
-        self.rules.values().filter_map(|rule| rule.lately.clip).min().unwrap_or(i64::MAX)
-    }
-
     /// What to do with a record at log row `q`.
     pub fn judge(&self, store: &Store<'_>, t: i64, pk: &Pk, q: i64, reach: &Reach<'_>) -> Result<Verdict> {
         let Some(rule) = self.rules.get(&t) else { return Ok(Verdict::Send) };
         if rule.lately.unsettled.contains(pk) {
-            return Ok(Verdict::Skip);
+            return Ok(Verdict::End);
         }
         let inside = match rule.lately.members.get(pk) {
             Some(inside) => Some(*inside),

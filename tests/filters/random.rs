@@ -20,6 +20,8 @@ enum Step {
     Peer(usize, String),
     /// A page for a peer.
     Pull(usize),
+    /// A page for a peer from within a transaction, where nothing can be noted.
+    Aside(usize),
     /// A peer sends what it has.
     Push(usize),
     /// Another filter for a peer.
@@ -49,6 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => write().prop_map(Step::Write),
         2 => (0..2usize, write().prop_filter("updates", |sql| sql.starts_with("UPDATE"))).prop_map(|(i, sql)| Step::Peer(i, sql)),
         5 => (0..2usize).prop_map(Step::Pull),
+        2 => (0..2usize).prop_map(Step::Aside),
         2 => (0..2usize).prop_map(Step::Push),
         1 => (0..2usize, 0..FILTERS.len()).prop_map(|(i, f)| Step::Filter(i, f)),
         1 => (0..OWN.len()).prop_map(Step::Own),
@@ -96,7 +99,12 @@ impl World {
         let since: serde_json::Value =
             peer.cursor.as_deref().map_or(json!(null), |json| serde_json::from_str(json).unwrap());
         let options = json!({"filter": {"tasks": FILTERS[peer.filter]}}).to_string();
-        let answer = text(&self.hub, "SELECT crdt_pull(?1, ?2)", [json!({"since": since}).to_string(), options]);
+        let request = json!({"since": since}).to_string();
+        let pull = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+        let answer = match self.hub.query_row("SELECT crdt_pull(?1, ?2)", [request, options], pull) {
+            Err(e) if e.to_string().contains("outside of one") => return false,
+            answer => answer.unwrap(),
+        };
         let page = page(&answer);
         for change in &page.changes {
             let pk = change["pk"].as_str().unwrap();
@@ -118,6 +126,11 @@ impl World {
             Step::Peer(i, sql) => run(&self.peers[*i].conn, sql),
             Step::Pull(i) => {
                 self.pull(*i);
+            }
+            Step::Aside(i) => {
+                run(&self.hub, "BEGIN");
+                self.pull(*i);
+                run(&self.hub, "COMMIT");
             }
             Step::Push(i) => self.push(*i),
             Step::Filter(i, f) => self.peers[*i].filter = *f,
