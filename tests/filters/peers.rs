@@ -1,7 +1,5 @@
 //! Filters for each peer, lists of keys and fields, and who cannot write.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{json, Value};
 
@@ -167,8 +165,6 @@ fn a_read_only_database_filters_too() {
 /// Filters that nobody used for longer than the TTL are forgotten by the cleanup; the database's own never.
 #[test]
 fn unused_filters_are_forgotten() {
-    static ONCE: AtomicBool = AtomicBool::new(false);
-    assert!(!ONCE.swap(true, Ordering::SeqCst));
     let day = 86_400_000;
     clock::set(1_700_000_000_000);
     let hub = named(clock::open(":memory:"), "hub", OWNED);
