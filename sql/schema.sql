@@ -75,3 +75,19 @@ CREATE TABLE IF NOT EXISTS _crdt_conflict(
 
 -- Peers that pulled or pushed: the place in our log that they have come back with, and when they were last seen (nanoseconds).
 CREATE TABLE IF NOT EXISTS _crdt_peers(node TEXT PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;
+
+-- Filters of what is exported, by number: an expression over a table's rows, the log row up to which the membership of its
+-- records is known, when it was last used (nanoseconds), and whether it is the database's own. Row 0: a secret for cursors
+-- (expr), the end of the log when the first filter was made (seen), the last number given (used).
+CREATE TABLE IF NOT EXISTS _crdt_filter(
+  f INTEGER PRIMARY KEY, t INTEGER NOT NULL, expr TEXT NOT NULL, seen INTEGER NOT NULL, used INTEGER NOT NULL, own INTEGER,
+  UNIQUE(t, expr));
+
+-- Records that are or were inside a filter: the log rows under which they entered first and last; since is NULL for those
+-- that are outside now.
+CREATE TABLE IF NOT EXISTS _crdt_inside(f INTEGER NOT NULL, pk NOT NULL, first INTEGER NOT NULL, since INTEGER,
+  PRIMARY KEY(f, pk)) WITHOUT ROWID;
+
+-- Records dropped here because they left a peer's filter: the clock as it stood then. Their own stamps may come back.
+CREATE TABLE IF NOT EXISTS _crdt_left(t INTEGER NOT NULL, pk NOT NULL, ts INTEGER NOT NULL, c INTEGER NOT NULL,
+  PRIMARY KEY(t, pk)) WITHOUT ROWID;

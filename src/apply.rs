@@ -147,16 +147,20 @@ pub fn refused(conn: &Conn, e: Error) -> Result<String> {
     if conn.db.autocommit() {
         return Err(e.context(rollback::REASON));
     }
+    if is_refusal(&e) {
+        Ok(e.message().to_owned())
+    } else {
+        Err(e)
+    }
+}
+
+/// Whether an error is about values or constraints, and not about the database.
+pub fn is_refusal(e: &Error) -> bool {
     const CONSTRAINT: i32 = 19;
     const ERROR: i32 = 1;
     const MISMATCH: i32 = 20;
     const TOO_BIG: i32 = 18;
-    match e.kind() {
-        Kind::Sqlite(code) if matches!(code & 0xff, CONSTRAINT | ERROR | MISMATCH | TOO_BIG) => {
-            Ok(e.message().to_owned())
-        }
-        _ => Err(e),
-    }
+    matches!(e.kind(), Kind::Sqlite(code) if matches!(code & 0xff, CONSTRAINT | ERROR | MISMATCH | TOO_BIG))
 }
 
 fn insert(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], record: &Record) -> Result<()> {

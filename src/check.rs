@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::error::Result;
 use crate::ffi::Value;
+use crate::filter::registry::unless_missing;
 use crate::key::Pk;
 use crate::record::Record;
 use crate::row;
@@ -66,9 +67,11 @@ fn check_references(store: &Store<'_>, found: &mut Vec<String>) -> Result<()> {
         ),
         ("stamps by a node without a name", "SELECT count(*) FROM main._crdt_clock WHERE n NOT IN (SELECT n FROM main._crdt_node)"),
         ("conflicts of no known table", "SELECT count(*) FROM main._crdt_conflict WHERE t NOT IN (SELECT t FROM main._crdt_table)"),
+        ("members of no known filter", "SELECT count(*) FROM main._crdt_inside WHERE f NOT IN (SELECT f FROM main._crdt_filter WHERE f > 0)"),
+        ("filters of no known table", "SELECT count(*) FROM main._crdt_filter WHERE f > 0 AND t NOT IN (SELECT t FROM main._crdt_table)"),
         ("fields of no known table", "SELECT count(*) FROM main._crdt_field WHERE t NOT IN (SELECT t FROM main._crdt_table)"),
     ] {
-        let n = store.conn.int(sql, &[])?.unwrap_or(0);
+        let n = unless_missing(store.conn.int(sql, &[]), None)?.unwrap_or(0);
         if n > 0 {
             found.push(format!("{n} {what}"));
         }

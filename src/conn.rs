@@ -29,6 +29,8 @@ pub struct Conn {
     pub catalog: RefCell<Option<Rc<Catalog>>>,
     /// The latest stamp that crdt_now handed out here: a rollback takes back the stored clock, not what was handed out.
     pub issued: Cell<Tick>,
+    /// Whether the call that reads without writing began outside of a transaction.
+    pub outermost: Cell<bool>,
     /// Whether a hook is running: what it calls must not come back here.
     pub in_hook: Cell<bool>,
     /// The record that a before_inbound hook is being asked about.
@@ -51,6 +53,7 @@ impl Conn {
             touched: Cell::new(false),
             catalog: RefCell::default(),
             issued: Cell::default(),
+            outermost: Cell::new(false),
             in_hook: Cell::new(false),
             incoming: RefCell::default(),
             put_off: Cell::new(false),

@@ -1,7 +1,8 @@
 //! Cursors: a place in one database's log, dressed as an HLC so that any peer hands it back untouched.
 //!
 //! `node` is `<node id>~<sequence>.<check>`; `ts` and `c` are those of the latest stamp delivered so far. The check ties it
-//! to the log row it stands on and to what it was made for. Where it does not fit, the answer starts from the beginning:
+//! to the log row it stands on and to what it was made for. A trail follows it once the database has had a filter
+//! (`src/filter/trail.rs`). Where it does not fit, the answer starts from the beginning:
 //! repeats are harmless, gaps are not.
 
 use serde::Deserialize;
@@ -11,6 +12,9 @@ use crate::clock::{push_int, Tick};
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::ValueRef;
+use crate::filter::Debt;
+use crate::outbound::Scope;
+use crate::store::Store;
 
 /// Hex digits of the check.
 const CHECK_DIGITS: usize = 8;
@@ -34,8 +38,9 @@ struct Wire {
     node: String,
 }
 
-/// Reads a cursor's JSON. `scope` tells what the answer is for; the database is asked whether the cursor fits.
-pub fn read(conn: &Conn, me: &str, json: &str, scope: &str) -> Result<Since> {
+/// Reads a cursor's JSON. `scope` tells what the answer is for; the database is asked whether the cursor fits. Also what
+/// the peer may hold from filters other than the scope's.
+pub fn read(store: &Store<'_>, json: &str, scope: &Scope) -> Result<(Since, Vec<Debt>)> {
     let wire: Wire = crate::json::object(json).map_err(|e| {
         Error::caller(format!("the cursor is NULL, a latest_hlc, or an HLC {{\"ts\",\"c\",\"node\"}}: {e}"))
     })?;
@@ -44,18 +49,21 @@ pub fn read(conn: &Conn, me: &str, json: &str, scope: &str) -> Result<Since> {
     }
     let tick = Tick { ts: wire.ts, c: wire.c };
     let Some((node, place)) = wire.node.rsplit_once('~') else {
-        return Ok(if tick == Tick::default() { Since::Start } else { Since::Instant(tick) });
+        return Ok((if tick == Tick::default() { Since::Start } else { Since::Instant(tick) }, Vec::new()));
     };
-    let (seq, check) = place.split_once('.').unwrap_or((place, ""));
-    let fits = |seq: i64| -> Result<bool> {
-        let known = node == me && seq > 0 && self::check(conn, me, seq, scope)?.as_deref() == Some(check);
-        // Before it lie deletes of which nothing is left.
-        Ok(known && seq >= crate::prune::horizon(conn, "resync")?)
-    };
-    match seq.parse::<i64>() {
-        Ok(seq) if fits(seq)? => Ok(Since::Place(seq, tick)),
-        _ => Ok(Since::Start),
+    let (seq, rest) = place.split_once('.').unwrap_or((place, ""));
+    let (check, trail) = rest.split_once('.').map_or((rest, None), |(check, trail)| (check, Some(trail)));
+    let seq = seq.parse::<i64>().unwrap_or(-1);
+    if seq == 0 {
+        return Ok((Since::Start, Vec::new()));
     }
+    let made_over = scope.filters.scoped(&scope.name, trail);
+    let valid =
+        node == &*store.me && seq > 0 && self::check(store.conn, &store.me, seq, &made_over)?.as_deref() == Some(check);
+    let (fits, debts) = scope.filters.fit(store, &scope.name, (valid, trail, seq))?;
+    // Before that place lie deletes of which nothing is left.
+    let fits = fits && seq >= crate::prune::horizon(store.conn, "resync")?;
+    Ok((if fits { Since::Place(seq, tick) } else { Since::Start }, debts))
 }
 
 /// Whether a cursor's JSON names a place in some log, other than the beginning.
@@ -70,15 +78,21 @@ pub fn place(conn: &Conn, seq: i64) -> Result<i64> {
     Ok(conn.int("SELECT max(seq) FROM main._crdt_log WHERE seq <= ?1", &[seq.into()])?.unwrap_or(0))
 }
 
-/// The JSON of a cursor at log row `seq`.
-pub fn write(conn: &Conn, me: &str, seq: i64, tick: Tick, scope: &str) -> Result<String> {
+/// The JSON of a cursor at log row `seq`, for a peer that has still to be told of `debts`.
+pub fn write(store: &Store<'_>, seq: i64, tick: Tick, scope: &Scope, debts: &[Debt]) -> Result<String> {
+    let (conn, me) = (store.conn, &*store.me);
+    let trail = scope.filters.trail(&scope.name, debts);
     let seq = self::place(conn, seq)?;
     let mut place = format!("{me}~{seq}");
     let mut tick = tick;
-    match check(conn, me, seq, scope)? {
+    match check(conn, me, seq, &scope.filters.scoped(&scope.name, trail.as_deref()))? {
         Some(check) if seq > 0 => {
             place.push('.');
             place.push_str(&check);
+            if let Some(trail) = &trail {
+                place.push('.');
+                place.push_str(trail);
+            }
         }
         _ => {
             place = format!("{me}~0");

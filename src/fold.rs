@@ -176,6 +176,10 @@ impl Fold<'_, '_> {
         let fields = table.local(|ty| ty != Type::Lww).enumerate();
         let values: Vec<(FieldId, Value)> = fields.map(|(i, field)| (field.id, row.value(i).to_value())).collect();
         let record = self.record(table, key)?;
+        // Its totals may still be about, at the peer whose filter it left.
+        let unknown = *record == Record::default();
+        let dropped = unknown && crate::left::is_dropped(self.store, table.id, &key.1)?;
+        let record = self.record(table, key)?;
         if backfill {
             local::backfill(record, table.covered(), stamp);
         } else {
@@ -192,7 +196,7 @@ impl Fold<'_, '_> {
                 }
                 _ if backfill => local::counter_backfill(record, tracked.field, &value, stamp),
                 _ => {
-                    local::counter_insert(record, tracked.field, &value, stamp);
+                    local::counter_insert(record, tracked.field, &value, stamp, dropped);
                     self.counter_cell(key, tracked.field, value);
                 }
             }

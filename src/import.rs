@@ -73,7 +73,7 @@ pub fn check_tables<'c>(catalog: &Catalog, changes: impl Iterator<Item = &'c Cha
 /// The kind of field that a change speaks of; None for the row itself and for deletes.
 fn kind(body: &Body) -> Option<Kind> {
     match body {
-        Body::Tombstone { .. } | Body::Row => None,
+        Body::Tombstone { .. } | Body::Row | Body::Left(_) => None,
         Body::Lww { .. } => Some(Kind::Known(Type::Lww)),
         Body::Counter { .. } => Some(Kind::Known(Type::Counter)),
         Body::Add(_) | Body::Remove { .. } => Some(Kind::Known(Type::Set)),

@@ -11,6 +11,7 @@ use crate::fold::{fold, Into};
 use crate::hooks::{Inbound, Passage};
 use crate::import;
 use crate::key::Pk;
+use crate::left::{self, Leaving};
 use crate::merge::{merge, Outcome};
 use crate::pending;
 use crate::putback::Watch;
@@ -38,6 +39,8 @@ pub struct Report {
 struct Incoming<'c> {
     table: Rc<Table>,
     changes: Vec<(&'c Change, FieldId, bool)>,
+    /// That it left the sender's filter, and what came before that.
+    leaving: Option<Leaving<'c, FieldId>>,
 }
 
 /// A record whose state changed.
@@ -50,6 +53,8 @@ struct Work {
     fields: Option<Vec<FieldId>>,
     /// Changes taken.
     taken: u64,
+    /// It left the sender's filter: what is known of it goes, `now` is what came after.
+    dropped: bool,
 }
 
 /// Merges `changes` into the database. The log's tail is folded first.
@@ -84,13 +89,20 @@ fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<BTreeMap<Recor
         let found = import::resolve(&store.catalog, change)?;
         let form = found.table.form(store.conn)?;
         let pk = Pk::from_wire(&form.shape.classes, &change.pk);
-        let record = records
-            .entry((found.table.id, pk))
-            .or_insert_with(|| Incoming { table: Rc::clone(&found.table), changes: Vec::new() });
+        let record = records.entry((found.table.id, pk)).or_insert_with(|| Incoming {
+            table: Rc::clone(&found.table),
+            changes: Vec::new(),
+            leaving: None,
+        });
         record.changes.push((*change, found.field, found.local));
     }
     // In the order of their stamps: what an author deleted after writing it is no conflict.
     for record in records.values_mut() {
+        let (leaving, after) = left::split(std::mem::take(&mut record.changes));
+        (record.leaving, record.changes) = (leaving, after);
+        if let Some(leaving) = &mut record.leaving {
+            leaving.before.sort_by(|a, b| a.0.hlc.cmp(&b.0.hlc));
+        }
         record.changes.sort_by(|a, b| a.0.hlc.cmp(&b.0.hlc));
     }
     Ok(records)
@@ -103,27 +115,77 @@ fn merge_records(
     hooks: &mut Inbound,
     report: &mut Report,
 ) -> Result<(Vec<Work>, Option<Hlc>)> {
-    let (mut all, mut own, mut twins) = (Vec::new(), None, 0i64);
+    let mut all = Vec::new();
     let until = crate::cleanup::dropped_until(store)?;
-    let mut log = conflicts::Log::default();
+    let mut pass = Pass { store, hooks, report, log: conflicts::Log::default(), own: None, until, twins: 0 };
     for ((_, pk), record) in incoming {
         let table = &record.table;
-        let form = table.form(store.conn)?;
         let before = store.load(table, pk)?;
         let mut now = before.clone().unwrap_or_default();
+        let mut touched = Touched::default();
+        let mut dropped = false;
+        if let Some(leaving) = &record.leaving {
+            pass.merge_record((table, pk), &leaving.before, &mut now, &mut touched)?;
+            let empty = now == Record::default();
+            if !empty && left::covers(leaving.known, &now, table) {
+                (dropped, now, touched) = (before.is_some(), Record::default(), Touched::default());
+            }
+            pass.report.merged += u64::from(dropped);
+            pass.report.unchanged += leaving.times - u64::from(dropped);
+        }
+        pass.merge_record((table, pk), &record.changes, &mut now, &mut touched)?;
+        if touched.changes > 0 || dropped {
+            let taken = touched.changes + u64::from(dropped);
+            let fields = touched.fields(before.as_ref().filter(|_| !dropped), &now);
+            all.push(Work { table: Rc::clone(table), pk: pk.clone(), before, now, fields, taken, dropped });
+        } else if touched.noted {
+            store.save(table, pk, before.as_ref(), &now)?;
+        }
+    }
+    pass.log.trim(store)?;
+    if pass.twins > 0 {
+        store.conn.run("UPDATE main._crdt_state SET twins = twins + ?1", &[pass.twins.into()])?;
+    }
+    Ok((all, pass.own))
+}
+
+/// What is about while records are merged, and what was met.
+struct Pass<'p, 'c> {
+    store: &'p Store<'c>,
+    hooks: &'p mut Inbound,
+    report: &'p mut Report,
+    log: conflicts::Log,
+    /// A stamp that this node should have issued but never did.
+    own: Option<Hlc>,
+    /// Own stamps up to this one (nanoseconds) may have been forgotten.
+    until: i64,
+    /// Values under a stamp that has another.
+    twins: i64,
+}
+
+impl Pass<'_, '_> {
+    /// Merges changes of one record.
+    fn merge_record(
+        &mut self,
+        (table, pk): (&Table, &Pk),
+        changes: &[(&Change, FieldId, bool)],
+        now: &mut Record,
+        touched: &mut Touched,
+    ) -> Result<()> {
+        let store = self.store;
+        let form = table.form(store.conn)?;
         // A forgotten record that is born anew takes in all that comes with it, in whatever order.
         let born = |change: &Change| !change.is_delete() && now.tomb.as_ref() < Some(&change.hlc);
-        if now.epitaph && record.changes.iter().any(|(change, _, _)| born(change)) {
+        if now.epitaph && changes.iter().any(|(change, _, _)| born(change)) {
             now.epitaph = false;
         }
-        let (mut live, mut noted) = (None, false);
-        let mut touched = Touched::default();
-        let gate = hooks.gate(store, table, pk, &record.changes)?;
-        for (change, field, local) in &record.changes {
+        let mut live = None;
+        let gate = self.hooks.gate(store, table, pk, changes)?;
+        for (change, field, local) in changes {
             let mut held = |field| held_value(store, form, pk, field, &mut live);
             let altered;
             let passage = match &gate {
-                Some(gate) => gate.pass(store, table, (change, *field), &now, &mut held)?,
+                Some(gate) => gate.pass(store, table, (change, *field), now, &mut held)?,
                 None => Passage::Free,
             };
             let body = match passage {
@@ -133,44 +195,42 @@ fn merge_records(
                     &altered
                 }
                 Passage::Known => {
-                    report.unchanged += 1;
+                    self.report.unchanged += 1;
                     continue;
                 }
                 Passage::Skipped => {
-                    report.skipped += 1;
+                    self.report.skipped += 1;
                     continue;
                 }
             };
-            let outcome = merge(&mut now, *field, &change.hlc, body, change.seen.as_deref(), &mut held)?;
-            count(report, &outcome, *local);
-            noted |= outcome.noted;
+            let outcome = merge(now, *field, &change.hlc, body, change.seen.as_deref(), &mut held)?;
+            count(self.report, &outcome, *local);
+            touched.noted |= outcome.noted;
             if let Some(conflict) = &outcome.conflict {
-                log.note(store, table.id, pk, conflict)?;
+                self.log.note(store, table.id, pk, conflict)?;
             }
-            twins += i64::from(outcome.twin);
+            self.twins += i64::from(outcome.twin);
             if outcome.news {
-                hooks.took(store, table, (change, *field), body)?;
+                self.hooks.took(store, table, (change, *field), body)?;
                 touched.add(change, *field);
-                // Older than the delete: this node may have made it and forgotten.
-                let deleted = now.tomb.as_ref().is_some_and(|tomb| *tomb > change.hlc);
-                if change.hlc.node == store.me && !deleted && change.hlc.ts > until {
-                    own = own.max(Some(change.hlc.clone()));
-                }
+                self.meet_own((table, pk), change, now)?;
             }
         }
-        if touched.changes > 0 {
-            let taken = touched.changes;
-            let fields = touched.fields(before.as_ref(), &now);
-            all.push(Work { table: Rc::clone(table), pk: pk.clone(), before, now, fields, taken });
-        } else if noted {
-            store.save(table, pk, before.as_ref(), &now)?;
+        Ok(())
+    }
+
+    /// A change of this node's own that is news here: the file was copied or restored, unless this node has let go what it wrote.
+    fn meet_own(&mut self, (table, pk): (&Table, &Pk), change: &Change, now: &Record) -> Result<()> {
+        let hlc = &change.hlc;
+        let deleted = now.tomb.as_ref().is_some_and(|tomb| tomb > hlc);
+        if hlc.node != self.store.me || deleted || hlc.ts <= self.until {
+            return Ok(());
         }
+        if !left::held(self.store, table.id, pk, hlc)? {
+            self.own = self.own.take().max(Some(hlc.clone()));
+        }
+        Ok(())
     }
-    log.trim(store)?;
-    if twins > 0 {
-        store.conn.run("UPDATE main._crdt_state SET twins = twins + ?1", &[twins.into()])?;
-    }
-    Ok((all, own))
 }
 
 /// What the changes of one record touched.
@@ -179,6 +239,8 @@ struct Touched {
     changes: u64,
     fields: BTreeSet<FieldId>,
     tomb: bool,
+    /// The record is to be saved, though nothing is to be passed on.
+    noted: bool,
 }
 
 impl Touched {
@@ -251,9 +313,16 @@ fn show(store: &mut Store<'_>, work: &mut [Work], report: &mut Report) -> Result
     log::drop_after(store.conn, mark)?;
     let at = store.wall.max(store.clock.ts);
     for work in work.iter() {
-        store.save(&work.table, &work.pk, work.before.as_ref(), &work.now)?;
-        log::append_relay(store.conn, work.table.id, &work.pk, work.fields.as_deref(), at)?;
         let reason = reasons.remove(&(work.table.id, work.pk.clone()));
+        if work.dropped {
+            left::forget(store, work.table.id, &work.pk)?;
+            if work.now == Record::default() {
+                left::keep_waiting(store, &work.table, &work.pk, reason.as_deref())?;
+                continue;
+            }
+        }
+        store.save(&work.table, &work.pk, work.before.as_ref().filter(|_| !work.dropped), &work.now)?;
+        log::append_relay(store.conn, work.table.id, &work.pk, work.fields.as_deref(), at)?;
         if reason.is_some() || pending::has(store, work.table.id, &work.pk)? {
             // One that waited before and is shown now is tried below, with the others that wait.
             pending::set(store, work.table.id, &work.pk, Some(reason.as_deref().unwrap_or("to be tried again")))?;

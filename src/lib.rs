@@ -41,9 +41,11 @@ mod store;
 // Out.
 mod cells;
 mod cursor;
+mod filter;
 mod fold;
 mod outbound;
 mod prune;
+mod scope;
 
 // In.
 mod apply;
@@ -52,6 +54,7 @@ mod conflicts;
 mod foreign;
 mod import;
 mod inbound;
+mod left;
 mod limits;
 mod pending;
 mod putback;

@@ -80,6 +80,6 @@ fn value_bytes(body: &Body) -> usize {
             1 + elements.iter().map(|element| element.len() + 1).sum::<usize>().max(1)
         }
         Body::Other { json, .. } => json.len(),
-        Body::Tombstone { .. } | Body::Row | Body::Counter { .. } => 0,
+        Body::Tombstone { .. } | Body::Left(_) | Body::Row | Body::Counter { .. } => 0,
     }
 }

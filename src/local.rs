@@ -59,11 +59,11 @@ pub fn delete(record: &mut Record, values: Vec<(FieldId, Option<String>)>, stamp
 }
 
 /// A counter's value in an inserted row: what it adds to what is kept, so that the cell shows what was written.
-pub fn counter_insert(record: &mut Record, field: FieldId, value: &Value, stamp: &Hlc) {
+pub fn counter_insert(record: &mut Record, field: FieldId, value: &Value, stamp: &Hlc, anew: bool) {
     let kept = record.sum(field);
     match (value, kept) {
-        (Value::Integer(v), _) => add(record, field, i128::from(*v).saturating_sub(kept.unwrap_or(0)), stamp),
-        (_, Some(kept)) => add(record, field, kept.saturating_neg(), stamp),
+        (Value::Integer(v), _) => add(record, field, i128::from(*v).saturating_sub(kept.unwrap_or(0)), stamp, anew),
+        (_, Some(kept)) => add(record, field, kept.saturating_neg(), stamp, anew),
         _ => {}
     }
 }
@@ -82,7 +82,7 @@ pub fn counter_update(record: &mut Record, field: FieldId, old: &Value, new: &Va
     // A sum beyond what a cell can hold: the difference is to the true sum.
     let from =
         if i128::from(shown(kept)) != kept && shown(kept) == number(old) { kept } else { i128::from(number(old)) };
-    add(record, field, i128::from(number(new)).saturating_sub(from), stamp);
+    add(record, field, i128::from(number(new)).saturating_sub(from), stamp, false);
 }
 
 /// A counter's value in a row from before `crdt_enable`.
@@ -96,9 +96,9 @@ pub fn counter_backfill(record: &mut Record, field: FieldId, value: &Value, stam
 }
 
 /// Adds to this node's part. A difference of nothing is recorded only as the counter's first part.
-fn add(record: &mut Record, field: FieldId, delta: i128, stamp: &Hlc) {
+fn add(record: &mut Record, field: FieldId, delta: i128, stamp: &Hlc, anew: bool) {
     // Totals of an earlier life may still be about: these are told apart from them by their birth.
-    let born = record.forgotten.is_some().then(|| stamp.clone());
+    let born = (anew || record.forgotten.is_some()).then(|| stamp.clone());
     let parts = record.counters.entry(field).or_default();
     if delta == 0 && !parts.is_empty() {
         return;
@@ -142,9 +142,9 @@ mod tests {
     #[test]
     fn a_counter_shows_what_was_written() {
         let mut record = Record::default();
-        counter_insert(&mut record, 1, &Value::Null, &at(1));
+        counter_insert(&mut record, 1, &Value::Null, &at(1), false);
         assert_eq!(record.sum(1), None, "NULL makes no part");
-        counter_insert(&mut record, 1, &int(0), &at(1));
+        counter_insert(&mut record, 1, &int(0), &at(1), false);
         assert_eq!(record.sum(1), Some(0), "0 makes an empty one");
         counter_update(&mut record, 1, &int(0), &int(5), &at(2));
         counter_update(&mut record, 1, &int(5), &Value::Null, &at(3));
@@ -152,14 +152,14 @@ mod tests {
         counter_update(&mut record, 1, &Value::Null, &int(i64::MIN), &at(4));
         counter_update(&mut record, 1, &int(i64::MIN), &int(i64::MAX), &at(5));
         assert_eq!(record.sum(1), Some(i128::from(i64::MAX)));
-        counter_insert(&mut record, 1, &int(2), &at(6));
+        counter_insert(&mut record, 1, &int(2), &at(6), false);
         assert_eq!(record.sum(1), Some(2), "an insert over kept state too");
     }
 
     #[test]
     fn a_saturated_counter_counts_from_its_true_sum() {
         let mut record = Record::default();
-        counter_insert(&mut record, 1, &int(i64::MAX), &at(1));
+        counter_insert(&mut record, 1, &int(i64::MAX), &at(1), false);
         let other = Part { inc: 10, dec: 0, hlc: Hlc::new(1, 0, &Rc::from("b")), born: None };
         record.counters.entry(1).or_default().insert((Rc::from("b"), String::new()), other);
         counter_update(&mut record, 1, &int(i64::MAX), &int(i64::MAX - 1), &at(2));

@@ -127,6 +127,15 @@ impl<'a> Reader<'a> {
         Pk::from_stored(self.keys.first().map_or(ValueRef::Null, |column| self.rows.column(*column)))
     }
 
+    /// The key, of whatever kind of row.
+    pub fn pk(&self, classes: &[KeyClass]) -> Result<Pk> {
+        if self.event() == Event::Relay {
+            self.stored_key()
+        } else {
+            Ok(self.key(classes))
+        }
+    }
+
     /// Value column `i`.
     pub fn value(&self, i: usize) -> ValueRef<'_> {
         self.values.get(i).map_or(ValueRef::Null, |column| self.rows.column(*column))

@@ -81,6 +81,7 @@ pub fn merge(
     }
     let mut outcome = match body {
         Body::Tombstone { forgotten } => return delete(record, hlc, forgotten.as_ref(), seen, held),
+        Body::Left(_) => Outcome::default(), // between merges: src/left.rs
         Body::Row => Outcome::news(record.join_row(hlc)),
         Body::Lww { value, prev, altered } => {
             let past = Past::of(seen.cloned().unwrap_or_default(), Seen::default());

@@ -5,14 +5,16 @@ use std::rc::Rc;
 
 use crate::change::{Body, Writer};
 use crate::clock::{Hlc, Tick};
-use crate::cursor::Since;
+use crate::cursor::{self, Since};
 use crate::error::Result;
 use crate::ffi::{Value, ValueRef};
+use crate::filter::{Debt, Reach, Verdict};
 use crate::hooks;
 use crate::key::Pk;
 use crate::log::{Event, Reader};
 use crate::record::{FieldId, Marks, Record};
 use crate::schema::{Kind, Table};
+pub use crate::scope::Scope;
 use crate::store::{RecordKey, Store};
 use crate::types::seen::Seen;
 use crate::types::Type;
@@ -29,13 +31,16 @@ pub enum Pick {
     Fields(Vec<FieldId>),
     /// Those stamped after the cursor's instant.
     Later,
+    /// None: the record is gone from the filter.
+    Gone,
 }
 
 impl Pick {
     /// Takes in another selection.
     pub fn add(&mut self, more: Pick) {
         match (&mut *self, more) {
-            (Pick::All, _) | (_, Pick::Later) => {}
+            (Pick::All | Pick::Gone, _) | (_, Pick::Later) => {}
+            (_, Pick::Gone) => *self = Pick::Gone,
             (Pick::Later, more) | (_, more @ Pick::All) => *self = more,
             (Pick::Fields(have), Pick::Fields(more)) => {
                 have.extend(more);
@@ -58,6 +63,7 @@ impl Pick {
         match self {
             Pick::All | Pick::Later => true,
             Pick::Fields(fields) => fields.contains(&field),
+            Pick::Gone => false,
         }
     }
 }
@@ -102,51 +108,26 @@ impl Item {
         matches!(self.body, Body::Tombstone { .. })
     }
 
+    /// Whether it tells that the record left the filter: it has no stamp.
+    pub fn is_left(&self) -> bool {
+        matches!(self.body, Body::Left(_))
+    }
+
     /// The value for a `value` column.
     pub fn value(&self) -> Result<crate::ffi::Out> {
         self.body.value().map(crate::ffi::Out::Value)
     }
 }
 
-/// Which tables an answer covers.
-pub struct Scope {
-    /// Their numbers; None for all enabled ones.
-    tables: Option<Vec<i64>>,
-    /// The name of the selection, part of the cursor's check.
-    pub name: String,
-}
-
-impl Scope {
-    /// The tables of the names given, or all.
-    pub fn new(store: &Store<'_>, names: Option<&[String]>) -> Result<Scope> {
-        let hooks = store.catalog.hooks.scope();
-        let Some(names) = names else { return Ok(Scope { tables: None, name: format!("*{hooks}") }) };
-        let mut ids = Vec::new();
-        for name in names {
-            ids.push(store.catalog.enabled(name)?.id);
-        }
-        ids.sort_unstable();
-        ids.dedup();
-        let name = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",") + hooks;
-        Ok(Scope { tables: Some(ids), name })
-    }
-
-    /// The same for a selection within the tables, which has a name of its own.
-    pub fn filtered(mut self, filter: &str) -> Scope {
-        self.name.push_str(filter);
-        self
-    }
-
-    fn covers(&self, table: &Table) -> bool {
-        // All means also what a table held when it was disabled: a cursor must not pass over it.
-        self.tables.as_ref().is_none_or(|ids| ids.contains(&table.id))
-    }
-}
-
 /// Goes through the log from a cursor on, record by record.
 #[derive(Clone)]
 pub struct Export {
-    since: Since,
+    /// Where it began.
+    pub since: Since,
+    /// What the peer may hold from other filters.
+    debts: Vec<Debt>,
+    /// The cursor that it began with.
+    given: Option<Rc<str>>,
     /// The last log row delivered.
     pub at: i64,
     end: i64,
@@ -158,20 +139,47 @@ pub struct Export {
 }
 
 impl Export {
-    /// An export of what lies after `since` up to the present end of the log.
-    pub fn new(store: &Store<'_>, since: Since) -> Result<Export> {
+    /// An export of what lies after the cursor `given` up to the present end of the log.
+    pub fn new(store: &Store<'_>, given: Option<&str>, scope: &Scope) -> Result<Export> {
+        let (since, debts) = match given {
+            None => (Since::Start, Vec::new()),
+            Some(json) => cursor::read(store, json, scope)?,
+        };
         let (at, latest) = match since {
             Since::Start => (0, Tick::default()),
             Since::Instant(tick) => (0, tick),
             Since::Place(seq, tick) => (seq, tick),
         };
         let end = store.last_seq()?;
-        Ok(Export { since, at, end, latest, queue: Vec::new().into_iter(), gathered: at })
+        let given = given.map(|json| Rc::from(json.trim()));
+        Ok(Export { since, debts, given, at, end, latest, queue: Vec::new().into_iter(), gathered: at })
     }
 
     /// Whether records may be left.
     pub fn has_more(&self) -> bool {
         !self.queue.as_slice().is_empty() || self.gathered < self.end
+    }
+
+    /// The cursor to go on from.
+    pub fn cursor(&self, store: &Store<'_>, scope: &Scope) -> Result<String> {
+        if let (Some(given), false) = (&self.given, self.debts.is_empty()) {
+            // Before the first row there is no place for debts: the peer comes back as it came.
+            let sql = "SELECT 1 FROM main._crdt_log WHERE seq <= ?1 LIMIT 1";
+            if store.conn.int(sql, &[self.at.into()])?.is_none() {
+                return Ok(given.to_string());
+            }
+        }
+        cursor::write(store, self.at, self.latest, scope, &self.debts)
+    }
+
+    /// Where its peer stands, for filters.
+    fn reach(&self) -> Reach<'_> {
+        let upto = match self.since {
+            Since::Start => Some(0),
+            Since::Place(seq, _) => Some(seq),
+            Since::Instant(_) => None,
+        };
+        Reach { upto, debts: &self.debts }
     }
 
     /// Appends the changes of the next record to `items`; false when there is none left.
@@ -216,13 +224,26 @@ impl Export {
             let Some(table) = table else { continue };
             let Ok(form) = table.form(store.conn) else { continue };
             let Some(mut pick) = picked(&rows, table)? else { continue };
+            let key = (t, rows.pk(&form.shape.classes)?);
+            match scope.filters.judge(store, t, &key.1, rows.seq(), &self.reach())? {
+                Verdict::Send => {}
+                Verdict::Whole => pick = Pick::All,
+                Verdict::Gone => pick = Pick::Gone,
+                Verdict::Skip => continue,
+                Verdict::End => {
+                    self.gathered = rows.seq() - 1;
+                    self.end = self.gathered;
+                    break;
+                }
+            }
             if let Since::Instant(tick) = self.since {
                 if rows.at() < tick.ts {
+                    if pick == Pick::Gone {
+                        continue;
+                    }
                     pick = Pick::Later;
                 }
             }
-            let pk = if rows.event() == Event::Relay { rows.stored_key()? } else { rows.key(&form.shape.classes) };
-            let key = (t, pk);
             match index.get(&key).and_then(|i| found.get_mut(*i)) {
                 Some((_, have, _)) => have.add(pick),
                 None => {
@@ -237,6 +258,11 @@ impl Export {
         self.queue = found.into_iter();
         Ok(())
     }
+}
+
+/// Whether an export comes to a record by this row of the log.
+pub fn touches(row: &Reader<'_>, table: &Table) -> Result<bool> {
+    Ok(picked(row, table)?.is_some())
 }
 
 /// The fields that a log row touched; None when it touched nothing.
@@ -275,9 +301,17 @@ fn collect(store: &Store<'_>, table: &Rc<Table>, pk: &Pk, pick: &Pick, items: &m
         let (table, pk, field) = (Rc::clone(table), wire.clone(), field.to_owned());
         items.push(Item { table, pk, field, hlc: hlc.clone(), body, seen });
     };
+    if *pick == Pick::Gone && record.alive() {
+        let body = Body::Left(Some(Box::new(crate::left::known(&record, table))));
+        push(crate::change::LEFT, &Hlc::zero(), body, None);
+        return Ok(());
+    }
     if let Some(tomb) = &record.tomb {
         let body = Body::Tombstone { forgotten: record.forgotten.clone() };
         push(crate::change::TOMBSTONE, tomb, body, record.tomb_seen.clone());
+    }
+    if *pick == Pick::Gone {
+        return Ok(());
     }
     if let Some(row) = record.visible_row() {
         push(crate::change::ROW, row, Body::Row, None);

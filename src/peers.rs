@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::conn::Conn;
 use crate::cursor::{self, Since};
 use crate::error::{Error, Result};
+use crate::outbound::Scope;
 use crate::store::Store;
 
 /// A peer that comes back at the same place is noted at most this often, nanoseconds.
@@ -14,18 +15,18 @@ const REMARK: i64 = 60_000_000_000;
 /// database cannot be written.
 ///
 /// `sent` is the place that the answer reaches to.
-pub fn pulled(conn: &Conn, node: &str, since: Option<&str>, scope: &str, sent: i64) -> Result<()> {
+pub fn pulled(conn: &Conn, node: &str, since: Option<&str>, scope: &Scope, sent: i64) -> Result<()> {
     if conn.db.is_readonly() {
         return Ok(());
     }
     let Some(store) = Store::open(conn)? else { return Ok(()) };
-    let place = match since.map(|json| cursor::read(conn, &store.me, json, scope)).transpose()? {
-        Some(Since::Place(seq, _)) => seq,
+    let place = match since.map(|json| cursor::read(&store, json, scope)).transpose()? {
+        Some((Since::Place(seq, _), _)) => seq,
         _ => 0,
     };
     let noted = conn.first(
         "SELECT a.seq, p.seen, a.sent FROM main._crdt_peers p JOIN main._crdt_acks a ON a.node = p.node AND a.scope = ?2 WHERE p.node = ?1",
-        &[node.into(), scope.into()],
+        &[node.into(), scope.name.as_str().into()],
         |row| (row.i64(0).unwrap_or(0), row.i64(1).unwrap_or(0), row.i64(2).unwrap_or(0)),
     )?;
     if noted.is_some_and(|(seq, seen, was)| seq == place && sent == was && store.wall - seen < REMARK) {
@@ -33,7 +34,7 @@ pub fn pulled(conn: &Conn, node: &str, since: Option<&str>, scope: &str, sent: i
     }
     let outermost = conn.db.autocommit();
     let noted = conn.savepoint("crdt_peer", || {
-        acknowledge(conn, node, scope, (place, sent), store.wall)?;
+        acknowledge(conn, node, &scope.name, (place, sent), store.wall)?;
         if outermost {
             crate::prune::if_due(&store)?;
         }

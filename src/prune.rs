@@ -112,7 +112,7 @@ fn pass(store: &Store<'_>, end: i64, from: i64) -> Result<()> {
         let Some(target) = later.target.as_ref().filter(|target| target.grown) else { continue };
         let packed = match &target.fields {
             Pick::Fields(fields) => Some(crate::pack::pack_fields(fields.iter().copied())),
-            Pick::All | Pick::Later => None,
+            Pick::All | Pick::Later | Pick::Gone => None,
         };
         let fields = packed.as_deref().map_or(ValueRef::Null, ValueRef::Blob);
         crate::log::rewrite_relay(store.conn, target.seq, pk, fields)?;

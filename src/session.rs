@@ -10,6 +10,7 @@ use crate::{pending, rollback};
 pub fn write<T>(conn: &Conn, mut work: impl FnMut(&mut Store<'_>) -> Result<T>) -> Result<T> {
     write_new(conn, |conn| {
         let mut store = open(conn)?;
+        store.may_write.set(true);
         fold(&mut store, Into::Database)?;
         pending::release(&mut store)?;
         work(&mut store)
@@ -59,6 +60,7 @@ pub fn read<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Op
     if conn.db.autocommit() && !conn.db.is_readonly() {
         let whole = || {
             let Some(mut store) = Store::open(conn)? else { return Ok(None) };
+            store.may_write.set(true);
             if store.last_seq()? == store.folded && !pending::is_due(&store)? {
                 return work(&store).map(Some);
             }
@@ -82,6 +84,7 @@ pub fn peek<T>(conn: &Conn, work: impl FnOnce(&Store<'_>) -> Result<T>) -> Resul
         fold(&mut store, Into::Memory)?;
         work(&store).map(Some)
     };
+    conn.outermost.set(conn.db.autocommit());
     fresh_catalog(conn, || match conn.run("SAVEPOINT crdt", &[]) {
         Ok(_) => {
             let outcome = in_memory();

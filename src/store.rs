@@ -37,6 +37,10 @@ pub struct Store<'a> {
     pub nodes: NodeTable<'a>,
     /// Whether any record is pending.
     pub any_pending: Cell<bool>,
+    /// Whether records were dropped here because they left a peer's filter; None until asked.
+    pub any_left: Cell<Option<bool>>,
+    /// Whether this call may write: what it finds out is kept.
+    pub may_write: Cell<bool>,
     /// Records as they would be if the log's tail had been folded, where it could not be.
     pub overlay: BTreeMap<RecordKey, Record>,
 }
@@ -85,6 +89,8 @@ impl<'a> Store<'a> {
             max_drift: crate::pragma::number(conn, "max_drift")?,
             nodes,
             any_pending: Cell::new(conn.int("SELECT 1 FROM main._crdt_pending LIMIT 1", &[])?.is_some()),
+            any_left: Cell::new(None),
+            may_write: Cell::new(false),
             overlay: BTreeMap::new(),
         }))
     }

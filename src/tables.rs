@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use crate::conn::Conn;
-use crate::cursor::{self, Since};
 use crate::error::{Error, Result};
 use crate::ffi::{Out, Registrar, RowCursor, TableFunction, Value};
 use crate::outbound::{Export, Item, Scope};
@@ -70,11 +69,8 @@ impl TableFunction for Changes {
         let names = tables.as_deref().map(crate::functions::table_names).transpose().map_err(in_error)?;
         let start = session::read(conn, |store| {
             let scope = Scope::new(store, names.as_deref())?;
-            let from = match &since {
-                None => Since::Start,
-                Some(json) => cursor::read(store.conn, &store.me, json, &scope.name)?,
-            };
-            Ok((scope, Export::new(store, from)?))
+            let export = Export::new(store, since.as_deref(), &scope)?;
+            Ok((scope, export))
         });
         let (scope, export) = start.map_err(in_error)?.unzip();
         Ok(ChangeRows { conn: Rc::clone(conn), scope, export, batch: Vec::new().into_iter(), now: None, row: 0 })
@@ -90,12 +86,12 @@ impl ChangeRows {
     fn refill(&mut self) -> Result<()> {
         let (Some(scope), Some(start)) = (&self.scope, &self.export) else { return Ok(()) };
         let read = session::read(&self.conn, |store| {
-            let mut export = start.clone();
+            let (mut export, scope) = (start.clone(), scope.renewed(store)?);
             let mut batch: Vec<(Item, String)> = Vec::new();
             let mut items = Vec::new();
-            let place = |export: &Export| cursor::write(store.conn, &store.me, export.at, export.latest, &scope.name);
+            let place = |export: &Export| export.cursor(store, &scope);
             let mut here = place(&export)?;
-            while batch.len() < BATCH && export.next(store, scope, &mut items)? {
+            while batch.len() < BATCH && export.next(store, &scope, &mut items)? {
                 // Within a record the place to go on from is the one before it: a record is never split.
                 let after = place(&export)?;
                 let last = items.len().saturating_sub(1);
@@ -131,6 +127,7 @@ impl RowCursor for ChangeRows {
             1 => Out::Text(item.pk.clone()),
             2 => Out::Text(item.field.clone()),
             3 => Out::Text(item.crdt_type().to_owned()),
+            4..=6 if item.is_left() => Out::Null,
             4 => Out::Int(item.hlc.ts),
             5 => Out::Int(i64::from(item.hlc.c)),
             6 => Out::Text(item.hlc.node.to_string()),

@@ -7,12 +7,16 @@
 //! {…,"field":"tags","crdt_type":"set",…,"set_op":{"op":"remove","elements":["home"],"tags":[{"ts":1,"c":0,"node":"a"}]}}
 //! {…,"field":"_row","crdt_type":"lww",…,"value":true}
 //! {…,"field":"_tombstone","crdt_type":"",…,"tombstone":true}
+//! {"table":"tasks","pk":"t1","field":"_left","crdt_type":"","knows":{"a":{"ts":1,"c":0}},"stamps":{"title":{"ts":1,"c":0,"node":"a"}}}
 //! ```
 //! Keys of ours that other peers ignore: `prev` (the stamp that was overwritten), `seen` (the latest stamps of others that the
 //! author knew besides, on lww and deletes), `altered` (a hook changed the value),
 //! `forgotten` (of a delete: what an earlier life of the record counted is over), `born` (where an author's counter totals
 //! began anew), `operation` (a counter part that is one operation, not totals).
 //! Pure.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 mod read;
 mod write;
@@ -28,6 +32,8 @@ pub use write::Writer;
 pub const TOMBSTONE: &str = "_tombstone";
 /// The field name of the row itself.
 pub const ROW: &str = "_row";
+/// The field name that tells of a record that left the sender's filter.
+pub const LEFT: &str = "_left";
 /// Longest table or field name, bytes.
 pub const MAX_NAME_BYTES: usize = 4 * 1024;
 
@@ -63,6 +69,9 @@ pub enum Body {
         /// Counters and sets stamped up to here were forgotten before the record was made anew.
         forgotten: Option<Hlc>,
     },
+    /// The record left the sender's filter. It has no stamp, is not passed on, and takes nothing away from the receiver that
+    /// the sender does not know; without that, everything.
+    Left(Option<Box<Known>>),
     /// The record was inserted.
     Row,
     /// A cell was written.
@@ -107,7 +116,7 @@ impl Body {
     /// The type's name on the wire.
     pub fn crdt_type(&self) -> &str {
         match self {
-            Body::Tombstone { .. } => "",
+            Body::Tombstone { .. } | Body::Left(_) => "",
             Body::Row | Body::Lww { .. } => "lww",
             Body::Counter { .. } => "counter",
             Body::Add(_) | Body::Remove { .. } => "set",
@@ -127,9 +136,18 @@ impl Body {
             Body::Counter { inc, dec, .. } => Value::from(format!("{{\"inc\":{inc},\"dec\":{dec}}}").as_str()),
             Body::Add(elements) => set("add", elements),
             Body::Remove { elements, .. } => set("remove", elements),
-            Body::Tombstone { .. } | Body::Other { .. } => Value::Null,
+            Body::Tombstone { .. } | Body::Left(_) | Body::Other { .. } => Value::Null,
         })
     }
+}
+
+/// What the sender of [`Body::Left`] knows of the record.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Known {
+    /// Each author's latest stamp on it.
+    pub authors: BTreeMap<Rc<str>, Tick>,
+    /// The stamps of its lww fields, and of its tombstone: earlier ones of whomever lose anyway.
+    pub stamps: BTreeMap<String, Hlc>,
 }
 
 /// `ts:c`, the name of one operation of an author.

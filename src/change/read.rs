@@ -1,14 +1,14 @@
 //! Reading a change: its JSON as it stands, and the checks that give it a meaning. Pure.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Body, Change, MAX_NAME_BYTES, ROW, TOMBSTONE};
-use crate::clock::{check_node, Hlc};
+use super::{Body, Change, Known, LEFT, MAX_NAME_BYTES, ROW, TOMBSTONE};
+use crate::clock::{check_node, Hlc, Tick};
 use crate::error::{excerpt, Error, Result};
 use crate::json::Object;
 use crate::types::seen::Seen;
@@ -19,6 +19,12 @@ struct WireHlc<'a> {
     c: u32,
     #[serde(borrow)]
     node: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct WireTick {
+    ts: i64,
+    c: u32,
 }
 
 #[derive(Deserialize)]
@@ -49,8 +55,8 @@ pub struct Wire<'a> {
     field: Cow<'a, str>,
     #[serde(borrow, default)]
     crdt_type: Cow<'a, str>,
-    #[serde(borrow)]
-    hlc: Object<WireHlc<'a>>,
+    #[serde(borrow, default)]
+    hlc: Option<Object<WireHlc<'a>>>,
     #[serde(borrow, default)]
     node_id: Option<Cow<'a, str>>,
     // A plain Option would read null as absent.
@@ -75,6 +81,10 @@ pub struct Wire<'a> {
     altered: Option<bool>,
     #[serde(default)]
     operation: Option<bool>,
+    #[serde(borrow, default)]
+    knows: Option<BTreeMap<Cow<'a, str>, Object<WireTick>>>,
+    #[serde(borrow, default)]
+    stamps: Option<BTreeMap<Cow<'a, str>, Object<WireHlc<'a>>>>,
 }
 
 fn some_raw<'de, D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Option<&'de RawValue>, D::Error> {
@@ -109,8 +119,13 @@ impl Names {
 
 /// Checks a change and gives it its meaning. `json` is its text, kept for types that this version does not have.
 pub fn check(wire: &Wire<'_>, json: Option<&str>, names: &mut Names) -> Result<Change> {
-    let hlc = names.stamp(&wire.hlc)?;
-    if let Some(node) = wire.node_id.as_deref().filter(|node| *node != &*hlc.node) {
+    let left = is_left(wire);
+    let hlc = match &wire.hlc {
+        _ if left => Hlc::zero(),
+        Some(hlc) => names.stamp(hlc)?,
+        None => return Err(Error::peer("not a change record: missing field `hlc`")),
+    };
+    if let Some(node) = wire.node_id.as_deref().filter(|node| !left && *node != &*hlc.node) {
         return Err(Error::peer(format!(
             "node_id '{}' differs from hlc.node '{}'; a change has one author",
             excerpt(node),
@@ -144,6 +159,9 @@ fn seen(json: &str, names: &mut Names) -> Result<Box<Seen>> {
 
 fn body(wire: &Wire<'_>, json: Option<&str>, hlc: &Hlc, names: &mut Names) -> Result<Body> {
     let field = &*wire.field;
+    if is_left(wire) {
+        return Ok(Body::Left(known(wire, names)?.map(Box::new)));
+    }
     if wire.tombstone == Some(true) {
         return match (&*wire.crdt_type, field) {
             (_, TOMBSTONE | "") => tombstone(wire, hlc, names),
@@ -172,6 +190,24 @@ fn tombstone(wire: &Wire<'_>, hlc: &Hlc, names: &mut Names) -> Result<Body> {
         Some(late) => Err(Error::peer(format!("a delete stamped {hlc} cannot have forgotten what is stamped {late}"))),
         None => Ok(Body::Tombstone { forgotten }),
     }
+}
+
+/// A column of that name has a type.
+fn is_left(wire: &Wire<'_>) -> bool {
+    wire.field == LEFT && wire.crdt_type.is_empty()
+}
+
+fn known(wire: &Wire<'_>, names: &mut Names) -> Result<Option<Known>> {
+    let Some(knows) = &wire.knows else { return Ok(None) };
+    let mut known = Known::default();
+    for (author, Object(WireTick { ts, c })) in knows {
+        check_node(author)?;
+        known.authors.insert(names.share(author), Tick { ts: *ts, c: *c });
+    }
+    for (field, stamp) in wire.stamps.iter().flatten() {
+        known.stamps.insert(field.to_string(), names.stamp(stamp)?);
+    }
+    Ok(Some(known))
 }
 
 fn lww(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {

@@ -1,6 +1,6 @@
 //! Writing a change as JSON. Pure.
 
-use super::{Body, Change, ROW, TOMBSTONE};
+use super::{Body, Change, Known, LEFT, ROW, TOMBSTONE};
 use crate::clock::Hlc;
 use crate::types::seen::Seen;
 use crate::value::write_text;
@@ -38,6 +38,12 @@ impl Writer<'_> {
                     until.write_json(out);
                 }
                 write_seen(out, seen);
+            }
+            Body::Left(known) => {
+                self.record(out, LEFT, "");
+                if let Some(known) = known {
+                    write_known(out, known);
+                }
             }
             Body::Row => {
                 self.head(out, ROW, "lww", hlc);
@@ -89,6 +95,14 @@ impl Writer<'_> {
     }
 
     fn head(&self, out: &mut String, field: &str, crdt_type: &str, hlc: &Hlc) {
+        self.record(out, field, crdt_type);
+        out.push_str(",\"hlc\":");
+        hlc.write_json(out);
+        out.push_str(",\"node_id\":");
+        write_text(out, &hlc.node);
+    }
+
+    fn record(&self, out: &mut String, field: &str, crdt_type: &str) {
         out.push_str("{\"table\":");
         write_text(out, self.table);
         out.push_str(",\"pk\":");
@@ -97,10 +111,7 @@ impl Writer<'_> {
         write_text(out, field);
         out.push_str(",\"crdt_type\":\"");
         out.push_str(crdt_type);
-        out.push_str("\",\"hlc\":");
-        hlc.write_json(out);
-        out.push_str(",\"node_id\":");
-        write_text(out, &hlc.node);
+        out.push('"');
     }
 }
 
@@ -109,6 +120,27 @@ fn write_seen(out: &mut String, seen: Option<&Seen>) {
         out.push_str(",\"seen\":");
         write_array(out, seen.stamps(), Hlc::write_json);
     }
+}
+
+fn write_known(out: &mut String, known: &Known) {
+    out.push_str(",\"knows\":{");
+    for (i, (author, tick)) in known.authors.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        write_text(out, author);
+        out.push_str(&format!(":{{\"ts\":{},\"c\":{}}}", tick.ts, tick.c));
+    }
+    out.push_str("},\"stamps\":{");
+    for (i, (field, hlc)) in known.stamps.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        write_text(out, field);
+        out.push(':');
+        hlc.write_json(out);
+    }
+    out.push('}');
 }
 
 fn write_array<T>(out: &mut String, items: &[T], write: impl Fn(&T, &mut String)) {

@@ -224,7 +224,9 @@ impl<'r, 'c> Retry<'r, 'c> {
             }
             _ => {}
         }
-        if now != before {
+        if outcome == Shown::Yes && now == Record::default() {
+            crate::left::forget(self.store, table.id, pk)?; // the row of a record that left a peer's filter is gone at last
+        } else if now != before {
             self.store.save(table, pk, Some(&before), &now)?;
         }
         moved |= outcome == Shown::Yes;

@@ -2,6 +2,7 @@
 
 mod admin;
 mod args;
+mod filter;
 mod hooks;
 mod inspect;
 mod sync;
@@ -32,6 +33,7 @@ pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     to.function(c"crdt_unhook", -1, writes, conn, hooks::unhook)?;
 
     to.function(c"crdt_retry", -1, writes, conn, admin::retry)?;
+    to.function(c"crdt_filter", -1, writes, conn, filter::filter)?;
     to.function(c"crdt_now", -1, writes, conn, sync::now)?;
     to.function(c"crdt_cursor", -1, writes, conn, sync::cursor)?;
     to.function(c"crdt_changes_since", -1, writes, conn, sync::changes_since)?;

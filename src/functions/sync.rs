@@ -1,5 +1,7 @@
 //! Functions that exchange changes: out, in, and both in Grove's request forms.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -45,7 +47,7 @@ pub fn cursor(call: &Call<'_, Conn>) -> Result<Out> {
     args.named(|| {
         let end = |store: &Store<'_>| {
             let scope = Scope::new(store, None)?;
-            cursor::write(store.conn, &store.me, store.last_seq()?, store.clock, &scope.name)
+            cursor::write(store, store.last_seq()?, store.clock, &scope, &[])
         };
         read_or_install(args.conn(), &end).map(Out::Text)
     })
@@ -106,27 +108,23 @@ fn check_options(text: &str) -> Result<()> {
 
 /// One answer: the changes after a cursor, as many as fit.
 fn page(store: &Store<'_>, since: Option<&str>, tables: Option<&[String]>, limit: Option<i64>) -> Result<String> {
-    Ok(page_of(store, since, Scope::new(store, tables)?, limit, &|_| true)?.0)
+    Ok(page_of(store, since, &Scope::new(store, tables)?, limit, &|_| true)?.0)
 }
 
 /// The answer's JSON, and the place in the log that it reaches to.
 fn page_of(
     store: &Store<'_>,
     since: Option<&str>,
-    scope: Scope,
+    scope: &Scope,
     limit: Option<i64>,
     wanted: &dyn Fn(&Item) -> bool,
 ) -> Result<(String, i64)> {
-    let from = match since {
-        None => Since::Start,
-        Some(json) => cursor::read(store.conn, &store.me, json, &scope.name)?,
-    };
     let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
     let limit = limit.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
-    let mut export = Export::new(store, from)?;
+    let mut export = Export::new(store, since, scope)?;
     let (mut out, mut items, mut count) = (String::from("{\"changes\":["), Vec::new(), 0usize);
     let frame = out.len();
-    while count < limit && (count == 0 || out.len() - frame < bytes) && export.next(store, &scope, &mut items)? {
+    while count < limit && (count == 0 || out.len() - frame < bytes) && export.next(store, scope, &mut items)? {
         for item in items.drain(..).filter(|item| wanted(item)) {
             if count > 0 {
                 out.push(',');
@@ -136,14 +134,14 @@ fn page_of(
         }
     }
     out.push_str("],\"latest_hlc\":");
-    let unmoved = matches!(from, Since::Place(seq, _) if seq == export.at);
-    match (since, from) {
+    let unmoved = matches!(export.since, Since::Place(seq, _) if seq == export.at);
+    match since {
         // Nothing new: the cursor as it was, also one that only names an instant.
-        (Some(json), _) if unmoved => out.push_str(json.trim()),
-        _ => out.push_str(&cursor::write(store.conn, &store.me, export.at, export.latest, &scope.name)?),
+        Some(json) if unmoved => out.push_str(json.trim()),
+        _ => out.push_str(&export.cursor(store, scope)?),
     }
     out.push_str(if export.has_more() { ",\"has_more\":true" } else { ",\"has_more\":false" });
-    if from == Since::Start && since.is_some_and(cursor::is_place) {
+    if export.since == Since::Start && since.is_some_and(cursor::is_place) {
         out.push_str(",\"resync\":true"); // the cursor fits no more: this is the beginning
     }
     out.push('}');
@@ -206,25 +204,48 @@ impl Filter {
         }
     }
 
-    /// Deletes pass a filter of fields: who has the record must learn of them.
+    /// Deletes, and records that leave a filter, pass a filter of fields: who has the record must learn of them. None passes
+    /// a filter of keys that does not name the record: who has only others need not, and must not, learn of it.
     fn wants(&self, item: &Item) -> bool {
         let listed = |list: &Option<Vec<String>>, name: &str| {
             list.as_ref().is_none_or(|list| list.is_empty() || list.iter().any(|l| l == name))
         };
         listed(&self.pk_filter, &item.pk)
-            && (matches!(item.body, Body::Tombstone { .. } | Body::Row) || listed(&self.field_filter, &item.field))
+            && (matches!(item.body, Body::Tombstone { .. } | Body::Left(_) | Body::Row)
+                || listed(&self.field_filter, &item.field))
     }
 }
 
 /// Whose counter parts stay out of a pull's answer: the caller's own, when it reads `counter_delta` as operations. It has added
 /// them when it made them, and would add them again.
-fn own_counters<'r>(request: &'r PullRequest<'_>, options: Option<&str>) -> Result<Option<&'r str>> {
-    match (counters_are_operations(options, request.counters.as_deref())?, &request.node_id) {
+fn own_counters<'r>(request: &'r PullRequest<'_>, options: &PullOptions) -> Result<Option<&'r str>> {
+    match (counters_are_operations(options.counters.as_deref(), request.counters.as_deref())?, &request.node_id) {
         (false, _) => Ok(None),
         (true, Some(node)) => Ok(Some(node)),
         (true, None) => Err(Error::peer(
             "\"counters\":\"operations\" leaves out the caller's own counter parts: the request needs its \"node_id\"",
         )),
+    }
+}
+
+/// The options of `crdt_pull`.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct PullOptions {
+    #[serde(default)]
+    counters: Option<String>,
+    /// Expressions by table. They are SQL: only the caller gives them, never the peer.
+    #[serde(default)]
+    filter: BTreeMap<String, String>,
+}
+
+impl PullOptions {
+    fn read(text: Option<&str>) -> Result<PullOptions> {
+        text.map_or(Ok(PullOptions::default()), crate::json::object).map_err(|e| {
+            Error::caller(format!(
+                "options is a JSON object such as {{\"filter\":{{\"tasks\":\"owner = 'ann'\"}}}} or {{\"counters\":\"operations\"}}: {e}"
+            ))
+        })
     }
 }
 
@@ -236,7 +257,8 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
         let request: PullRequest<'_> = crate::json::object(args.json(0, "request")?)
             .map_err(|e| Error::peer(format!("not a pull request {{\"tables\",\"since\",\"node_id\"}}: {e}")))?;
         let since = request.since.map(RawValue::get).filter(|json| *json != "null");
-        let own = own_counters(&request, args.optional(1, "options")?)?;
+        let options = PullOptions::read(args.optional(1, "options")?)?;
+        let own = own_counters(&request, &options)?;
         if let Some(node) = &request.node_id {
             peers::check(node)?;
         }
@@ -246,13 +268,12 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
             |item: &Item| own.is_some_and(|own| matches!(item.body, Body::Counter { .. }) && *item.hlc.node == *own);
         let (answer, scope, sent) = read_or_install(args.conn(), &|store| {
             let tables = request.tables.as_deref();
-            let mut scope = Scope::new(store, tables)?.filtered(&filter.name());
+            let mut scope = Scope::for_peer(store, tables, &options.filter)?.filtered(&filter.name());
             if let Some(own) = own {
                 scope = scope.filtered(&format!("|operations|{own}"));
             }
-            let name = scope.name.clone();
-            let (answer, sent) = page_of(store, since, scope, None, &|item| filter.wants(item) && !is_own(item))?;
-            Ok((answer, name, sent))
+            let (answer, sent) = page_of(store, since, &scope, None, &|item| filter.wants(item) && !is_own(item))?;
+            Ok((answer, scope, sent))
         })?;
         if let Some(node) = &request.node_id {
             peers::pulled(args.conn(), node, since, &scope, sent)?;
@@ -271,10 +292,10 @@ struct PushRequest<'a> {
     counters: Option<String>,
 }
 
-/// The options of `crdt_pull` and `crdt_push`.
+/// The options of `crdt_push`.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-struct PeerOptions {
+struct PushOptions {
     #[serde(default)]
     counters: Option<String>,
 }
@@ -285,7 +306,11 @@ pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
     args.named(|| {
         let request: PushRequest<'_> = crate::json::object(args.json(0, "request")?)
             .map_err(|e| Error::peer(format!("not a push request {{\"node_id\",\"changes\"}}: {e}")))?;
-        let operations = counters_are_operations(args.optional(1, "options")?, request.counters.as_deref())?;
+        let options: PushOptions =
+            args.optional(1, "options")?.map_or(Ok(PushOptions::default()), crate::json::object).map_err(|e| {
+                Error::caller(format!("options is a JSON object such as {{\"counters\":\"operations\"}}: {e}"))
+            })?;
+        let operations = counters_are_operations(options.counters.as_deref(), request.counters.as_deref())?;
         session::write(args.conn(), |store| {
             let limits = Limits::read(store.conn)?;
             let (good, rejected) = sift(store, &limits, request.changes.as_deref().unwrap_or_default(), operations);
@@ -313,10 +338,7 @@ fn counters_are_operations(options: Option<&str>, key: Option<&str>) -> Result<b
             Err(Error::caller(format!("counters is 'totals' or 'operations', not '{}'", crate::error::excerpt(other))))
         }
     };
-    let options: PeerOptions = options
-        .map_or(Ok(PeerOptions::default()), crate::json::object)
-        .map_err(|e| Error::caller(format!("options is a JSON object such as {{\"counters\":\"operations\"}}: {e}")))?;
-    match (wanted(options.counters.as_deref())?, wanted(key)?) {
+    match (wanted(options)?, wanted(key)?) {
         (Some(options), Some(key)) if options != key => {
             Err(Error::caller("counters is one thing in the options and another in the request; give it once"))
         }

@@ -30,7 +30,7 @@ pub fn holds(record: &Record, field: FieldId, hlc: &Hlc, body: &Body) -> bool {
 fn touched(record: &Record, field: FieldId, hlc: &Hlc, body: &Body) -> Record {
     let mut part = Record::default();
     match body {
-        Body::Tombstone { .. } | Body::Row => {}
+        Body::Tombstone { .. } | Body::Left(_) | Body::Row => {}
         Body::Lww { .. } => part.lww.extend(record.lww.get(&field).map(|lww| (field, lww.clone()))),
         Body::Counter { operation, .. } => {
             let name = if *operation { operation_name(hlc.tick()) } else { String::new() };

@@ -111,7 +111,7 @@ fn check_requests(shape: &Shape, requests: &[Request]) -> Result<()> {
         check_type(column, request.ty)?;
     }
     for column in &shape.columns {
-        if matches!(column.name.as_str(), "_tombstone" | "_row" | "") {
+        if matches!(column.name.as_str(), "_tombstone" | "_row" | "_left" | "") {
             return Err(Error::caller(format!(
                 "a column named '{}' cannot be synced: the name has a meaning of its own",
                 column.name

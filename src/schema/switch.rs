@@ -101,6 +101,7 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
         ] {
             conn.run(sql, &[table.id.into()])?;
         }
+        crate::filter::registry::purge(conn, table.id)?;
     } else {
         conn.run("UPDATE main._crdt_table SET enabled = 0 WHERE t = ?1", &[table.id.into()])?;
     }
