@@ -4,6 +4,7 @@ use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::fold::{fold, Into};
 use crate::pending;
+use crate::schema::{upgrade, Catalog, FORMAT};
 use crate::store::Store;
 
 /// Runs `work` with write access: all of it happens, or nothing. Our tables are made if they are not there yet.
@@ -43,8 +44,15 @@ pub fn write_new<T>(conn: &Conn, work: impl FnOnce(&Conn) -> Result<T>) -> Resul
 /// Makes our tables, and this database's node id, if they are not there.
 fn lock(conn: &Conn) -> Result<()> {
     match conn.run("UPDATE main._crdt_state SET one = 1", &[]) {
-        Err(e) if e.message().starts_with("no such table") => conn.db.exec(&crate::schema::enable::install_script()),
-        outcome => outcome.map(|_| ()),
+        Err(e) if e.message().starts_with("no such table") => {
+            upgrade::check_bare(conn)?;
+            conn.db.exec(&crate::schema::enable::install_script())
+        }
+        Err(e) => Err(e),
+        Ok(_) => match Catalog::current(conn)? {
+            Some(catalog) if catalog.format < FORMAT => upgrade::upgrade(conn, catalog.format),
+            _ => Ok(()),
+        },
     }
 }
 
@@ -58,6 +66,10 @@ pub fn read<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Op
     if conn.db.autocommit() && !conn.db.is_readonly() {
         let folded = conn.savepoint("crdt", || {
             let Some(mut store) = Store::open(conn)? else { return Ok(None) };
+            if store.catalog.format < FORMAT {
+                lock(conn)?;
+                store = open(conn)?;
+            }
             if store.last_seq()? == store.folded && !pending::is_due(&store)? {
                 return work(&store).map(Some);
             }
@@ -80,7 +92,7 @@ pub fn peek<T>(conn: &Conn, work: impl FnOnce(&Store<'_>) -> Result<T>) -> Resul
         fold(&mut store, Into::Memory)?;
         work(&store).map(Some)
     };
-    fresh_catalog(conn, || match conn.run("SAVEPOINT crdt", &[]) {
+    let outcome = fresh_catalog(conn, || match conn.run("SAVEPOINT crdt", &[]) {
         Ok(_) => {
             let outcome = in_memory();
             conn.run("RELEASE crdt", &[])?;
@@ -89,7 +101,8 @@ pub fn peek<T>(conn: &Conn, work: impl FnOnce(&Store<'_>) -> Result<T>) -> Resul
         // A writing statement of the caller's is under way: its transaction is the view.
         Err(e) if e.is_busy() => in_memory(),
         Err(e) => Err(e),
-    })
+    });
+    outcome.map_err(|e| upgrade::explain(conn, e))
 }
 
 /// In a transaction that has written, what is read of the schema may be rolled back: it is not kept.

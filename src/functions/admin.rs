@@ -29,10 +29,10 @@ pub fn schema(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_schema", "table [, 'column:type' …]", 1, 1000)?;
     args.named(|| {
         let (name, requests) = (args.text(0, "table")?, requests(&args)?);
+        // What the present triggers wrote is read by the present rules; an older format is upgraded.
+        session::read(args.conn(), |_| Ok(()))?;
         let catalog = Catalog::current(args.conn())?;
         let plan = enable::plan(args.conn(), catalog.as_deref(), name, &requests, true)?;
-        // What the present triggers wrote is read by the present rules.
-        session::read(args.conn(), |_| Ok(()))?;
         Ok(Out::Text(plan.script))
     })
 }
@@ -96,7 +96,10 @@ pub fn pragma(call: &Call<'_, Conn>) -> Result<Out> {
             });
         }
         match name {
-            "format" => Ok(Out::Int(crate::schema::FORMAT)),
+            "format" => {
+                let format = session::read(conn, |store| Ok(store.catalog.format))?;
+                Ok(Out::Int(format.unwrap_or(crate::schema::FORMAT)))
+            }
             "node_id" | "hlc" => {
                 let tell = |store: &crate::store::Store<'_>| match name {
                     "node_id" => Ok(store.me.to_string()),

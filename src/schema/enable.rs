@@ -65,7 +65,7 @@ pub fn plan(conn: &Conn, catalog: Option<&Catalog>, name: &str, requests: &[Requ
     let target = Target { t, shape: &shape, tracked: &tracked };
     let objects = target.objects(conn)?;
     check_view(conn, &target)?;
-    let present = present(conn, t, &target.view_name())?;
+    let present = present(conn, t, &[&target.view_name()])?;
     let intact = known.is_some_and(|table| table.enabled) && !fields.changed && same(&present, &objects);
     let first = known.is_none_or(|table| !table.enabled);
     let mut plan = Plan {
@@ -216,18 +216,21 @@ fn check_rows(conn: &Conn, shape: &Shape, tracked: &[Tracked]) -> Result<()> {
     Ok(())
 }
 
-/// What stands in the schema of ours for a table.
-fn present(conn: &Conn, t: i64, view: &str) -> Result<Vec<Present>> {
+/// What stands in the schema of ours for a table: its triggers, and views of ours under these names.
+pub fn present(conn: &Conn, t: i64, views: &[&str]) -> Result<Vec<Present>> {
     let mut rows = conn.stmt(
         "SELECT name, type, sql FROM main.sqlite_schema
-         WHERE type = 'trigger' AND substr(name, 1, length(?1)) = ?1 OR type = 'view' AND name = ?2 COLLATE NOCASE",
+         WHERE type = 'trigger' AND substr(name, 1, length(?1)) = ?1 OR type = 'view' AND sql LIKE '%crdt_shadow(%'",
     )?;
     let prefix = format!("_crdt_{t}_");
-    rows.bind_all(&[prefix.as_str().into(), view.into()])?;
+    rows.bind(1, prefix.as_str())?;
     let mut all = Vec::new();
     while rows.step()? {
         let text = |i| rows.text(i).unwrap_or_default().to_owned();
-        all.push(Present { name: text(0), kind: text(1), sql: text(2) });
+        let there = Present { name: text(0), kind: text(1), sql: text(2) };
+        if there.kind == "trigger" || views.iter().any(|view| view.eq_ignore_ascii_case(&there.name)) {
+            all.push(there);
+        }
     }
     Ok(all)
 }

@@ -7,6 +7,7 @@ mod script;
 pub mod shape;
 pub mod switch;
 pub mod unique;
+pub mod upgrade;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -19,7 +20,7 @@ use crate::types::Type;
 use shape::{Column, Shape};
 
 /// The layout of the `_crdt` tables that this version reads and writes.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 
 /// What a field is.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -200,6 +201,8 @@ impl Table {
 pub struct Catalog {
     /// What this was read under: the token in `_crdt_state`, and the schema's version.
     mark: (i64, i64),
+    /// The format that the database has: below [`FORMAT`] until it is upgraded.
+    pub format: i64,
     tables: Vec<Rc<Table>>,
     by_id: HashMap<i64, Rc<Table>>,
 }
@@ -213,13 +216,13 @@ impl Catalog {
         if let Some(kept) = conn.catalog.borrow().as_ref().filter(|kept| kept.mark == mark) {
             return Ok(Some(Rc::clone(kept)));
         }
-        check_format(conn)?;
-        let fresh = Rc::new(Catalog::read(conn, mark)?);
+        let format = upgrade::check(conn)?;
+        let fresh = Rc::new(Catalog::read(conn, mark, format)?);
         conn.catalog.replace(Some(Rc::clone(&fresh)));
         Ok(Some(fresh))
     }
 
-    fn read(conn: &Conn, mark: (i64, i64)) -> Result<Catalog> {
+    fn read(conn: &Conn, mark: (i64, i64), format: i64) -> Result<Catalog> {
         let mut fields: HashMap<i64, Vec<Field>> = HashMap::new();
         let small = |v: Option<i64>| v.and_then(|v| u32::try_from(v).ok());
         let mut rows = conn.stmt("SELECT t, f, name, type, bit, born, died FROM main._crdt_field ORDER BY t, f")?;
@@ -260,7 +263,7 @@ impl Catalog {
         }
         drop(rows);
         let by_id = tables.iter().map(|t| (t.id, Rc::clone(t))).collect();
-        Ok(Catalog { mark, tables, by_id })
+        Ok(Catalog { mark, format, tables, by_id })
     }
 
     /// Every table, in the order in which they were first enabled.
@@ -311,14 +314,4 @@ fn token(conn: &Conn) -> Result<Option<i64>> {
         return Ok(None);
     }
     conn.int("SELECT token FROM main._crdt_state", &[])
-}
-
-fn check_format(conn: &Conn) -> Result<()> {
-    let format = conn.int("SELECT value FROM main._crdt_pragma WHERE name = 'format'", &[])?.unwrap_or(FORMAT);
-    if format > FORMAT {
-        return Err(Error::caller(format!(
-            "this database has format {format} of grove-crdt's tables; this version reads up to {FORMAT}: use a newer one"
-        )));
-    }
-    Ok(())
 }

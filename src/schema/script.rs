@@ -3,7 +3,7 @@
 use crate::conn::Conn;
 use crate::error::Result;
 use crate::schema::fields::Fields;
-use crate::schema::install::{Object, Target, WORD_BITS};
+use crate::schema::install::{Object, Target, Widths, WORD_BITS};
 use crate::schema::shape::Affinity;
 use crate::schema::{Table, Tracked, FORMAT};
 use crate::sql::{ident, literal, SCHEMA};
@@ -27,6 +27,26 @@ pub struct Present {
     pub kind: String,
     /// Its text.
     pub sql: String,
+}
+
+/// Adds the columns that a table's triggers need to the log and the grave; `bare`: they are as they were made.
+pub fn widen(conn: &Conn, widths: &Widths, bare: bool) -> Result<String> {
+    let mut out = String::new();
+    for (table, prefix, need) in
+        [("_crdt_log", "k", widths.keys), ("_crdt_log", "v", widths.values), ("_crdt_grave", "v", widths.grave)]
+    {
+        let mut have = 1;
+        if !bare {
+            let sql = "SELECT count(*) FROM pragma_table_info(?1, 'main') WHERE name GLOB ?2";
+            let pattern = format!("{prefix}[0-9]*");
+            let count = conn.int(sql, &[table.into(), pattern.as_str().into()])?.unwrap_or(0);
+            have = usize::try_from(count).unwrap_or(1);
+        }
+        for i in have..need {
+            out.push_str(&format!("ALTER TABLE main.{table} ADD COLUMN {prefix}{i};\n"));
+        }
+    }
+    Ok(out)
 }
 
 /// Writes the statements.
@@ -59,7 +79,7 @@ impl Script<'_> {
         if self.portable {
             out.push_str(&install_script());
         }
-        self.widen(&mut out)?;
+        out.push_str(&widen(self.conn, &self.target.widths(), self.portable && self.bare)?);
         self.describe(&mut out);
         for Present { name, kind, .. } in &self.present {
             out.push_str(&format!("DROP {} main.{};\n", kind.to_ascii_uppercase(), ident(name)));
@@ -71,29 +91,6 @@ impl Script<'_> {
         self.take_in(&mut out);
         out.push_str("UPDATE main._crdt_state SET token = random();\n");
         Ok(out)
-    }
-
-    /// Adds the columns that the table's triggers need to the log and the grave.
-    fn widen(&self, out: &mut String) -> Result<()> {
-        let widths = self.target.widths();
-        for (table, prefix, first, need) in [
-            ("_crdt_log", "k", 1, widths.keys),
-            ("_crdt_log", "v", 1, widths.values),
-            ("_crdt_grave", "v", 1, widths.grave),
-        ] {
-            let have = if !(self.portable && self.bare) {
-                let sql = "SELECT count(*) FROM pragma_table_info(?1, 'main') WHERE name GLOB ?2";
-                let pattern = format!("{prefix}[0-9]*");
-                let count = self.conn.int(sql, &[table.into(), pattern.as_str().into()])?.unwrap_or(0);
-                usize::try_from(count).unwrap_or(first)
-            } else {
-                first
-            };
-            for i in have..need {
-                out.push_str(&format!("ALTER TABLE main.{table} ADD COLUMN {prefix}{i};\n"));
-            }
-        }
-        Ok(())
     }
 
     /// Writes the table and the fields that are not as they were.

@@ -1,0 +1,9 @@
+//! Schemas that evolve: the application's tables, and ours.
+
+mod common;
+mod support;
+
+mod evolution {
+    mod fixture;
+    mod fixtures;
+}
