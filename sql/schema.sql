@@ -52,3 +52,16 @@ CREATE TABLE IF NOT EXISTS _crdt_future(id INTEGER PRIMARY KEY, ts INTEGER NOT N
 
 -- Peers that pulled or pushed: the place in our log that they have come back with, and when they were last seen (nanoseconds).
 CREATE TABLE IF NOT EXISTS _crdt_peers(node TEXT PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;
+
+-- Names under which peers may still send a field: its column was renamed here.
+CREATE TABLE IF NOT EXISTS _crdt_alias(
+  t INTEGER NOT NULL, name TEXT NOT NULL COLLATE NOCASE, f INTEGER NOT NULL, PRIMARY KEY(t, name)) WITHOUT ROWID;
+
+-- Fields whose state is to be merged into another's, or, where that is the same one, to be shown: noted by crdt_enable, done by
+-- the next call that can write. retyped: the column held the values under another type meanwhile.
+CREATE TABLE IF NOT EXISTS _crdt_heir(
+  t INTEGER NOT NULL, f INTEGER NOT NULL, heir INTEGER NOT NULL, retyped INTEGER NOT NULL, PRIMARY KEY(t, f)) WITHOUT ROWID;
+
+-- Counters and sets that a peer has written after their column was dropped or got another type here; was: what the column showed.
+CREATE TABLE IF NOT EXISTS _crdt_waiting(
+  t INTEGER NOT NULL, f INTEGER NOT NULL, pk NOT NULL, was, PRIMARY KEY(t, f, pk)) WITHOUT ROWID;

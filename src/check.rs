@@ -137,7 +137,8 @@ fn check_shown(
     }
     for (tracked, cell) in form.tracked.iter().zip(live.iter().flatten()) {
         let lww = tracked.ty == crate::types::Type::Lww;
-        let wrong = !lww && row::shown(record, tracked).is_some_and(|want| want != *cell);
+        let bare = row::is_bare(record, tracked, cell);
+        let wrong = !lww && !bare && row::shown(record, tracked).is_some_and(|want| want != *cell);
         if wrong {
             found.push(format!(
                 "{name}.{} does not show what its {} adds up to",

@@ -120,7 +120,10 @@ fn merge_records(
             twins += i64::from(outcome.twin);
             if outcome.news {
                 touched.add(change, *field);
-                if change.hlc.node == store.me {
+                if !local {
+                    pending::wait(store, table, pk, *field, before.as_ref())?;
+                }
+                if change.hlc.node == store.me && !known_once(table, *field, before.as_ref(), change) {
                     own = own.max(Some(change.hlc.clone()));
                 }
             }
@@ -135,6 +138,11 @@ fn merge_records(
         store.conn.run("UPDATE main._crdt_state SET twins = twins + ?1", &[twins.into()])?;
     }
     Ok((all, own))
+}
+
+/// Whether this node has made the change and let go of it, as its column was dropped.
+fn known_once(table: &Table, field: FieldId, before: Option<&Record>, change: &Change) -> bool {
+    table.has_ended(field) && before.and_then(Record::latest).is_some_and(|latest| latest >= change.hlc)
 }
 
 /// What the changes of one record touched.

@@ -4,7 +4,7 @@ use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::fold::{fold, Into};
 use crate::pending;
-use crate::schema::{upgrade, Catalog, FORMAT};
+use crate::schema::{heirs, upgrade, Catalog, FORMAT};
 use crate::store::Store;
 
 /// Runs `work` with write access: all of it happens, or nothing. Our tables are made if they are not there yet.
@@ -12,6 +12,7 @@ pub fn write<T>(conn: &Conn, work: impl FnOnce(&mut Store<'_>) -> Result<T>) -> 
     write_new(conn, |conn| {
         let mut store = open(conn)?;
         fold(&mut store, Into::Database)?;
+        heirs::settle(&mut store)?;
         pending::release(&mut store)?;
         work(&mut store)
     })
@@ -70,10 +71,11 @@ pub fn read<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Op
                 lock(conn)?;
                 store = open(conn)?;
             }
-            if store.last_seq()? == store.folded && !pending::is_due(&store)? {
+            if store.last_seq()? == store.folded && !pending::is_due(&store)? && !heirs::due(&store) {
                 return work(&store).map(Some);
             }
             fold(&mut store, Into::Database)?;
+            heirs::settle(&mut store)?;
             pending::release(&mut store)?;
             work(&store).map(Some)
         });

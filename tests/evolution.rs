@@ -4,6 +4,11 @@ mod common;
 mod support;
 
 mod evolution {
+    mod alter;
+    mod columns;
     mod fixture;
     mod fixtures;
+    mod rename;
+    mod tables;
+    mod types;
 }

@@ -1,7 +1,10 @@
 //! Which tables are enabled, and what of them is tracked.
 
+pub mod alter;
+mod columns;
 pub mod enable;
 mod fields;
+pub mod heirs;
 pub mod install;
 mod script;
 pub mod shape;
@@ -110,6 +113,16 @@ pub struct Table {
     pub gen: u32,
     /// All its fields in the order of their numbers.
     pub fields: Vec<Field>,
+    /// The name under which it was enabled last.
+    pub listed: String,
+    /// Names under which peers may still send a field, of columns that are not here any more.
+    pub aliases: Vec<(String, FieldId)>,
+    /// Whether there are any, those included whose name is a column again.
+    pub has_aliases: bool,
+    /// Fields whose state goes to another, or is to be shown.
+    pub heirs: Vec<heirs::Heir>,
+    /// Whether a lww column is tracked no more.
+    ended: bool,
     covered: Vec<FieldId>,
     form: OnceCell<Form>,
 }
@@ -155,7 +168,24 @@ impl Table {
     pub fn named(&self, name: &str, kind: &Kind) -> Option<&Field> {
         let same = |f: &&Field| f.kind == *kind && f.name.eq_ignore_ascii_case(name);
         let local = self.fields.iter().filter(same).find(|f| f.is_local());
-        local.or_else(|| self.fields.iter().filter(same).find(|f| f.name == name))
+        local.or_else(|| self.renamed(name, kind)).or_else(|| self.fields.iter().filter(same).find(|f| f.name == name))
+    }
+
+    /// The field of that type whose column once had that name.
+    fn renamed(&self, name: &str, kind: &Kind) -> Option<&Field> {
+        let was = |alias: &&(String, FieldId)| alias.0.eq_ignore_ascii_case(name);
+        let mut fields = self.aliases.iter().filter(was).filter_map(|(_, id)| self.field(*id));
+        fields.find(|f| f.kind == *kind)
+    }
+
+    /// Whether a field's stamps may have been let go of here: it is no column any more, or became one again.
+    pub fn has_ended(&self, id: FieldId) -> bool {
+        self.field(id).is_some_and(|f| f.died.is_some() || f.born.is_some_and(|born| born > 1))
+    }
+
+    /// The lww fields that were columns and are none now; None where there are none of them.
+    pub fn ended(&self) -> Option<impl Fn(FieldId) -> bool + '_> {
+        self.ended.then_some(|id| self.field(id).is_some_and(|f| f.born.is_some() && f.died.is_some()))
     }
 
     /// The columns of one type that are tracked by the present triggers, in the order in which they write them.
@@ -182,11 +212,14 @@ impl Table {
             return Ok(form);
         }
         let shape = Shape::read(conn, &self.name)?;
+        let watched = columns::watched(conn, self)?;
+        let column =
+            |f: &Field| watched.get(&f.id).and_then(|name| shape.column(name)).or_else(|| shape.column(&f.name));
         let tracked = self
             .fields
             .iter()
             .filter(|f| f.is_local())
-            .filter_map(|f| match (&f.kind, shape.column(&f.name)) {
+            .filter_map(|f| match (&f.kind, column(f)) {
                 (Kind::Known(ty), Some(column)) => {
                     Some(Tracked { field: f.id, ty: *ty, bit: f.bit, column: column.clone() })
                 }
@@ -238,10 +271,11 @@ impl Catalog {
             });
         }
         drop(rows);
+        let mut moves = heirs::Moves::read(conn, format)?;
         let mut tables = Vec::new();
         // SQLite renames the triggers' table with the table: they know its present name.
         let mut rows = conn.stmt(
-            "SELECT t.t, coalesce(s.tbl_name, t.name), t.enabled, t.gen, s.name IS NOT NULL
+            "SELECT t.t, coalesce(s.tbl_name, t.name), t.enabled, t.gen, s.name IS NOT NULL, t.name
              FROM main._crdt_table t LEFT JOIN main.sqlite_schema s
              ON s.type = 'trigger' AND s.name = '_crdt_' || t.t || '_insert' ORDER BY t.t",
         )?;
@@ -257,6 +291,11 @@ impl Catalog {
                 captured: rows.i64(4) == Some(1),
                 gen,
                 covered: fields.iter().filter(|f| f.covered_in(gen)).map(|f| f.id).collect(),
+                ended: fields.iter().any(|f| f.kind == Kind::Known(Type::Lww) && f.born.is_some() && f.died.is_some()),
+                listed: rows.text(5).ok_or_else(damaged)?.to_owned(),
+                has_aliases: moves.any_aliases(id),
+                aliases: moves.aliases(conn, id, rows.text(1).unwrap_or_default())?,
+                heirs: moves.heirs(id),
                 fields,
                 form: OnceCell::new(),
             }));

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::schema::fields::Fields;
 use crate::schema::install::{Object, Target, Widths, WORD_BITS};
 use crate::schema::shape::Affinity;
-use crate::schema::{Table, Tracked, FORMAT};
+use crate::schema::{heirs, Table, Tracked, FORMAT};
 use crate::sql::{ident, literal, SCHEMA};
 use crate::types::Type;
 
@@ -81,6 +81,7 @@ impl Script<'_> {
         }
         out.push_str(&widen(self.conn, &self.target.widths(), self.portable && self.bare)?);
         self.describe(&mut out);
+        out.push_str(&self.names());
         for Present { name, kind, .. } in &self.present {
             out.push_str(&format!("DROP {} main.{};\n", kind.to_ascii_uppercase(), ident(name)));
         }
@@ -118,6 +119,13 @@ impl Script<'_> {
         }
     }
 
+    /// What is noted of renamed and returned columns.
+    fn names(&self) -> String {
+        let some = !self.fields.aliases.is_empty() || self.known.is_some_and(|table| table.has_aliases);
+        let columns: Vec<&str> = self.target.shape.columns.iter().filter(|_| some).map(|c| c.name.as_str()).collect();
+        heirs::script(self.target.t, &self.fields.aliases, &self.fields.heirs, &columns)
+    }
+
     /// Existing rows, when the table is new; else what the new fields already hold.
     fn take_in(&self, out: &mut String) {
         let (t, shape) = (self.target.t, self.target.shape);
@@ -137,16 +145,10 @@ impl Script<'_> {
         }
     }
 
-    /// Whether the column was tracked as another type before.
-    fn retyped(&self, tracked: &Tracked) -> bool {
-        let before = self.known.map(|table| table.fields.as_slice()).unwrap_or_default();
-        before.iter().any(|f| f.name == tracked.column.name && f.id != tracked.field && f.born.is_some())
-    }
-
     /// Rows whose new field holds something else than its default: written now, as far as anyone else knows.
     fn take_in_field(&self, tracked: &Tracked, table: &str, keys: &str) -> String {
         let (t, log_keys, c) = (self.target.t, self.target.key_columns(), ident(&tracked.column.name));
-        if self.retyped(tracked) {
+        if self.fields.retyped.contains(&tracked.field) {
             // Every node changes the type of the same values: like rows from before crdt_enable they are nobody's write.
             return format!(
                 "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, julianday('now'), {keys}, {}, {c} FROM main.{table};\n",
@@ -172,11 +174,21 @@ impl Script<'_> {
                      FROM main.{table} WHERE {c} IS NOT ({default}) COLLATE BINARY{types};\n"
                 )
             }
-            _ => format!(
-                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1, v2) SELECT {t}, -5, julianday('now'), {keys}, {}, NULL, {c} \
-                 FROM main.{table} WHERE {c} IS NOT ({default}) COLLATE BINARY{types};\n",
-                tracked.field
-            ),
+            _ => {
+                let field = tracked.field;
+                let (mut out, mut old) = (String::new(), "NULL");
+                if !tracked.column.defaults_to_nothing() {
+                    // The default itself counts: the same on every node that adds the column.
+                    out = format!(
+                        "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, julianday('now'), {keys}, {field}, ({default}) FROM main.{table};\n"
+                    );
+                    old = default;
+                }
+                out + &format!(
+                    "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1, v2) SELECT {t}, -5, julianday('now'), {keys}, {field}, ({old}), {c} \
+                     FROM main.{table} WHERE {c} IS NOT ({default}) COLLATE BINARY{types};\n"
+                )
+            }
         }
     }
 }

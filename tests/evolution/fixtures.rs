@@ -120,14 +120,14 @@ fn an_upgraded_database_goes_on() {
     assert_eq!(rows(&a, "SELECT v FROM off"), ["'changed while off'", "'kept'"]);
     let all = || text(&a, "SELECT crdt_changes_since(NULL, json_array('tasks', 'people', 'wr o\"w', 'off'))", []);
     merge(&b, &all());
-    for name in ["tasks", "wr o\"w", "off"] {
+    for name in ["tasks", "wr o\"w", "off", "people"] {
         assert_eq!(digest(&a, name), digest(&b, name), "{name}");
     }
     run(&b, "UPDATE tasks SET votes = votes + 10, tags = '[\"new\"]', title = 'from b' WHERE id = 't1'; UPDATE people SET name = 'B' WHERE id = 9");
     run(&a, "UPDATE tasks SET votes = votes + 1 WHERE id = 't1'; INSERT INTO tasks(id) VALUES ('fresh'); DELETE FROM tasks WHERE id = 'tail'");
     send(&b, &a);
     merge(&b, &all());
-    for name in ["tasks", "wr o\"w", "off"] {
+    for name in ["tasks", "wr o\"w", "off", "people"] {
         assert_eq!(digest(&a, name), digest(&b, name), "{name}");
     }
     let cells = "SELECT id, title, votes, tags FROM tasks WHERE id = 't1'";
@@ -171,6 +171,7 @@ fn a_newer_format_is_refused_by_every_function() {
         "crdt_enable('tasks')",
         "crdt_schema('tasks')",
         "crdt_disable('tasks')",
+        "crdt_alter('tasks', 'ADD COLUMN x')",
         "crdt_node_id()",
         "crdt_node_id('x')",
         "crdt_fork()",
