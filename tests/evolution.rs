@@ -8,6 +8,7 @@ mod evolution {
     mod columns;
     mod fixture;
     mod fixtures;
+    mod random;
     mod rename;
     mod tables;
     mod types;

@@ -134,7 +134,7 @@ impl Script<'_> {
         if self.known.is_none() {
             let (names, values) = self.target.part_columns("");
             out.push_str(&format!(
-                "INSERT INTO main._crdt_log(t, m, at, {}{names}) SELECT {t}, -6, julianday('now'), {keys}{values} FROM main.{table};\n",
+                "INSERT INTO main._crdt_log(t, m, at, {}{names}) SELECT {t}, -6, (SELECT julianday('now')), {keys}{values} FROM main.{table};\n",
                 self.target.key_columns()
             ));
             return;
@@ -151,7 +151,7 @@ impl Script<'_> {
         if self.fields.retyped.contains(&tracked.field) {
             // Every node changes the type of the same values: like rows from before crdt_enable they are nobody's write.
             return format!(
-                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, julianday('now'), {keys}, {}, {c} FROM main.{table};\n",
+                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, (SELECT julianday('now')), {keys}, {}, {c} FROM main.{table};\n",
                 tracked.field
             );
         }

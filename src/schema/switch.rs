@@ -35,18 +35,26 @@ pub fn enable_with(
     let catalog = Catalog::current(conn)?;
     let plan = plan_with(conn, catalog.as_deref(), name, requests, false, columns)?;
     let known = catalog.as_ref().and_then(|catalog| catalog.by_name(&plan.table)).cloned();
-    let was_off = known.is_some_and(|table| plan.first || !table.captured);
+    let was_off = known.as_ref().is_some_and(|table| plan.first || !table.captured);
+    let end = || -> Result<i64> { Ok(conn.int("SELECT max(seq) FROM main._crdt_log", &[])?.unwrap_or(0)) };
+    let before = end()?;
     if !plan.script.is_empty() {
         conn.db.exec(&plan.script)?;
         conn.catalog.replace(None);
-        let mut store = session::open(conn)?;
-        fold(&mut store, Into::Database)?;
-        if was_off {
-            reconcile(&mut store, &plan.table, &plan.new)?;
+        if known.is_some() {
+            let mut store = session::open(conn)?;
+            fold(&mut store, Into::Database)?;
+            if was_off {
+                reconcile(&mut store, &plan.table, &plan.new)?;
+            }
+            heirs::settle(&mut store)?;
         }
-        heirs::settle(&mut store)?;
     }
-    let rows = conn.int(&format!("SELECT count(*) FROM main.{}", ident(&plan.table)), &[])?.unwrap_or(0);
+    let rows = match known {
+        Some(_) => conn.int(&format!("SELECT count(*) FROM main.{}", ident(&plan.table)), &[])?.unwrap_or(0),
+        // Each has its row in the log. Their stamps they get from the fold, by the next call that needs them.
+        None => end()? - before,
+    };
     let mut out = String::from("{\"table\":");
     write_text(&mut out, &plan.table);
     out.push_str(",\"fields\":{");
