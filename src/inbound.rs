@@ -140,9 +140,10 @@ fn merge_records(
     Ok((all, own))
 }
 
-/// Whether this node has made the change and let go of it, as its column was dropped.
+/// Whether this node may have made the change: it let go of it, as the column was dropped; or it made it under a name that
+/// a peer has changed since.
 fn known_once(table: &Table, field: FieldId, before: Option<&Record>, change: &Change) -> bool {
-    table.has_ended(field) && before.and_then(Record::latest).is_some_and(|latest| latest >= change.hlc)
+    table.is_not_or_anew(field) && before.and_then(Record::latest).is_some_and(|latest| latest >= change.hlc)
 }
 
 /// What the changes of one record touched.

@@ -178,9 +178,9 @@ impl Table {
         fields.find(|f| f.kind == *kind)
     }
 
-    /// Whether a field's stamps may have been let go of here: it is no column any more, or became one again.
-    pub fn has_ended(&self, id: FieldId) -> bool {
-        self.field(id).is_some_and(|f| f.died.is_some() || f.born.is_some_and(|born| born > 1))
+    /// Whether a field is no column here, or became one later than the table was enabled.
+    pub fn is_not_or_anew(&self, id: FieldId) -> bool {
+        self.field(id).is_some_and(|f| f.died.is_some() || f.born.is_none_or(|born| born > 1))
     }
 
     /// The lww fields that were columns and are none now; None where there are none of them.
