@@ -63,6 +63,7 @@ fn check_references(store: &Store<'_>, found: &mut Vec<String>) -> Result<()> {
         ),
         ("stamps by a node without a name", "SELECT count(*) FROM main._crdt_clock WHERE n NOT IN (SELECT n FROM main._crdt_node)"),
         ("fields of no known table", "SELECT count(*) FROM main._crdt_field WHERE t NOT IN (SELECT t FROM main._crdt_table)"),
+        ("fields without a name that are none of the past", "SELECT count(*) FROM main._crdt_field WHERE name = '' AND died IS NULL"),
     ] {
         let n = store.conn.int(sql, &[])?.unwrap_or(0);
         if n > 0 {
