@@ -3,10 +3,10 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test bench build clean
+.PHONY: help demo check test bench bench-enable build clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## two databases written apart with the sqlite3 shell, then merged
 	@tests/hosts/setup.sh shell
@@ -29,6 +29,9 @@ bench: ## what capture, sync and storage cost against plain SQLite (BENCH_ROWS, 
 	@tests/hosts/setup.sh python
 	cargo bench --locked --bench capture
 	@/usr/bin/python3 benches/system.py $(TARGET)/release/deps/libgrove_crdt.so
+
+bench-enable: ## what crdt_enable costs on a million rows, against copying the table (BENCH_ROWS, BENCH_ROUNDS)
+	cargo bench --locked --bench enable
 
 clean: ## everything that the above made
 	cargo clean

@@ -91,3 +91,16 @@ CREATE TABLE IF NOT EXISTS _crdt_inside(f INTEGER NOT NULL, pk NOT NULL, first I
 -- Records dropped here because they left a peer's filter: the clock as it stood then. Their own stamps may come back.
 CREATE TABLE IF NOT EXISTS _crdt_left(t INTEGER NOT NULL, pk NOT NULL, ts INTEGER NOT NULL, c INTEGER NOT NULL,
   PRIMARY KEY(t, pk)) WITHOUT ROWID;
+
+-- Names under which peers may still send a field: its column was renamed here.
+CREATE TABLE IF NOT EXISTS _crdt_alias(
+  t INTEGER NOT NULL, name TEXT NOT NULL COLLATE NOCASE, f INTEGER NOT NULL, PRIMARY KEY(t, name)) WITHOUT ROWID;
+
+-- Fields whose state is to be merged into another's, or, where that is the same one, to be shown: noted by crdt_enable, done by
+-- the next call that can write. retyped: the column held the values under another type meanwhile.
+CREATE TABLE IF NOT EXISTS _crdt_heir(
+  t INTEGER NOT NULL, f INTEGER NOT NULL, heir INTEGER NOT NULL, retyped INTEGER NOT NULL, PRIMARY KEY(t, f)) WITHOUT ROWID;
+
+-- Counters and sets that a peer has written after their column was dropped or got another type here; was: what the column showed.
+CREATE TABLE IF NOT EXISTS _crdt_waiting(
+  t INTEGER NOT NULL, f INTEGER NOT NULL, pk NOT NULL, was, PRIMARY KEY(t, f, pk)) WITHOUT ROWID;

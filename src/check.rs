@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::error::Result;
+use crate::error::{unless_missing, Result};
 use crate::ffi::Value;
-use crate::filter::registry::unless_missing;
 use crate::key::Pk;
 use crate::record::Record;
 use crate::row;
@@ -70,6 +69,7 @@ fn check_references(store: &Store<'_>, found: &mut Vec<String>) -> Result<()> {
         ("members of no known filter", "SELECT count(*) FROM main._crdt_inside WHERE f NOT IN (SELECT f FROM main._crdt_filter WHERE f > 0)"),
         ("filters of no known table", "SELECT count(*) FROM main._crdt_filter WHERE f > 0 AND t NOT IN (SELECT t FROM main._crdt_table)"),
         ("fields of no known table", "SELECT count(*) FROM main._crdt_field WHERE t NOT IN (SELECT t FROM main._crdt_table)"),
+        ("fields without a name that are none of the past", "SELECT count(*) FROM main._crdt_field WHERE name = '' AND died IS NULL"),
     ] {
         let n = unless_missing(store.conn.int(sql, &[]), None)?.unwrap_or(0);
         if n > 0 {
@@ -172,7 +172,7 @@ fn check_shown(
             Type::Lww if sure.contradicts(tracked, &want, cell) => {
                 found.push(format!("{name}.{column} does not show the value that its record holds"));
             }
-            Type::Counter | Type::Set if want != *cell => {
+            Type::Counter | Type::Set if want != *cell && !row::is_bare(record, tracked, cell) => {
                 found.push(format!("{name}.{column} does not show what its {} adds up to", tracked.ty.name()));
             }
             _ => {}

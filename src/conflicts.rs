@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::change::TOMBSTONE;
 use crate::clock::Hlc;
 use crate::conn::Conn;
-use crate::error::{Error, Result};
+use crate::error::{unless_missing, Error, Result};
 use crate::ffi::{Out, RowCursor, TableFunction, Value, ValueRef};
 use crate::key::Pk;
 use crate::merge::{Conflict, Side};
@@ -84,7 +84,7 @@ pub fn trim(conn: &Conn) -> Result<()> {
 
 /// How many are noted.
 pub fn count(conn: &Conn) -> Result<i64> {
-    Ok(conn.int("SELECT count(*) FROM main._crdt_conflict", &[])?.unwrap_or(0))
+    Ok(unless_missing(conn.int("SELECT count(*) FROM main._crdt_conflict", &[]), None)?.unwrap_or(0))
 }
 
 /// `crdt_conflicts()`: one row a conflict, oldest first.

@@ -152,6 +152,14 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// `none` where a table of ours is missing: the database is of an older format, and cannot be written now.
+pub fn unless_missing<T>(outcome: Result<T>, none: T) -> Result<T> {
+    match outcome {
+        Err(e) if e.message().starts_with("no such table") => Ok(none),
+        outcome => outcome,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

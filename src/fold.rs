@@ -186,7 +186,7 @@ impl Fold<'_, '_> {
             local::insert(record, table.covered(), stamp);
         }
         for (field, value) in values {
-            // A column that was renamed has no field until crdt_enable is called again.
+            // A column that is gone with the triggers still there: nothing is to be counted.
             let Some(tracked) = form.tracked(field) else { continue };
             let record = self.record(table, key)?;
             match tracked.ty {

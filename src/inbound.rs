@@ -125,7 +125,7 @@ fn merge_records(
         let mut touched = Touched::default();
         let mut dropped = false;
         if let Some(leaving) = &record.leaving {
-            pass.merge_record((table, pk), &leaving.before, &mut now, &mut touched)?;
+            pass.merge_record((table, pk), &leaving.before, before.as_ref(), &mut now, &mut touched)?;
             let empty = now == Record::default();
             if !empty && left::covers(leaving.known, &now, table) {
                 (dropped, now, touched) = (before.is_some(), Record::default(), Touched::default());
@@ -133,7 +133,7 @@ fn merge_records(
             pass.report.merged += u64::from(dropped);
             pass.report.unchanged += leaving.times - u64::from(dropped);
         }
-        pass.merge_record((table, pk), &record.changes, &mut now, &mut touched)?;
+        pass.merge_record((table, pk), &record.changes, before.as_ref(), &mut now, &mut touched)?;
         if touched.changes > 0 || dropped {
             let taken = touched.changes + u64::from(dropped);
             let fields = touched.fields(before.as_ref().filter(|_| !dropped), &now);
@@ -169,6 +169,7 @@ impl Pass<'_, '_> {
         &mut self,
         (table, pk): (&Table, &Pk),
         changes: &[(&Change, FieldId, bool)],
+        before: Option<&Record>,
         now: &mut Record,
         touched: &mut Touched,
     ) -> Result<()> {
@@ -213,7 +214,12 @@ impl Pass<'_, '_> {
             if outcome.news {
                 self.hooks.took(store, table, (change, *field), body)?;
                 touched.add(change, *field);
-                self.meet_own((table, pk), change, now)?;
+                if !local {
+                    pending::wait(store, table, pk, *field, before)?;
+                }
+                if !known_once(table, *field, before, change) {
+                    self.meet_own((table, pk), change, now)?;
+                }
             }
         }
         Ok(())
@@ -231,6 +237,12 @@ impl Pass<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Whether this node may have made the change: it let go of it, as the column was dropped; or it made it under a name that
+/// a peer has changed since.
+fn known_once(table: &Table, field: FieldId, before: Option<&Record>, change: &Change) -> bool {
+    table.is_not_or_anew(field) && before.and_then(Record::latest).is_some_and(|latest| latest >= change.hlc)
 }
 
 /// What the changes of one record touched.

@@ -4,8 +4,7 @@ use std::rc::Rc;
 
 use crate::change::{Body, Change, Known, TOMBSTONE};
 use crate::clock::{Hlc, Tick};
-use crate::error::Result;
-use crate::filter::registry::unless_missing;
+use crate::error::{unless_missing, Result};
 use crate::key::Pk;
 use crate::pending;
 use crate::record::Record;

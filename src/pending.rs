@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use crate::change::Change;
 use crate::conn::Conn;
 use crate::error::{Error, Result};
+use crate::ffi::Value;
 use crate::fold::{fold, Into};
 use crate::inbound::{merge_changes, Report};
 use crate::key::Pk;
+use crate::record::{FieldId, Record};
+use crate::schema::{Field, Kind, Table};
 use crate::store::{RecordKey, Store};
+use crate::types::Type;
 
 /// Notes why a record's row cannot be shown, or with None that nothing is pending.
 pub fn set(store: &Store<'_>, t: i64, pk: &Pk, reason: Option<&str>) -> Result<()> {
@@ -32,6 +36,40 @@ pub fn set(store: &Store<'_>, t: i64, pk: &Pk, reason: Option<&str>) -> Result<(
 pub fn has(store: &Store<'_>, t: i64, pk: &Pk) -> Result<bool> {
     let sql = "SELECT 1 FROM main._crdt_pending WHERE t = ?1 AND pk = ?2";
     Ok(store.any_pending.get() && store.conn.int(sql, &[t.into(), pk.as_ref()])?.is_some())
+}
+
+/// Notes that a peer has written a counter or set whose column is no more, or has another type, and what it showed before.
+pub fn wait(store: &Store<'_>, table: &Table, pk: &Pk, field: FieldId, before: Option<&Record>) -> Result<()> {
+    let was = match table.field(field).filter(|f| f.born.is_some()).map(|f| &f.kind) {
+        Some(Kind::Known(Type::Counter)) => before
+            .and_then(|b| b.sum(field))
+            .map_or(Value::Null, |sum| Value::Integer(crate::types::counter::shown(sum))),
+        Some(Kind::Known(Type::Set)) => {
+            let elements = before.map(|b| b.elements(field)).unwrap_or_default();
+            Value::Text(crate::types::set::column_text(elements.into_iter()).into_bytes())
+        }
+        _ => return Ok(()),
+    };
+    let values = [table.id.into(), i64::from(field).into(), pk.as_ref(), was.as_ref()];
+    store.conn.run("INSERT OR IGNORE INTO main._crdt_waiting(t, f, pk, was) VALUES (?1, ?2, ?3, ?4)", &values)?;
+    Ok(())
+}
+
+/// What a counter or set showed that peers have written since its column is no more; None when they have not.
+pub fn shown_before(store: &Store<'_>, t: i64, pk: &Pk, field: FieldId) -> Result<Option<Value>> {
+    let key = [t.into(), i64::from(field).into(), pk.as_ref()];
+    let sql = "SELECT was FROM main._crdt_waiting WHERE t = ?1 AND f = ?2 AND pk = ?3";
+    store.conn.first(sql, &key, |row| row.column(0).to_value())
+}
+
+/// Whether a value of a field is kept that waits for a column, or for a column of its type.
+pub fn waits(store: &Store<'_>, table: &Table, pk: &Pk, record: &Record, field: &Field) -> Result<bool> {
+    let held = record.lww.get(&field.id).is_some_and(|lww| lww.saved.is_some()) || record.kept.contains_key(&field.id);
+    let parts = record.counters.contains_key(&field.id) || record.sets.contains_key(&field.id);
+    // Of what was shown here once, the column of the other type has taken the value: only what came later waits.
+    Ok(held
+        || (parts && field.born.is_none())
+        || (parts && store.catalog.format > 1 && shown_before(store, table.id, pk, field.id)?.is_some()))
 }
 
 /// The records that wait: why, and since when.

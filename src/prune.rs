@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::conn::Conn;
-use crate::error::Result;
+use crate::error::{unless_missing, Result};
 use crate::ffi::ValueRef;
 use crate::log::{Event, Reader};
 use crate::outbound::{picked, Pick};
@@ -26,11 +26,8 @@ const PLACES: usize = 48;
 
 /// A number of `_crdt_horizon`; 0 while there is none.
 pub fn horizon(conn: &Conn, column: &str) -> Result<i64> {
-    match conn.int(&format!("SELECT {column} FROM main._crdt_horizon"), &[]) {
-        // A database of an older format that cannot be written.
-        Err(e) if e.message().starts_with("no such table") => Ok(0),
-        number => Ok(number?.unwrap_or(0)),
-    }
+    let number = conn.int(&format!("SELECT {column} FROM main._crdt_horizon"), &[]);
+    Ok(unless_missing(number, None)?.unwrap_or(0))
 }
 
 /// Where the log ended lately.

@@ -152,6 +152,16 @@ impl Record {
         live
     }
 
+    /// Lets go of lww fields that are no columns any more and whose values went with their columns. That someone wrote them
+    /// stays known as a sign of the row's life.
+    pub fn let_go(&mut self, ended: impl Fn(FieldId) -> bool) {
+        let gone = |(field, lww): &(&FieldId, &Lww)| lww.saved.is_none() && ended(**field);
+        let gone: Vec<FieldId> = self.lww.iter().filter(gone).map(|(field, _)| *field).collect();
+        for lww in gone.iter().filter_map(|field| self.lww.remove(field)).collect::<Vec<_>>() {
+            self.join_row(&lww.hlc);
+        }
+    }
+
     /// Drops the values and field states; key and tombstone remain.
     pub fn forget(&mut self) {
         let (tomb, forgotten) = (self.tomb.take(), self.forgotten.take());
@@ -192,6 +202,18 @@ mod tests {
         record.lww.insert(1, Lww::live(at(5), None));
         assert!(!record.alive(), "the tombstone wins a tie");
         record.counters.entry(2).or_default().insert((Rc::from("n"), String::new()), Part::empty(at(6)));
+        assert!(record.alive());
+    }
+
+    #[test]
+    fn a_field_without_column_and_value_leaves_its_stamp_to_the_row() {
+        let mut record = Record { tomb: Some(at(5)), ..Record::default() };
+        record.lww.insert(1, Lww::live(at(3), None));
+        record.lww.insert(2, Lww::live(at(6), None));
+        record.lww.insert(3, Lww { saved: Some("1".into()), ..Lww::live(at(4), None) });
+        record.let_go(|field| field > 1);
+        assert_eq!(record.lww.keys().copied().collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(record.visible_row(), Some(&at(6)));
         assert!(record.alive());
     }
 

@@ -190,6 +190,16 @@ pub fn shown(record: &Record, tracked: &Tracked) -> Option<Value> {
     }
 }
 
+/// Whether a cell holds as little as a counter or set that nobody has written: a column that was added begins with its
+/// default, 0 or NULL.
+pub fn is_bare(record: &Record, tracked: &Tracked, cell: &Value) -> bool {
+    match tracked.ty {
+        Type::Lww => false,
+        Type::Counter => *cell == Value::Integer(0) && record.sum(tracked.field).is_none(),
+        Type::Set => *cell == Value::Null && record.elements(tracked.field).is_empty(),
+    }
+}
+
 /// The keys of all rows.
 pub fn keys(conn: &Conn, form: &Form) -> Result<Vec<Pk>> {
     let columns = list(form.shape.key.iter().map(|k| ident(k)));

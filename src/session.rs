@@ -3,6 +3,7 @@
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::fold::{fold, Into};
+use crate::schema::{heirs, upgrade, Catalog, FORMAT};
 use crate::store::Store;
 use crate::{pending, rollback};
 
@@ -12,6 +13,7 @@ pub fn write<T>(conn: &Conn, mut work: impl FnMut(&mut Store<'_>) -> Result<T>) 
         let mut store = open(conn)?;
         store.may_write.set(true);
         fold(&mut store, Into::Database)?;
+        heirs::settle(&mut store)?;
         pending::release(&mut store)?;
         work(&mut store)
     })
@@ -45,8 +47,15 @@ pub fn write_new<T>(conn: &Conn, mut work: impl FnMut(&Conn) -> Result<T>) -> Re
 /// Makes our tables, and this database's node id, if they are not there.
 fn lock(conn: &Conn) -> Result<()> {
     match conn.run("UPDATE main._crdt_state SET one = 1", &[]) {
-        Err(e) if e.message().starts_with("no such table") => conn.db.exec(&crate::schema::enable::install_script()),
-        outcome => outcome.map(|_| ()),
+        Err(e) if e.message().starts_with("no such table") => {
+            upgrade::check_bare(conn)?;
+            conn.db.exec(&crate::schema::enable::install_script())
+        }
+        Err(e) => Err(e),
+        Ok(_) => match Catalog::current(conn)? {
+            Some(catalog) if catalog.format < FORMAT => upgrade::upgrade(conn, catalog.format),
+            _ => Ok(()),
+        },
     }
 }
 
@@ -61,10 +70,16 @@ pub fn read<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Op
         let whole = || {
             let Some(mut store) = Store::open(conn)? else { return Ok(None) };
             store.may_write.set(true);
-            if store.last_seq()? == store.folded && !pending::is_due(&store)? {
+            if store.catalog.format < FORMAT {
+                lock(conn)?;
+                store = open(conn)?;
+                store.may_write.set(true);
+            }
+            if store.last_seq()? == store.folded && !pending::is_due(&store)? && !heirs::due(&store) {
                 return work(&store).map(Some);
             }
             fold(&mut store, Into::Database)?;
+            heirs::settle(&mut store)?;
             pending::release(&mut store)?;
             work(&store).map(Some)
         };
@@ -85,7 +100,7 @@ pub fn peek<T>(conn: &Conn, work: impl FnOnce(&Store<'_>) -> Result<T>) -> Resul
         work(&store).map(Some)
     };
     conn.outermost.set(conn.db.autocommit());
-    fresh_catalog(conn, || match conn.run("SAVEPOINT crdt", &[]) {
+    let outcome = fresh_catalog(conn, || match conn.run("SAVEPOINT crdt", &[]) {
         Ok(_) => {
             let outcome = in_memory();
             conn.run("RELEASE crdt", &[])?;
@@ -94,7 +109,8 @@ pub fn peek<T>(conn: &Conn, work: impl FnOnce(&Store<'_>) -> Result<T>) -> Resul
         // A writing statement of the caller's is under way: its transaction is the view.
         Err(e) if e.is_busy() => in_memory(),
         Err(e) => Err(e),
-    })
+    });
+    outcome.map_err(|e| upgrade::explain(conn, e))
 }
 
 /// In a transaction that has written, what is read of the schema may be rolled back: it is not kept.

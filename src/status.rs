@@ -51,7 +51,7 @@ pub fn json(store: &Store<'_>) -> Result<String> {
     let mut out = String::from("{\"node\":");
     write_text(&mut out, &store.me);
     // Writing to a String cannot fail.
-    let _ = write!(out, ",\"version\":\"{}\",\"format\":{}", env!("CARGO_PKG_VERSION"), crate::schema::FORMAT);
+    let _ = write!(out, ",\"version\":\"{}\",\"format\":{}", env!("CARGO_PKG_VERSION"), store.catalog.format);
     out.push_str(",\"clock\":");
     store.clock.by(&store.me).write_json(&mut out);
     let drift = (store.clock.ts - store.wall) / crate::clock::MILLISECOND;

@@ -154,11 +154,15 @@ impl<'a> Store<'a> {
         };
         let x = x.unwrap_or_default();
         let gen = u32::try_from(gen.unwrap_or(0)).map_err(|_| damaged())?;
-        if gen == table.gen {
-            pack::unpack(base, x, table.covered(), &self.nodes)
+        let mut record = if gen == table.gen {
+            pack::unpack(base, x, table.covered(), &self.nodes)?
         } else {
-            pack::unpack(base, x, &table.covered_in(gen), &self.nodes)
+            pack::unpack(base, x, &table.covered_in(gen), &self.nodes)?
+        };
+        if let Some(ended) = table.ended() {
+            record.let_go(ended);
         }
+        Ok(record)
     }
 
     fn load_parts(&self, table: &Table, pk: &Pk, record: &mut Record) -> Result<()> {

@@ -343,9 +343,11 @@ fn unshown_fields(store: &Store<'_>, table: &Rc<crate::schema::Table>, rows: &mu
     }
     crate::digest::each(store, table, |pk, record| {
         for field in &hidden {
-            let stamp = record.stamp_of(field.id);
-            let Some(stamp) = stamp else { continue };
-            let local = table.fields.iter().find(|f| f.name == field.name && f.is_local());
+            let Some(stamp) = record.stamp_of(field.id).filter(|_| record.alive()) else { continue };
+            if !crate::pending::waits(store, table, pk, record, field)? {
+                continue;
+            }
+            let local = table.fields.iter().find(|f| f.name.eq_ignore_ascii_case(&field.name) && f.is_local());
             let reason = match local {
                 Some(local) => {
                     format!("the column is {} here and {} at {}", local.kind.name(), field.kind.name(), stamp.node)

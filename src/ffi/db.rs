@@ -85,6 +85,32 @@ impl Db {
         Ok(())
     }
 
+    /// Runs the one statement that `sql` is.
+    ///
+    /// # Errors
+    /// SQLite's own; none is run when another follows it.
+    pub fn run_alone(&self, sql: &str) -> Result<()> {
+        let (stmt, used) = self.prepare_first(sql, 0)?;
+        let mut rest = sql.get(used..).unwrap_or("");
+        while !rest.is_empty() {
+            match self.prepare_first(rest, 0) {
+                // A comment, space, a semicolon.
+                Ok((None, used)) if used > 0 => rest = rest.get(used..).unwrap_or(""),
+                Ok((None, _)) => break,
+                Ok((Some(_), _)) | Err(_) => {
+                    return Err(Error::caller("one statement is expected; something follows its end"));
+                }
+            }
+        }
+        match stmt {
+            Some(mut stmt) => {
+                while stmt.step()? {}
+                Ok(())
+            }
+            None => Err(Error::caller("no statement to run")),
+        }
+    }
+
     /// The first statement in `sql` (`None` for a mere comment or space) and its length in bytes.
     fn prepare_first(&self, sql: &str, flags: c_uint) -> Result<(Option<Stmt>, usize)> {
         let len = c_int::try_from(sql.len()).map_err(|_| Error::sqlite(TOOBIG, "SQL statement too long"))?;

@@ -1,7 +1,7 @@
 //! The filters that a database knows, by number.
 
 use crate::conn::Conn;
-use crate::error::{Error, Result};
+use crate::error::{unless_missing, Error, Result};
 use crate::schema::Table;
 use crate::store::Store;
 
@@ -24,14 +24,6 @@ pub struct Secret {
     pub text: String,
     /// Before this log row nothing was filtered.
     pub born: i64,
-}
-
-/// A database that was made before there were filters has none.
-pub fn unless_missing<T>(outcome: Result<T>, none: T) -> Result<T> {
-    match outcome {
-        Err(e) if e.message().starts_with("no such table") => Ok(none),
-        outcome => outcome,
-    }
 }
 
 /// The database's own filters: table and expression.

@@ -52,11 +52,25 @@ pub fn schema(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_schema", "table [, 'column:type' …]", 1, 1000)?;
     args.named(|| {
         let (name, requests) = (args.text(0, "table")?, requests(&args)?);
-        let catalog = Catalog::current(args.conn())?;
-        let plan = enable::plan(args.conn(), catalog.as_deref(), name, &requests, true)?;
-        // What the present triggers wrote is read by the present rules.
+        let plan = || {
+            let catalog = Catalog::current(args.conn())?;
+            enable::plan(args.conn(), catalog.as_deref(), name, &requests, true)
+        };
+        plan()?;
+        // What the present triggers wrote is read by the present rules; an older format is upgraded.
         session::read(args.conn(), |_| Ok(()))?;
+        let plan = plan()?;
         Ok(Out::Text(plan.script))
+    })
+}
+
+/// `crdt_alter(table, alteration)`
+pub fn alter(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_alter", "table, alteration", 2, 2)?;
+    args.named(|| {
+        let (name, alteration) = (args.text(0, "table")?, args.text(1, "alteration")?);
+        let report = session::write_new(args.conn(), |conn| crate::schema::alter::alter(conn, name, alteration))?;
+        Ok(Out::Text(report))
     })
 }
 
@@ -122,7 +136,10 @@ pub fn pragma(call: &Call<'_, Conn>) -> Result<Out> {
             });
         }
         match name {
-            "format" => Ok(Out::Int(crate::schema::FORMAT)),
+            "format" => {
+                let format = session::read(conn, |store| Ok(store.catalog.format))?;
+                Ok(Out::Int(format.unwrap_or(crate::schema::FORMAT)))
+            }
             "node_id" | "hlc" => {
                 let tell = |store: &crate::store::Store<'_>| match name {
                     "node_id" => Ok(store.me.to_string()),

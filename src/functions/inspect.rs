@@ -46,7 +46,12 @@ fn one_record(args: &Args<'_>, show: fn(&Table, &[String], &str, &Record) -> Str
             let table = Rc::clone(store.catalog.enabled(name)?);
             let form = table.form(store.conn)?;
             let pk = Pk::from_wire(&form.shape.classes, &wire);
-            let columns: Vec<String> = form.shape.columns.iter().map(|c| c.name.clone()).collect();
+            // A column that was renamed keeps its name on the wire until crdt_enable is called.
+            let wire_name = |column: &crate::schema::shape::Column| {
+                let tracked = form.tracked.iter().find(|t| t.column.name == column.name);
+                tracked.and_then(|t| table.field(t.field)).map_or_else(|| column.name.clone(), |f| f.name.clone())
+            };
+            let columns: Vec<String> = form.shape.columns.iter().map(wire_name).collect();
             let mut record = with_values(store, &table, &pk)?;
             if incoming {
                 record = crate::hooks::with_incoming(store.conn, &table, &pk, record)?;

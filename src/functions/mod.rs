@@ -23,6 +23,7 @@ pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
 
     to.function(c"crdt_enable", -1, writes, conn, admin::enable)?;
     to.function(c"crdt_schema", -1, writes, conn, admin::schema)?;
+    to.function(c"crdt_alter", -1, writes, conn, admin::alter)?;
     to.function(c"crdt_disable", -1, writes, conn, admin::disable)?;
     to.function(c"crdt_node_id", -1, writes, conn, admin::node_id)?;
     to.function(c"crdt_fork", -1, writes, conn, admin::fork)?;

@@ -1,12 +1,16 @@
 //! Which tables are enabled, and what of them is tracked.
 
+pub mod alter;
+mod columns;
 pub mod enable;
 mod fields;
+pub mod heirs;
 pub mod install;
 mod script;
 pub mod shape;
 pub mod switch;
 pub mod unique;
+pub mod upgrade;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -19,7 +23,7 @@ use crate::types::Type;
 use shape::{Column, Shape};
 
 /// The layout of the `_crdt` tables that this version reads and writes.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 
 /// What a field is.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -109,6 +113,16 @@ pub struct Table {
     pub gen: u32,
     /// All its fields in the order of their numbers.
     pub fields: Vec<Field>,
+    /// The name under which it was enabled last.
+    pub listed: String,
+    /// Names under which peers may still send a field, of columns that are not here any more.
+    pub aliases: Vec<(String, FieldId)>,
+    /// Whether there are any, those included whose name is a column again.
+    pub has_aliases: bool,
+    /// Fields whose state goes to another, or is to be shown.
+    pub heirs: Vec<heirs::Heir>,
+    /// Whether a lww column is tracked no more.
+    ended: bool,
     covered: Vec<FieldId>,
     form: OnceCell<Form>,
 }
@@ -154,7 +168,24 @@ impl Table {
     pub fn named(&self, name: &str, kind: &Kind) -> Option<&Field> {
         let same = |f: &&Field| f.kind == *kind && f.name.eq_ignore_ascii_case(name);
         let local = self.fields.iter().filter(same).find(|f| f.is_local());
-        local.or_else(|| self.fields.iter().filter(same).find(|f| f.name == name))
+        local.or_else(|| self.renamed(name, kind)).or_else(|| self.fields.iter().filter(same).find(|f| f.name == name))
+    }
+
+    /// The field of that type whose column once had that name.
+    fn renamed(&self, name: &str, kind: &Kind) -> Option<&Field> {
+        let was = |alias: &&(String, FieldId)| alias.0.eq_ignore_ascii_case(name);
+        let mut fields = self.aliases.iter().filter(was).filter_map(|(_, id)| self.field(*id));
+        fields.find(|f| f.kind == *kind)
+    }
+
+    /// Whether a field is no column here, or became one later than the table was enabled.
+    pub fn is_not_or_anew(&self, id: FieldId) -> bool {
+        self.field(id).is_some_and(|f| f.died.is_some() || f.born.is_none_or(|born| born > 1))
+    }
+
+    /// The lww fields that were columns and are none now; None where there are none of them.
+    pub fn ended(&self) -> Option<impl Fn(FieldId) -> bool + '_> {
+        self.ended.then_some(|id| self.field(id).is_some_and(|f| f.born.is_some() && f.died.is_some()))
     }
 
     /// The columns of one type that are tracked by the present triggers, in the order in which they write them.
@@ -181,11 +212,14 @@ impl Table {
             return Ok(form);
         }
         let shape = Shape::read(conn, &self.name)?;
+        let watched = columns::watched(conn, self)?;
+        let column =
+            |f: &Field| watched.get(&f.id).and_then(|name| shape.column(name)).or_else(|| shape.column(&f.name));
         let tracked = self
             .fields
             .iter()
             .filter(|f| f.is_local())
-            .filter_map(|f| match (&f.kind, shape.column(&f.name)) {
+            .filter_map(|f| match (&f.kind, column(f)) {
                 (Kind::Known(ty), Some(column)) => {
                     Some(Tracked { field: f.id, ty: *ty, bit: f.bit, column: column.clone() })
                 }
@@ -200,6 +234,8 @@ impl Table {
 pub struct Catalog {
     /// What this was read under: the token in `_crdt_state`, and the schema's version.
     mark: (i64, i64),
+    /// The format that the database has: below [`FORMAT`] until it is upgraded.
+    pub format: i64,
     tables: Vec<Rc<Table>>,
     /// The hooks that stand.
     pub hooks: crate::hooks::Hooks,
@@ -215,13 +251,13 @@ impl Catalog {
         if let Some(kept) = conn.catalog.borrow().as_ref().filter(|kept| kept.mark == mark) {
             return Ok(Some(Rc::clone(kept)));
         }
-        check_format(conn)?;
-        let fresh = Rc::new(Catalog::read(conn, mark)?);
+        let format = upgrade::check(conn)?;
+        let fresh = Rc::new(Catalog::read(conn, mark, format)?);
         conn.catalog.replace(Some(Rc::clone(&fresh)));
         Ok(Some(fresh))
     }
 
-    fn read(conn: &Conn, mark: (i64, i64)) -> Result<Catalog> {
+    fn read(conn: &Conn, mark: (i64, i64), format: i64) -> Result<Catalog> {
         let mut fields: HashMap<i64, Vec<Field>> = HashMap::new();
         let small = |v: Option<i64>| v.and_then(|v| u32::try_from(v).ok());
         let mut rows = conn.stmt("SELECT t, f, name, type, bit, born, died FROM main._crdt_field ORDER BY t, f")?;
@@ -237,10 +273,11 @@ impl Catalog {
             });
         }
         drop(rows);
+        let mut moves = heirs::Moves::read(conn, format)?;
         let mut tables = Vec::new();
         // SQLite renames the triggers' table with the table: they know its present name.
         let mut rows = conn.stmt(
-            "SELECT t.t, coalesce(s.tbl_name, t.name), t.enabled, t.gen, s.name IS NOT NULL
+            "SELECT t.t, coalesce(s.tbl_name, t.name), t.enabled, t.gen, s.name IS NOT NULL, t.name
              FROM main._crdt_table t LEFT JOIN main.sqlite_schema s
              ON s.type = 'trigger' AND s.name = '_crdt_' || t.t || '_insert' ORDER BY t.t",
         )?;
@@ -256,13 +293,18 @@ impl Catalog {
                 captured: rows.i64(4) == Some(1),
                 gen,
                 covered: fields.iter().filter(|f| f.covered_in(gen)).map(|f| f.id).collect(),
+                ended: fields.iter().any(|f| f.kind == Kind::Known(Type::Lww) && f.born.is_some() && f.died.is_some()),
+                listed: rows.text(5).ok_or_else(damaged)?.to_owned(),
+                has_aliases: moves.any_aliases(id),
+                aliases: moves.aliases(conn, id, rows.text(1).unwrap_or_default())?,
+                heirs: moves.heirs(id),
                 fields,
                 form: OnceCell::new(),
             }));
         }
         drop(rows);
         let by_id = tables.iter().map(|t| (t.id, Rc::clone(t))).collect();
-        Ok(Catalog { mark, tables, hooks: crate::hooks::Hooks::read(conn)?, by_id })
+        Ok(Catalog { mark, format, tables, hooks: crate::hooks::Hooks::read(conn)?, by_id })
     }
 
     /// Every table, in the order in which they were first enabled.
@@ -313,14 +355,4 @@ fn token(conn: &Conn) -> Result<Option<i64>> {
         return Ok(None);
     }
     conn.int("SELECT token FROM main._crdt_state", &[])
-}
-
-fn check_format(conn: &Conn) -> Result<()> {
-    let format = conn.int("SELECT value FROM main._crdt_pragma WHERE name = 'format'", &[])?.unwrap_or(FORMAT);
-    if format > FORMAT {
-        return Err(Error::caller(format!(
-            "this database has format {format} of grove-crdt's tables; this version reads up to {FORMAT}: use a newer one"
-        )));
-    }
-    Ok(())
 }

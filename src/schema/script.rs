@@ -3,9 +3,9 @@
 use crate::conn::Conn;
 use crate::error::Result;
 use crate::schema::fields::Fields;
-use crate::schema::install::{Object, Target, WORD_BITS};
+use crate::schema::install::{Object, Target, Widths, WORD_BITS};
 use crate::schema::shape::Affinity;
-use crate::schema::{Table, Tracked, FORMAT};
+use crate::schema::{heirs, Table, Tracked, FORMAT};
 use crate::sql::{ident, literal, SCHEMA};
 use crate::types::Type;
 
@@ -27,6 +27,26 @@ pub struct Present {
     pub kind: String,
     /// Its text.
     pub sql: String,
+}
+
+/// Adds the columns that a table's triggers need to the log and the grave; `bare`: they are as they were made.
+pub fn widen(conn: &Conn, widths: &Widths, bare: bool) -> Result<String> {
+    let mut out = String::new();
+    for (table, prefix, need) in
+        [("_crdt_log", "k", widths.keys), ("_crdt_log", "v", widths.values), ("_crdt_grave", "v", widths.grave)]
+    {
+        let mut have = 1;
+        if !bare {
+            let sql = "SELECT count(*) FROM pragma_table_info(?1, 'main') WHERE name GLOB ?2";
+            let pattern = format!("{prefix}[0-9]*");
+            let count = conn.int(sql, &[table.into(), pattern.as_str().into()])?.unwrap_or(0);
+            have = usize::try_from(count).unwrap_or(1);
+        }
+        for i in have..need {
+            out.push_str(&format!("ALTER TABLE main.{table} ADD COLUMN {prefix}{i};\n"));
+        }
+    }
+    Ok(out)
 }
 
 /// Writes the statements.
@@ -59,8 +79,9 @@ impl Script<'_> {
         if self.portable {
             out.push_str(&install_script());
         }
-        self.widen(&mut out)?;
+        out.push_str(&widen(self.conn, &self.target.widths(), self.portable && self.bare)?);
         self.describe(&mut out);
+        out.push_str(&self.names());
         for Present { name, kind, .. } in &self.present {
             out.push_str(&format!("DROP {} main.{};\n", kind.to_ascii_uppercase(), ident(name)));
         }
@@ -71,29 +92,6 @@ impl Script<'_> {
         self.take_in(&mut out);
         out.push_str("UPDATE main._crdt_state SET token = random();\n");
         Ok(out)
-    }
-
-    /// Adds the columns that the table's triggers need to the log and the grave.
-    fn widen(&self, out: &mut String) -> Result<()> {
-        let widths = self.target.widths();
-        for (table, prefix, first, need) in [
-            ("_crdt_log", "k", 1, widths.keys),
-            ("_crdt_log", "v", 1, widths.values),
-            ("_crdt_grave", "v", 1, widths.grave),
-        ] {
-            let have = if !(self.portable && self.bare) {
-                let sql = "SELECT count(*) FROM pragma_table_info(?1, 'main') WHERE name GLOB ?2";
-                let pattern = format!("{prefix}[0-9]*");
-                let count = self.conn.int(sql, &[table.into(), pattern.as_str().into()])?.unwrap_or(0);
-                usize::try_from(count).unwrap_or(first)
-            } else {
-                first
-            };
-            for i in have..need {
-                out.push_str(&format!("ALTER TABLE main.{table} ADD COLUMN {prefix}{i};\n"));
-            }
-        }
-        Ok(())
     }
 
     /// Writes the table and the fields that are not as they were.
@@ -121,6 +119,13 @@ impl Script<'_> {
         }
     }
 
+    /// What is noted of renamed and returned columns.
+    fn names(&self) -> String {
+        let some = !self.fields.aliases.is_empty() || self.known.is_some_and(|table| table.has_aliases);
+        let columns: Vec<&str> = self.target.shape.columns.iter().filter(|_| some).map(|c| c.name.as_str()).collect();
+        heirs::script(self.target.t, &self.fields.aliases, &self.fields.heirs, &columns)
+    }
+
     /// Existing rows, when the table is new; else what the new fields already hold.
     fn take_in(&self, out: &mut String) {
         let (t, shape) = (self.target.t, self.target.shape);
@@ -129,7 +134,7 @@ impl Script<'_> {
         if self.known.is_none() {
             let (names, values) = self.target.part_columns("");
             out.push_str(&format!(
-                "INSERT INTO main._crdt_log(t, m, at, {}{names}) SELECT {t}, -6, julianday(), {keys}{values} FROM main.{table};\n",
+                "INSERT INTO main._crdt_log(t, m, at, {}{names}) SELECT {t}, -6, (SELECT julianday()), {keys}{values} FROM main.{table};\n",
                 self.target.key_columns()
             ));
             return;
@@ -140,19 +145,13 @@ impl Script<'_> {
         }
     }
 
-    /// Whether the column was tracked as another type before.
-    fn retyped(&self, tracked: &Tracked) -> bool {
-        let before = self.known.map(|table| table.fields.as_slice()).unwrap_or_default();
-        before.iter().any(|f| f.name == tracked.column.name && f.id != tracked.field && f.born.is_some())
-    }
-
     /// Rows whose new field holds something else than its default: written now, as far as anyone else knows.
     fn take_in_field(&self, tracked: &Tracked, table: &str, keys: &str) -> String {
         let (t, log_keys, c) = (self.target.t, self.target.key_columns(), ident(&tracked.column.name));
-        if self.retyped(tracked) {
+        if self.fields.retyped.contains(&tracked.field) {
             // Every node changes the type of the same values: like rows from before crdt_enable they are nobody's write.
             return format!(
-                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, julianday(), {keys}, {}, {c} FROM main.{table};\n",
+                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, (SELECT julianday()), {keys}, {}, {c} FROM main.{table};\n",
                 tracked.field
             );
         }
@@ -175,11 +174,21 @@ impl Script<'_> {
                      FROM main.{table} WHERE {c} IS NOT ({default}) COLLATE BINARY{types};\n"
                 )
             }
-            _ => format!(
-                "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1, v2) SELECT {t}, -5, julianday(), {keys}, {}, NULL, {c} \
-                 FROM main.{table} WHERE {c} IS NOT ({default}) COLLATE BINARY{types};\n",
-                tracked.field
-            ),
+            _ => {
+                let field = tracked.field;
+                let (mut out, mut old) = (String::new(), "NULL");
+                if !tracked.column.defaults_to_nothing() {
+                    // The default itself counts: the same on every node that adds the column.
+                    out = format!(
+                        "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, julianday(), {keys}, {field}, ({default}) FROM main.{table};\n"
+                    );
+                    old = default;
+                }
+                out + &format!(
+                    "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1, v2) SELECT {t}, -5, julianday(), {keys}, {field}, ({old}), {c} \
+                     FROM main.{table} WHERE {c} IS NOT ({default}) COLLATE BINARY{types};\n"
+                )
+            }
         }
     }
 }

@@ -84,6 +84,22 @@ pub struct Column {
     pub key: usize,
 }
 
+impl Column {
+    /// The default where it is an INTEGER literal.
+    pub fn default_integer(&self) -> Option<i64> {
+        self.default.as_deref()?.trim().parse().ok()
+    }
+
+    /// Whether the default is certainly what a counter or set without any state is: 0, an empty array, NULL.
+    pub fn defaults_to_nothing(&self) -> bool {
+        let Some(text) = self.default.as_deref().map(str::trim) else { return true };
+        let array = text.strip_prefix('\'').and_then(|t| t.strip_suffix('\'')).map(crate::types::set::elements);
+        text.eq_ignore_ascii_case("null")
+            || self.default_integer() == Some(0)
+            || array.is_some_and(|elements| elements.is_ok_and(|e| e.is_empty()))
+    }
+}
+
 /// One table.
 #[derive(Clone, Debug)]
 pub struct Shape {

@@ -1,13 +1,14 @@
 //! `crdt_enable` and `crdt_disable`: capture on and off.
 
-use crate::apply::{apply, Known, Shown};
+use std::collections::BTreeMap;
+
 use crate::conn::Conn;
 use crate::error::Result;
 use crate::fold::{fold, Into};
 use crate::functions::json_strings;
 use crate::record::{FieldId, Record};
-use crate::schema::enable::{plan, Request};
-use crate::schema::{Catalog, Form, Table};
+use crate::schema::enable::{left_view, plan_with, present, Request};
+use crate::schema::{heirs, Catalog, Form, Table};
 use crate::sql::ident;
 use crate::store::Store;
 use crate::types::Type;
@@ -16,27 +17,44 @@ use crate::{local, log, pending, row, session};
 
 /// Enables a table; the JSON report. In the caller's savepoint.
 pub fn enable(conn: &Conn, name: &str, requests: &[Request]) -> Result<String> {
+    enable_with(conn, name, requests, None)
+}
+
+/// As [`enable`]; `columns` tells which column each field is now, where the triggers do not.
+pub fn enable_with(
+    conn: &Conn,
+    name: &str,
+    requests: &[Request],
+    columns: Option<BTreeMap<FieldId, String>>,
+) -> Result<String> {
     // What the old triggers wrote is read by the old rules.
     if let Some(mut store) = Store::open(conn)? {
         fold(&mut store, Into::Database)?;
+        heirs::settle(&mut store)?;
     }
     let catalog = Catalog::current(conn)?;
-    let plan = plan(conn, catalog.as_deref(), name, requests, false)?;
+    let plan = plan_with(conn, catalog.as_deref(), name, requests, false, columns)?;
     let known = catalog.as_ref().and_then(|catalog| catalog.by_name(&plan.table)).cloned();
-    let was_off = known.is_some_and(|table| plan.first || !table.captured);
+    let was_off = known.as_ref().is_some_and(|table| plan.first || !table.captured);
+    let end = || -> Result<i64> { Ok(conn.int("SELECT max(seq) FROM main._crdt_log", &[])?.unwrap_or(0)) };
+    let before = end()?;
     if !plan.script.is_empty() {
         conn.db.exec(&plan.script)?;
         conn.catalog.replace(None);
-        let mut store = session::open(conn)?;
-        fold(&mut store, Into::Database)?;
-        if was_off {
-            reconcile(&mut store, &plan.table)?;
-        }
-        if !plan.kept.is_empty() {
-            show_kept(&mut store, &plan.table, &plan.kept)?;
+        if known.is_some() {
+            let mut store = session::open(conn)?;
+            fold(&mut store, Into::Database)?;
+            if was_off {
+                reconcile(&mut store, &plan.table, &plan.new)?;
+            }
+            heirs::settle(&mut store)?;
         }
     }
-    let rows = conn.int(&format!("SELECT count(*) FROM main.{}", ident(&plan.table)), &[])?.unwrap_or(0);
+    let rows = match known {
+        Some(_) => conn.int(&format!("SELECT count(*) FROM main.{}", ident(&plan.table)), &[])?.unwrap_or(0),
+        // Each has its row in the log. Their stamps they get from the fold, by the next call that needs them.
+        None => end()? - before,
+    };
     let mut out = String::from("{\"table\":");
     write_text(&mut out, &plan.table);
     out.push_str(",\"fields\":{");
@@ -52,28 +70,6 @@ pub fn enable(conn: &Conn, name: &str, requests: &[Request]) -> Result<String> {
     Ok(out)
 }
 
-/// Shows what peers have written in columns that are here only now.
-fn show_kept(store: &mut Store<'_>, name: &str, fields: &[FieldId]) -> Result<()> {
-    let table = std::rc::Rc::clone(store.catalog.enabled(name)?);
-    let form = table.form(store.conn)?;
-    let mark = store.last_seq()?;
-    for pk in records(store, &table)? {
-        let Some(before) = store.load(&table, &pk)? else { continue };
-        if !before.alive() || fields.iter().all(|field| before.stamp_of(*field).is_none()) {
-            continue;
-        }
-        let mut now = before.clone();
-        let outcome = apply(store.conn, form, &pk, &mut now, Known::default())?;
-        if let Shown::Pending(reason) | Shown::Claimed(reason) = outcome {
-            pending::set(store, table.id, &pk, Some(&reason))?;
-        }
-        store.save(&table, &pk, Some(&before), &now)?;
-    }
-    // What the triggers logged of that is no local write.
-    log::drop_after(store.conn, mark)?;
-    Ok(())
-}
-
 /// Disables a table; the JSON report. In the caller's savepoint, the log folded.
 pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String> {
     let conn = store.conn;
@@ -86,7 +82,7 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
             keep_rows(store, &table, form)?;
         }
     }
-    drop_objects(conn, &table)?;
+    drop_objects(conn, &store.catalog, &table)?;
     if purge {
         for sql in [
             "DELETE FROM main._crdt_clock WHERE t = ?1",
@@ -96,6 +92,9 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
             "DELETE FROM main._crdt_field WHERE t = ?1",
             "DELETE FROM main._crdt_table WHERE t = ?1",
             // The last row stays, as nobody's: a sequence is never used again, the table's number may be.
+            "DELETE FROM main._crdt_alias WHERE t = ?1",
+            "DELETE FROM main._crdt_heir WHERE t = ?1",
+            "DELETE FROM main._crdt_waiting WHERE t = ?1",
             "UPDATE main._crdt_log SET t = 0 WHERE t = ?1 AND seq = (SELECT max(seq) FROM main._crdt_log)",
             "DELETE FROM main._crdt_log WHERE t = ?1",
         ] {
@@ -112,21 +111,13 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
     Ok(out)
 }
 
-fn drop_objects(conn: &Conn, table: &Table) -> Result<()> {
-    let prefix = format!("_crdt_{}_", table.id);
-    let view = format!("_{}_crdt", table.name);
-    let mut rows = conn.stmt(
-        "SELECT type, name FROM main.sqlite_schema WHERE type = 'trigger' AND substr(name, 1, length(?1)) = ?1
-         OR type = 'view' AND name = ?2 COLLATE NOCASE AND sql LIKE '%crdt_shadow(%'",
-    )?;
-    rows.bind_all(&[prefix.as_str().into(), view.as_str().into()])?;
-    let mut drops = String::new();
-    while rows.step()? {
-        let (kind, name) = (rows.text(0).unwrap_or_default(), rows.text(1).unwrap_or_default());
-        drops.push_str(&format!("DROP {} main.{};\n", kind.to_ascii_uppercase(), ident(name)));
-    }
-    drop(rows);
-    conn.db.exec(&drops)
+/// Drops a table's triggers and its view.
+pub fn drop_objects(conn: &Conn, catalog: &Catalog, table: &Table) -> Result<()> {
+    let (view, old) = (format!("_{}_crdt", table.name), left_view(Some(catalog), table));
+    let views: Vec<&str> = [Some(view.as_str()), old.as_deref()].into_iter().flatten().collect();
+    let present = present(conn, table.id, &views)?;
+    let drops = present.iter().map(|p| format!("DROP {} main.{};\n", p.kind.to_ascii_uppercase(), ident(&p.name)));
+    conn.db.exec(&drops.collect::<String>())
 }
 
 /// Every record's values go into its state, so that it can be told later what changed meanwhile.
@@ -145,7 +136,8 @@ fn keep_rows(store: &Store<'_>, table: &Table, form: &Form) -> Result<()> {
     Ok(())
 }
 
-fn records(store: &Store<'_>, table: &Table) -> Result<Vec<crate::key::Pk>> {
+/// The keys of a table's records.
+pub fn records(store: &Store<'_>, table: &Table) -> Result<Vec<crate::key::Pk>> {
     let mut rows = store.conn.stmt("SELECT pk FROM main._crdt_clock WHERE t = ?1")?;
     rows.bind(1, table.id)?;
     let mut all = Vec::new();
@@ -155,8 +147,8 @@ fn records(store: &Store<'_>, table: &Table) -> Result<Vec<crate::key::Pk>> {
     Ok(all)
 }
 
-/// Capture was off: what changed meanwhile is recorded as local writes.
-fn reconcile(store: &mut Store<'_>, name: &str) -> Result<()> {
+/// Capture was off: what changed meanwhile is recorded as local writes. What columns that are `new` held has been.
+fn reconcile(store: &mut Store<'_>, name: &str, new: &[FieldId]) -> Result<()> {
     let table = std::rc::Rc::clone(store.catalog.enabled(name)?);
     let form = table.form(store.conn)?;
     let mut keys: std::collections::BTreeSet<_> = records(store, &table)?.into_iter().collect();
@@ -168,7 +160,8 @@ fn reconcile(store: &mut Store<'_>, name: &str) -> Result<()> {
         if cells.is_none() && pending::has(store, table.id, &pk)? {
             continue; // its row was not there before either
         }
-        compare(store, &table, form, &mut now, cells);
+        drop_values(&table, &mut now);
+        compare(store, &table, form, &mut now, cells, new);
         if before.as_ref() == Some(&now) {
             continue;
         }
@@ -184,6 +177,15 @@ fn reconcile(store: &mut Store<'_>, name: &str) -> Result<()> {
     store.save_clock()
 }
 
+/// A column that was dropped while capture was off takes its values with it.
+fn drop_values(table: &Table, record: &mut Record) {
+    let dropped = |id: FieldId| table.field(id).is_some_and(|f| f.born.is_some() && f.died == Some(table.gen));
+    for (_, lww) in record.lww.iter_mut().filter(|(field, _)| dropped(**field)) {
+        lww.saved = None;
+    }
+    record.let_go(dropped);
+}
+
 /// Takes what a row holds now for what the application wrote, where it differs from the state.
 fn compare(
     store: &mut Store<'_>,
@@ -191,6 +193,7 @@ fn compare(
     form: &Form,
     record: &mut Record,
     cells: Option<Vec<crate::ffi::Value>>,
+    new: &[FieldId],
 ) {
     let Some(cells) = cells else {
         if record.alive() {
@@ -203,7 +206,7 @@ fn compare(
     if !record.alive() {
         local::insert(record, table.covered(), &stamp);
     }
-    for (tracked, cell) in form.tracked.iter().zip(&cells) {
+    for (tracked, cell) in form.tracked.iter().zip(&cells).filter(|(tracked, _)| !new.contains(&tracked.field)) {
         let field = tracked.field;
         match tracked.ty {
             Type::Lww => {

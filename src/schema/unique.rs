@@ -123,7 +123,8 @@ fn expression_clash(shape: &Shape, index_sql: &str) -> Clash {
     let columns = || shape.columns.iter().map(|c| ident(&c.name));
     let row = format!(
         "(SELECT {} FROM {} WHERE 0 UNION ALL SELECT {})",
-        list(columns()),
+        // Names of their own, so that the expression goes on meaning them when a column is renamed.
+        list(columns().map(|c| format!("{c} AS {c}"))),
         ident(&shape.name),
         list(columns().map(|c| format!("new.{c}")))
     );

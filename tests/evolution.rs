@@ -1,0 +1,15 @@
+//! Schemas that evolve: the application's tables, and ours.
+
+mod common;
+mod support;
+
+mod evolution {
+    mod alter;
+    mod columns;
+    mod fixture;
+    mod fixtures;
+    mod random;
+    mod rename;
+    mod tables;
+    mod types;
+}

@@ -1,0 +1,151 @@
+//! ADD COLUMN, and peers whose tables have different columns.
+
+use rusqlite::Connection;
+
+use crate::common::text;
+use crate::support::*;
+
+const OLD: &str = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, a); SELECT crdt_enable('t');";
+const NEW: &str =
+    "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, a, b DEFAULT 'none', n INTEGER DEFAULT 0, s TEXT DEFAULT '[]');
+    SELECT crdt_enable('t', 'n:counter', 's:set');";
+const ADD: &str = "ALTER TABLE t ADD COLUMN b DEFAULT 'none'; ALTER TABLE t ADD COLUMN n INTEGER DEFAULT 0; ALTER TABLE t ADD COLUMN s TEXT DEFAULT '[]';
+    SELECT crdt_enable('t', 'n:counter', 's:set');";
+
+/// Not one change is exported, not one log row written, for columns that hold their default.
+#[test]
+fn added_columns_export_nothing() {
+    for off in [false, true] {
+        let a = node("a", OLD);
+        run(&a, "INSERT INTO t WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 500) SELECT 'k' || i, i FROM c");
+        let (place, before) = (mark(&a), digest(&a, "t"));
+        let size = rows(&a, "SELECT count(*), max(seq) FROM _crdt_log");
+        if off {
+            run(&a, "SELECT crdt_disable('t')");
+        }
+        run(&a, ADD);
+        assert_eq!(since(&a, Some(&place)).changes.len(), 0, "disabled meanwhile: {off}");
+        assert_eq!(rows(&a, "SELECT count(*), max(seq) FROM _crdt_log"), size);
+        assert_eq!(digest(&a, "t"), before);
+        // A merge of another column leaves the counter's 0 alone.
+        let hlc = serde_json::json!({"ts": 9_000, "c": 0, "node": "x"});
+        let changed =
+            serde_json::json!({"table": "t", "pk": "k8", "field": "a", "crdt_type": "lww", "hlc": hlc, "value": 1});
+        take(&a, &[changed]);
+        assert_eq!(rows(&a, "SELECT * FROM t WHERE id = 'k8'"), ["'k8', 8, 'none', 0, '[]'"]);
+        run(&a, "UPDATE t SET b = 'x', n = 1 WHERE id = 'k7'");
+        assert_eq!(since(&a, Some(&place)).fields(), ["k7.b", "k7.n"]);
+        sound(&a);
+    }
+}
+
+/// A counter or set whose default is something begins with it, everywhere alike.
+#[test]
+fn defaults_that_count() {
+    let [a, b] = nodes(["a", "b"], OLD);
+    run(&a, "INSERT INTO t VALUES ('1', 'x'), ('2', 'x')");
+    send(&a, &b);
+    for conn in [&a, &b] {
+        run(conn, "ALTER TABLE t ADD COLUMN n INTEGER DEFAULT 9; ALTER TABLE t ADD COLUMN s TEXT DEFAULT '[\"d\"]'; ALTER TABLE t ADD COLUMN plain TEXT; ALTER TABLE t ADD COLUMN m INTEGER NOT NULL DEFAULT 0");
+    }
+    run(&a, "UPDATE t SET n = 10, s = '[\"d\",\"a\"]' WHERE id = '2'");
+    for conn in [&a, &b] {
+        run(conn, "SELECT crdt_enable('t', 'n:counter', 's:set', 'plain:set', 'm:counter')");
+        sound(conn);
+    }
+    run(&a, "UPDATE t SET n = n + 1, plain = '[1]', m = m + 1 WHERE id = '1'");
+    run(&b, "UPDATE t SET n = n + 1, s = '[]', m = m + 1 WHERE id = '1'");
+    swap(&a, &b);
+    assert_eq!(rows(&a, "SELECT * FROM t"), ["'1', 'x', 11, '[]', '[1]', 2", "'2', 'x', 10, '[\"a\",\"d\"]', NULL, 0"]);
+    assert_eq!(rows(&b, "SELECT n, s, m FROM t"), rows(&a, "SELECT n, s, m FROM t"));
+    assert_eq!(digest(&a, "t"), digest(&b, "t"));
+    sound(&a);
+    sound(&b);
+}
+
+/// Only rows that hold something else than the default have been written.
+#[test]
+fn values_written_before_enabling_again() {
+    let a = node("a", OLD);
+    run(&a, "INSERT INTO t VALUES ('1', 'x'), ('2', 'y'); ALTER TABLE t ADD COLUMN b DEFAULT 'none'; UPDATE t SET b = 'some' WHERE id = '2'");
+    let place = mark(&a);
+    run(&a, "SELECT crdt_enable('t')");
+    assert_eq!(since(&a, Some(&place)).fields(), ["2.b"]);
+}
+
+/// A node with fewer columns keeps what it does not know, and passes it on; it is shown when the columns come, also when
+/// nobody is there any more who could send it.
+#[test]
+fn unknown_columns_are_kept_passed_on_and_shown_later() {
+    let (old, newer) = (node("old", OLD), node("newer", NEW));
+    {
+        let new = node("new", NEW);
+        run(&new, "INSERT INTO t VALUES ('1', 'a', 'b', 3, '[\"s\"]'), ('2', 'a', 'b', 0, '[]'); UPDATE t SET n = n + 1, s = '[\"s\",\"t\"]'");
+        run(&new, "DELETE FROM t WHERE id = '2'");
+        send(&new, &old);
+    }
+    assert_eq!(table(&old, "t"), ["'1', 'a'"]);
+    assert_eq!(
+        rows(&old, "SELECT field FROM crdt_pending() ORDER BY 1"),
+        ["'b'", "'n'", "'s'"],
+        "of the row that lives"
+    );
+    sound(&old);
+    send(&old, &newer);
+    assert_eq!(table(&newer, "t"), ["'1', 'a', 'b', 4, '[\"s\",\"t\"]'"]);
+    assert_eq!(digest(&old, "t"), digest(&newer, "t"));
+    // The other way: what the old node writes, and what has no value in the new columns.
+    run(&old, "UPDATE t SET a = 'old'; INSERT INTO t VALUES ('3', 'old')");
+    send(&old, &newer);
+    assert_eq!(table(&newer, "t"), ["'1', 'old', 'b', 4, '[\"s\",\"t\"]'", "'3', 'old', 'none', NULL, '[]'"]);
+    run(&newer, "UPDATE t SET n = coalesce(n, 0) + 1, b = 'newer' WHERE id = '3'");
+    send(&newer, &old);
+    let place = mark(&old);
+    run(&old, ADD);
+    assert_eq!(since(&old, Some(&place)).changes.len(), 0, "what was kept had been passed on");
+    assert_eq!(table(&old, "t"), table(&newer, "t"));
+    assert_eq!(rows(&old, "SELECT count(*) FROM crdt_pending()"), ["0"]);
+    same(&old, &newer, "t");
+    run(&old, "UPDATE t SET n = n + 10, s = '[]' WHERE id = '1'");
+    send(&old, &newer);
+    same(&old, &newer, "t");
+}
+
+/// A newer node's row brought back to life shows its new columns too, on the node that got them later.
+#[test]
+fn a_revival_after_the_columns_came() {
+    let (old, new) = (node("old", OLD), node("new", NEW));
+    run(&new, "INSERT INTO t VALUES ('1', 'a', 'b', 3, '[\"s\"]')");
+    send(&new, &old);
+    run(&old, "DELETE FROM t");
+    run(&old, ADD);
+    run(&new, "UPDATE t SET a = 'revived'");
+    send(&new, &old);
+    assert_eq!(table(&old, "t"), ["'1', 'revived', 'b', 3, '[\"s\"]'"]);
+    swap(&old, &new);
+    same(&old, &new, "t");
+}
+
+/// Without the extension: the script of crdt_schema, and what was kept is shown by the next call that can write.
+#[test]
+fn a_script_of_crdt_schema_shows_what_was_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let new = node("new", NEW);
+    run(&new, "INSERT INTO t VALUES ('1', 'a', 'b', 3, '[\"s\"]')");
+    {
+        let a = file_node(&path, "a", OLD);
+        send(&new, &a);
+    }
+    let bare = Connection::open(&path).unwrap();
+    run(&bare, ADD.split("SELECT").next().unwrap());
+    let script = text(&crate::common::open_file(&path), "SELECT crdt_schema('t', 'n:counter', 's:set')", []);
+    run(&bare, &script);
+    run(&bare, "UPDATE t SET n = n + 2");
+    drop(bare);
+    let a = crate::common::open_file(&path);
+    assert_eq!(digest(&a, "t").len(), 64);
+    assert_eq!(table(&a, "t"), ["'1', 'a', 'b', 5, '[\"s\"]'"]);
+    send(&a, &new);
+    same(&a, &new, "t");
+}
