@@ -346,6 +346,16 @@ fn counters_are_operations(options: Option<&str>, key: Option<&str>) -> Result<b
     }
 }
 
+/// A peer tells what left its filter to those that pull from it. It must not take rows away from those that it pushes to.
+fn refuse_left(change: &Change) -> Result<()> {
+    match change.body {
+        Body::Left(_) => Err(Error::peer(
+            "a row that left the sender's filter stays here; only what was pulled from a peer takes rows away (crdt_merge)",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// The good changes of a push, and a JSON entry for each bad one.
 fn sift(store: &Store<'_>, limits: &Limits, raw: &[&RawValue], operations: bool) -> (Vec<Change>, Vec<String>) {
     let (mut good, mut rejected, mut names) = (Vec::new(), Vec::new(), Names::default());
@@ -353,6 +363,7 @@ fn sift(store: &Store<'_>, limits: &Limits, raw: &[&RawValue], operations: bool)
         let read = limits.check_place(i).and_then(|()| import::one(raw.get(), &mut names)).and_then(|change| {
             limits.check(store, &change)?;
             store.catalog.enabled(&change.table)?;
+            refuse_left(&change)?;
             Ok(change)
         });
         match read {

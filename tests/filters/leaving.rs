@@ -65,7 +65,9 @@ fn it_is_checked_like_any_change() {
     }
     assert_eq!(contents(&peer), before);
     let pushed = text(&peer, "SELECT crdt_push(?1)", [json!({"changes": [left(json!({}))]}).to_string()]);
-    assert!(pushed.contains("\"merged\":1"), "{pushed}");
+    assert!(pushed.contains("\"merged\":0") && pushed.contains("stays here"), "{pushed}");
+    assert_eq!(contents(&peer), before, "a peer that pushes takes no rows away");
+    take(&peer, &[left(json!({}))]);
     assert_eq!(records(&peer), "000");
 }
 
