@@ -1,0 +1,125 @@
+//! The n-th allocation of SQLite's fails, for n = 1, 2, 3 … until none does, over every function and over plain writes to an
+//! enabled table: an error or the right answer, all or nothing, and nothing leaks.
+//!
+//! `FAULTS=all` tries every place; without it, beyond the first thirty places, ever fewer of them.
+
+mod common;
+
+#[path = "faults/vfs.rs"]
+mod vfs;
+#[path = "faults/work.rs"]
+mod work;
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::sync::OnceLock;
+
+use rusqlite::ffi::{self, sqlite3_mem_methods};
+use work::{contents, copy, original, work, WORK};
+
+thread_local! {
+    /// Allocations still to succeed; none fails at 0.
+    static LEFT: Cell<u64> = const { Cell::new(0) };
+    static FIRED: Cell<bool> = const { Cell::new(false) };
+    /// All later ones fail too.
+    static ALWAYS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// SQLite's own allocator.
+struct Real {
+    malloc: unsafe extern "C" fn(c_int) -> *mut c_void,
+    realloc: unsafe extern "C" fn(*mut c_void, c_int) -> *mut c_void,
+}
+
+static REAL: OnceLock<Real> = OnceLock::new();
+
+fn fails() -> bool {
+    match LEFT.get() {
+        0 => FIRED.get() && ALWAYS.get(),
+        1 => {
+            LEFT.set(0);
+            FIRED.set(true);
+            true
+        }
+        n => {
+            LEFT.set(n - 1);
+            false
+        }
+    }
+}
+
+unsafe extern "C" fn malloc(n: c_int) -> *mut c_void {
+    match (fails(), REAL.get()) {
+        // SAFETY: SQLite's own allocator, as SQLite calls it.
+        (false, Some(real)) => unsafe { (real.malloc)(n) },
+        _ => std::ptr::null_mut(),
+    }
+}
+
+unsafe extern "C" fn realloc(p: *mut c_void, n: c_int) -> *mut c_void {
+    match (fails(), REAL.get()) {
+        // SAFETY: as above.
+        (false, Some(real)) => unsafe { (real.realloc)(p, n) },
+        _ => std::ptr::null_mut(),
+    }
+}
+
+/// Puts our allocator before SQLite's. Before anything else is done with SQLite.
+fn install() {
+    // SAFETY: SQLite is not initialised yet, this test being the only one of its process.
+    unsafe {
+        let mut methods: sqlite3_mem_methods = std::mem::zeroed();
+        assert_eq!(ffi::sqlite3_config(ffi::SQLITE_CONFIG_GETMALLOC, &mut methods), ffi::SQLITE_OK);
+        let real = Real { malloc: methods.xMalloc.unwrap(), realloc: methods.xRealloc.unwrap() };
+        assert!(REAL.set(real).is_ok());
+        methods.xMalloc = Some(malloc);
+        methods.xRealloc = Some(realloc);
+        assert_eq!(ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &methods), ffi::SQLITE_OK);
+    }
+}
+
+fn used() -> i64 {
+    // SAFETY: reads a counter.
+    unsafe { ffi::sqlite3_memory_used() }
+}
+
+#[test]
+fn when_memory_runs_out() {
+    install();
+    let folder = tempfile::tempdir().unwrap();
+    let (original, path) = (original(folder.path(), "WAL"), folder.path().join("work.db"));
+    let before = contents(&original);
+    let every = std::env::var("FAULTS").is_ok_and(|v| v == "all");
+    let mut tried = 0;
+    for (turn, (name, sql)) in WORK.iter().enumerate() {
+        copy(&original, &path);
+        work(&vfs::open(&path), sql).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let after = contents(&path);
+        let start = used();
+        let mut n = 1;
+        loop {
+            copy(&original, &path);
+            let conn = vfs::open(&path);
+            ALWAYS.set(n as usize % 2 == turn % 2);
+            FIRED.set(false);
+            LEFT.set(n);
+            let outcome = work(&conn, sql);
+            LEFT.set(0);
+            let fired = FIRED.replace(false);
+            drop(conn);
+            let now = contents(&path);
+            match outcome {
+                Ok(()) => assert_eq!(now, after, "{name} at {n}: no error, and not all is done"),
+                Err(e) => assert!(now == before || now == after, "{name} at {n} ({e}): half is done: {now}"),
+            }
+            assert!(used() <= start, "{name} at {n}: {} bytes leaked", used() - start);
+            if !fired {
+                break;
+            }
+            tried += 1;
+            n += if every || n < 30 { 1 } else { 1 + n / 8 };
+        }
+    }
+    println!("{tried} faults");
+    assert!(tried > 1_000, "{tried} faults");
+}
