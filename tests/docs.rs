@@ -3,6 +3,7 @@
 //! | fenced as | what is done with it |
 //! |---|---|
 //! | `sql` | all of one file's, one after the other, in one run of the `sqlite3` shell |
+//! | `sql NAME` | put into a file of that name, for `.read NAME` |
 //! | `python` | each by `/usr/bin/python3`, with apsw where it imports that |
 //! | `js` | each by Node, as a module |
 //! | `rust` | equal to a file of `examples/`, which is run |
@@ -20,6 +21,7 @@ use std::process::Command;
 const README: &str = include_str!("../README.md");
 const DESIGN: &str = include_str!("../docs/design.md");
 const HOOKS: &str = include_str!("../docs/hooks.md");
+const SEMANTICS: &str = include_str!("../docs/semantics.md");
 
 /// The examples, under the names that the tests run them by.
 mod examples {
@@ -137,6 +139,9 @@ fn run_sql(name: &str, document: &str) {
     }
     let (folder, all) = (folder(), blocks(document));
     let mark = |block: &Block| format!("--- {name}, line {} ---", block.line);
+    for (file, block) in all.iter().filter_map(|block| Some((block.language.strip_prefix("sql ")?, block))) {
+        std::fs::write(folder.path().join(file), &block.body).unwrap();
+    }
     let mut script = String::new();
     for block in blocks_in(&all, "sql") {
         writeln!(script, ".print '{}'\n{}", mark(block), block.body).unwrap();
@@ -165,6 +170,11 @@ fn sql_of_the_design() {
 #[test]
 fn sql_of_the_hooks() {
     run_sql("docs/hooks.md", HOOKS);
+}
+
+#[test]
+fn sql_of_the_semantics() {
+    run_sql("docs/semantics.md", SEMANTICS);
 }
 
 #[test]
@@ -224,7 +234,8 @@ fn rust() {
 /// Names of files that the documents link to.
 #[test]
 fn links_lead_somewhere() {
-    for (folder, document) in [("", README), ("docs", DESIGN), ("docs", HOOKS), ("", include_str!("../CHANGELOG.md"))] {
+    let changelog = include_str!("../CHANGELOG.md");
+    for (folder, document) in [("", README), ("docs", DESIGN), ("docs", HOOKS), ("docs", SEMANTICS), ("", changelog)] {
         for link in document.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = link.split('#').next().unwrap_or_default();
             if !file.is_empty() && !file.contains("://") {
