@@ -49,6 +49,9 @@ pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record, known: Know
     let live = if known.absent { None } else { row::read(conn, form, pk)? };
     let outcome = match (record.alive(), live) {
         (true, Some(live)) => {
+            if !known.quiet {
+                keep_values(form, record, &live);
+            }
             let outcome = update(conn, form, &key, record, &live);
             if !known.quiet && outcome.is_ok() && !row::exists(conn, form, pk)? {
                 keep_values(form, record, &live);

@@ -2,7 +2,7 @@
 
 use super::family::{of, FAMILY};
 use crate::common::text;
-use crate::support::{digest, export, node, nodes, page, run, same, send, sound, table, take};
+use crate::support::{digest, export, node, nodes, page, rows, run, same, send, sound, swap, table, take};
 
 #[test]
 fn a_cascade_is_noticed_in_a_table_that_was_renamed() {
@@ -109,4 +109,28 @@ fn a_trigger_that_rolls_back_leaves_nothing_of_a_merge() {
     assert_eq!(left.len(), if merged.is_ok() { 2 } else { 1 }, "{merged:?} {left:?}");
     assert!(b.is_autocommit());
     assert!(!text(&b, "SELECT crdt_check()", []).contains("no record"));
+}
+
+/// A trigger that writes another column of the merged row, one that the merge did not bring, does not write it for the author.
+#[test]
+fn a_trigger_writes_no_other_column_of_a_merged_row() {
+    let [a, b] = nodes(["a", "b"], "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v, w); SELECT crdt_enable('t')");
+    run(&a, "INSERT INTO t VALUES ('1', 'x', NULL), ('2', 'x', 7)");
+    send(&a, &b);
+    run(&b, "CREATE TRIGGER touch AFTER UPDATE OF v ON t BEGIN UPDATE t SET w = 'touched' WHERE id = new.id; END");
+    run(&a, "UPDATE t SET v = 'y'");
+    swap(&a, &b);
+    for node in [&a, &b] {
+        assert_eq!(rows(node, "SELECT * FROM t"), ["'1', 'y', NULL", "'2', 'y', 7"]);
+        assert_eq!(digest(node, "t"), digest(&a, "t"));
+        assert_eq!(text(node, "SELECT crdt_check()", []), "ok");
+    }
+    assert_eq!(
+        (text(&a, "SELECT crdt_node_id()", []), text(&b, "SELECT crdt_node_id()", [])),
+        ("a".into(), "b".into())
+    );
+    // What the trigger writes after a local write is one.
+    run(&b, "UPDATE t SET v = 'z' WHERE id = '1'");
+    swap(&a, &b);
+    assert_eq!(rows(&a, "SELECT * FROM t WHERE id = '1'"), ["'1', 'z', 'touched'"]);
 }
