@@ -37,6 +37,8 @@ pub struct Conn {
     pub incoming: crate::hooks::Place,
     /// Whether we have put the checks of foreign keys off.
     pub put_off: Cell<bool>,
+    /// The log's end at which pruning is due, as last read.
+    pub prune_due: Cell<i64>,
     /// The foreign keys, as read when rows began to be shown.
     pub foreign: RefCell<Rc<Foreign>>,
     /// What triggers rolled back in the call under way.
@@ -57,6 +59,7 @@ impl Conn {
             in_hook: Cell::new(false),
             incoming: RefCell::default(),
             put_off: Cell::new(false),
+            prune_due: Cell::new(0),
             foreign: RefCell::default(),
             rollbacks: Rollbacks::default(),
             _attachment: attachment,
