@@ -4,6 +4,8 @@ mod common;
 #[allow(dead_code)]
 mod support;
 
+#[path = "forgetting/busy.rs"]
+mod busy;
 #[path = "forgetting/filters.rs"]
 mod filters;
 #[path = "forgetting/random.rs"]
