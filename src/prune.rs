@@ -18,12 +18,15 @@ use crate::store::{RecordKey, Store};
 /// New log rows after which pruning is worth while, at the least.
 const LEAST: i64 = 1_000;
 /// Records that one pass follows, more or less; others are left to other passes. Bounds its memory.
-const RECORDS: i64 = 200_000;
+const RECORDS: i64 = 500_000;
 /// Log rows that a pass goes back through when it runs by itself. Bounds its time.
 const REACH: i64 = 500_000;
 
 /// Places that are kept for cursors of clients that do not say who they are.
 const PLACES: usize = 48;
+
+/// How many places a connection adds to them before it makes them sparser, the first time at once.
+pub const ADDED: u32 = 24;
 
 /// A number of `_crdt_horizon`; 0 while there is none.
 pub fn horizon(conn: &Conn, column: &str) -> Result<i64> {
@@ -43,7 +46,7 @@ pub fn places_with(conn: &Conn, end: i64) -> Result<String> {
     if end > 0 && all.last() != Some(&end) {
         all.push(end);
     }
-    if all.len() > PLACES {
+    while all.len() > PLACES {
         let (old, recent) = all.split_at(PLACES / 2);
         all = old.iter().step_by(2).chain(recent).copied().collect();
     }
@@ -86,8 +89,7 @@ pub fn if_due(store: &Store<'_>) -> Result<()> {
     let (pruned, kept) = (horizon(store.conn, "pruned")?, horizon(store.conn, "kept")?);
     let (end, due) = (store.last_seq()?, pruned.saturating_add(LEAST.max(kept)));
     if end >= due {
-        let classes = classes(kept);
-        return pass(store, end, REACH.max(2 * kept), (classes, end.wrapping_mul(0x9E37_79B9) >> 16 & 0xFFFF));
+        return passes(store, end, REACH.max(2 * kept), kept);
     }
     store.conn.prune_due.set(due);
     Ok(())
@@ -96,13 +98,14 @@ pub fn if_due(store: &Store<'_>) -> Result<()> {
 /// Prunes the whole log.
 pub fn all(store: &Store<'_>) -> Result<()> {
     let end = store.last_seq()?;
-    let classes = classes(store.conn.int("SELECT count(*) FROM main._crdt_log", &[])?.unwrap_or(0));
-    (0..classes).try_for_each(|class| pass(store, end, i64::MAX, (classes, class)))
+    let rows = store.conn.int("SELECT count(*) FROM main._crdt_log", &[])?.unwrap_or(0);
+    passes(store, end, i64::MAX, rows)
 }
 
-/// Into how many classes records are divided for a log of so many rows, so that a pass can follow all of one class.
-fn classes(rows: i64) -> i64 {
-    1 + rows / RECORDS
+/// As many passes as it takes to follow all records of a log of so many rows: one for each class of them.
+fn passes(store: &Store<'_>, end: i64, reach: i64, rows: i64) -> Result<()> {
+    let classes = 1 + rows / RECORDS;
+    (0..classes).try_for_each(|class| pass(store, end, reach, (classes, class)))
 }
 
 /// Whether a record is of the class that a pass looks at.
@@ -112,7 +115,7 @@ fn is_of(key: &RecordKey, (classes, class): (i64, i64)) -> bool {
     }
     let mut hasher = std::hash::DefaultHasher::new();
     key.hash(&mut hasher);
-    (hasher.finish() >> 1) as i64 % classes == class % classes
+    (hasher.finish() >> 1) as i64 % classes == class
 }
 
 /// Goes back through the log from its end, `reach` rows, and prunes the records of one class.
