@@ -108,7 +108,7 @@ impl<'a> Store<'a> {
         let saves = self.conn.saves.get();
         self.conn.saves.set(saves.wrapping_add(1));
         let (ts, c, folded) = (self.clock.ts.into(), i64::from(self.clock.c).into(), self.folded.into());
-        if saves % crate::prune::ADDED != 0 {
+        if !saves.is_multiple_of(crate::prune::ADDED) {
             // Taking the list apart costs more than all the rest.
             let sql = "UPDATE main._crdt_state SET ts = ?1, c = ?2, folded = ?3, places =
                        CASE WHEN folded = ?3 OR ?3 = 0 THEN places ELSE coalesce(places || ',', '') || ?3 END";

@@ -1,7 +1,6 @@
 //! Forgetting and pruning: random schedules against a world that keeps everything, and what pruning must leave alone.
 
 mod common;
-#[allow(dead_code)]
 mod support;
 
 #[path = "forgetting/busy.rs"]
