@@ -3,7 +3,7 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test bench bench-enable build clean
+.PHONY: help demo check test bench bench-enable soak-log build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench: ## what capture, sync and storage cost against plain SQLite (BENCH_ROWS, 
 
 bench-enable: ## what crdt_enable costs on a million rows, against copying the table (BENCH_ROWS, BENCH_ROUNDS)
 	cargo bench --locked --bench enable
+
+soak-log: ## what a million updates of a thousand rows leave behind (SOAK_ROWS, SOAK_UPDATES)
+	cargo bench --locked --bench soak
 
 clean: ## everything that the above made
 	cargo clean

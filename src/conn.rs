@@ -37,6 +37,10 @@ pub struct Conn {
     pub incoming: crate::hooks::Place,
     /// Whether we have put the checks of foreign keys off.
     pub put_off: Cell<bool>,
+    /// How often the clock was saved by this connection.
+    pub saves: Cell<u32>,
+    /// The log's end at which pruning is due, as last read.
+    pub prune_due: Cell<i64>,
     /// The foreign keys, as read when rows began to be shown.
     pub foreign: RefCell<Rc<Foreign>>,
     /// What triggers rolled back in the call under way.
@@ -57,6 +61,8 @@ impl Conn {
             in_hook: Cell::new(false),
             incoming: RefCell::default(),
             put_off: Cell::new(false),
+            prune_due: Cell::new(0),
+            saves: Cell::new(0),
             foreign: RefCell::default(),
             rollbacks: Rollbacks::default(),
             _attachment: attachment,

@@ -57,13 +57,22 @@ pub fn read(store: &Store<'_>, json: &str, scope: &Scope) -> Result<(Since, Vec<
     if seq == 0 {
         return Ok((Since::Start, Vec::new()));
     }
-    let made_over = scope.filters.scoped(&scope.name, trail);
+    let made_over = made_over(store.conn, seq, scope, trail)?;
     let valid =
         node == &*store.me && seq > 0 && self::check(store.conn, &store.me, seq, &made_over)?.as_deref() == Some(check);
     let (fits, debts) = scope.filters.fit(store, &scope.name, (valid, trail, seq))?;
-    // Before that place lie deletes of which nothing is left.
-    let fits = fits && seq >= crate::prune::horizon(store.conn, "resync")?;
     Ok((if fits { Since::Place(seq, tick) } else { Since::Start }, debts))
+}
+
+/// What the check of a cursor is made over, besides its log row. Before the place up to which deletes are lost, only the cursors
+/// fit that were handed out since: who comes with an earlier one has to start over, and pages go on.
+fn made_over(conn: &Conn, seq: i64, scope: &Scope, trail: Option<&str>) -> Result<String> {
+    let mut over = scope.filters.scoped(&scope.name, trail);
+    let resync = crate::prune::horizon(conn, "resync")?;
+    if seq < resync {
+        over.push_str(&format!("|resync:{resync}"));
+    }
+    Ok(over)
 }
 
 /// Whether a cursor's JSON names a place in some log, other than the beginning.
@@ -85,7 +94,7 @@ pub fn write(store: &Store<'_>, seq: i64, tick: Tick, scope: &Scope, debts: &[De
     let seq = self::place(conn, seq)?;
     let mut place = format!("{me}~{seq}");
     let mut tick = tick;
-    match check(conn, me, seq, &scope.filters.scoped(&scope.name, trail.as_deref()))? {
+    match check(conn, me, seq, &made_over(conn, seq, scope, trail.as_deref())?)? {
         Some(check) if seq > 0 => {
             place.push('.');
             place.push_str(&check);

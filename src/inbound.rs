@@ -218,7 +218,7 @@ impl Pass<'_, '_> {
                     pending::wait(store, table, pk, *field, before)?;
                 }
                 if !known_once(table, *field, before, change) {
-                    self.meet_own((table, pk), change, now)?;
+                    self.meet_own((table, pk), change, before, now)?;
                 }
             }
         }
@@ -226,10 +226,18 @@ impl Pass<'_, '_> {
     }
 
     /// A change of this node's own that is news here: the file was copied or restored, unless this node has let go what it wrote.
-    fn meet_own(&mut self, (table, pk): (&Table, &Pk), change: &Change, now: &Record) -> Result<()> {
+    fn meet_own(
+        &mut self,
+        (table, pk): (&Table, &Pk),
+        change: &Change,
+        before: Option<&Record>,
+        now: &Record,
+    ) -> Result<()> {
         let hlc = &change.hlc;
         let deleted = now.tomb.as_ref().is_some_and(|tomb| tomb > hlc);
-        if hlc.node != self.store.me || deleted || hlc.ts <= self.until {
+        // A delete of its own that comes back with the news that the record was made anew.
+        let known = before.is_some_and(|before| before.tomb.as_ref() == Some(hlc));
+        if hlc.node != self.store.me || deleted || known || hlc.ts <= self.until {
             return Ok(());
         }
         if !left::held(self.store, table.id, pk, hlc)? {

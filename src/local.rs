@@ -97,8 +97,9 @@ pub fn counter_backfill(record: &mut Record, field: FieldId, value: &Value, stam
 
 /// Adds to this node's part. A difference of nothing is recorded only as the counter's first part.
 fn add(record: &mut Record, field: FieldId, delta: i128, stamp: &Hlc, anew: bool) {
-    // Totals of an earlier life may still be about: these are told apart from them by their birth.
-    let born = (anew || record.forgotten.is_some()).then(|| stamp.clone());
+    // Totals of an earlier life may still be about, at peers whose writes revived the record without them: these are told
+    // apart from them by their birth.
+    let born = (anew || record.forgotten.is_some() || record.tomb.is_some()).then(|| stamp.clone());
     let parts = record.counters.entry(field).or_default();
     if delta == 0 && !parts.is_empty() {
         return;

@@ -39,9 +39,12 @@ impl Pick {
     /// Takes in another selection.
     pub fn add(&mut self, more: Pick) {
         match (&mut *self, more) {
-            (Pick::All | Pick::Gone, _) | (_, Pick::Later) => {}
+            (Pick::All | Pick::Gone, _) | (Pick::Later, Pick::Later) => {}
             (_, Pick::Gone) => *self = Pick::Gone,
-            (Pick::Later, more) | (_, more @ Pick::All) => *self = more,
+            (_, Pick::Later) => *self = Pick::All,
+            (_, more @ Pick::All) => *self = more,
+            // Some by name and some by stamp: both are in all.
+            (Pick::Later, _) => *self = Pick::All,
             (Pick::Fields(have), Pick::Fields(more)) => {
                 have.extend(more);
                 have.sort_unstable();

@@ -80,8 +80,6 @@ fn acknowledge(conn: &Conn, node: &str, scope: &str, (seq, sent): (i64, i64), no
 
 /// How far the peers have come that were seen within the tombstone TTL.
 pub struct Passed {
-    /// All of them have everything up to this place, of the tables that they ask for.
-    pub by_all: i64,
     /// The places where they stand.
     pub places: BTreeSet<i64>,
     peers: BTreeMap<String, Vec<(String, i64)>>,
@@ -92,10 +90,20 @@ impl Passed {
     pub fn of(&self, t: i64) -> i64 {
         let places = self.peers.values().filter_map(|scopes| match scopes.as_slice() {
             [] => Some(0),
-            scopes => scopes.iter().filter(|(scope, _)| covers(scope, t)).map(|(_, seq)| *seq).max(),
+            scopes => furthest(scopes, t),
         });
         places.min().unwrap_or(i64::MAX)
     }
+
+    /// The same among those that have ever asked for anything.
+    pub fn of_askers(&self, t: i64) -> i64 {
+        self.peers.values().filter_map(|scopes| furthest(scopes, t)).min().unwrap_or(i64::MAX)
+    }
+}
+
+/// The furthest place of a peer among its selections that take in table `t`. It may ask for some of them no more.
+fn furthest(scopes: &[(String, i64)], t: i64) -> Option<i64> {
+    scopes.iter().filter(|(scope, _)| covers(scope, t)).map(|(_, seq)| *seq).max()
 }
 
 /// Whether a cursor's scope takes in table `t`.
@@ -120,7 +128,5 @@ pub fn passed(store: &Store<'_>) -> Result<Passed> {
             places.extend([seq, rows.i64(3).unwrap_or(seq)]);
         }
     }
-    let scopes = peers.values().flatten().map(|(_, seq)| *seq);
-    let by_all = scopes.min().unwrap_or(i64::MAX);
-    Ok(Passed { by_all, places, peers })
+    Ok(Passed { places, peers })
 }

@@ -5,6 +5,7 @@
 //! record, one entry with the fields of both does as well: who starts from the beginning needs all of them anyway.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 
 use crate::conn::Conn;
 use crate::error::{unless_missing, Result};
@@ -16,13 +17,16 @@ use crate::store::{RecordKey, Store};
 
 /// New log rows after which pruning is worth while, at the least.
 const LEAST: i64 = 1_000;
-/// Records that one pass follows; entries of others stay. Bounds its memory.
-const RECORDS: usize = 200_000;
+/// Records that one pass follows, more or less; others are left to other passes. Bounds its memory.
+const RECORDS: i64 = 500_000;
 /// Log rows that a pass goes back through when it runs by itself. Bounds its time.
 const REACH: i64 = 500_000;
 
 /// Places that are kept for cursors of clients that do not say who they are.
 const PLACES: usize = 48;
+
+/// How many places a connection adds to them before it makes them sparser, the first time at once.
+pub const ADDED: u32 = 24;
 
 /// A number of `_crdt_horizon`; 0 while there is none.
 pub fn horizon(conn: &Conn, column: &str) -> Result<i64> {
@@ -42,7 +46,7 @@ pub fn places_with(conn: &Conn, end: i64) -> Result<String> {
     if end > 0 && all.last() != Some(&end) {
         all.push(end);
     }
-    if all.len() > PLACES {
+    while all.len() > PLACES {
         let (old, recent) = all.split_at(PLACES / 2);
         all = old.iter().step_by(2).chain(recent).copied().collect();
     }
@@ -55,6 +59,8 @@ struct Later {
     covered: Pick,
     /// The latest entry that every peer has passed: earlier ones are taken into it.
     target: Option<Target>,
+    /// The earliest entry met, where it is one to drop. Filters ask when a record came to be: then it stays, naming no field.
+    birth: Option<i64>,
 }
 
 struct Target {
@@ -70,24 +76,50 @@ struct Plan {
     kept: i64,
     /// Whether a local write is dropped: its author must remain known.
     own: bool,
+    /// Whether each record's earliest entry stays.
+    births: bool,
 }
 
 /// Prunes when enough was logged since the last time. In the caller's savepoint, the log folded.
 pub fn if_due(store: &Store<'_>) -> Result<()> {
-    let (pruned, kept) = (horizon(store.conn, "pruned")?, horizon(store.conn, "kept")?);
-    let end = store.last_seq()?;
-    if end - pruned >= LEAST.max(kept) {
-        pass(store, end, end - REACH.max(2 * kept))?;
+    // Where this connection last saw that it would be due: another one's pruning only puts that off.
+    if store.folded < store.conn.prune_due.get() {
+        return Ok(());
     }
+    let (pruned, kept) = (horizon(store.conn, "pruned")?, horizon(store.conn, "kept")?);
+    let (end, due) = (store.last_seq()?, pruned.saturating_add(LEAST.max(kept)));
+    if end >= due {
+        return passes(store, end, REACH.max(2 * kept), kept);
+    }
+    store.conn.prune_due.set(due);
     Ok(())
 }
 
 /// Prunes the whole log.
 pub fn all(store: &Store<'_>) -> Result<()> {
-    pass(store, store.last_seq()?, 0)
+    let end = store.last_seq()?;
+    let rows = store.conn.int("SELECT count(*) FROM main._crdt_log", &[])?.unwrap_or(0);
+    passes(store, end, i64::MAX, rows)
 }
 
-fn pass(store: &Store<'_>, end: i64, from: i64) -> Result<()> {
+/// As many passes as it takes to follow all records of a log of so many rows: one for each class of them.
+fn passes(store: &Store<'_>, end: i64, reach: i64, rows: i64) -> Result<()> {
+    let classes = 1 + rows / RECORDS;
+    (0..classes).try_for_each(|class| pass(store, end, reach, (classes, class)))
+}
+
+/// Whether a record is of the class that a pass looks at.
+fn is_of(key: &RecordKey, (classes, class): (i64, i64)) -> bool {
+    if classes == 1 {
+        return true;
+    }
+    let mut hasher = std::hash::DefaultHasher::new();
+    key.hash(&mut hasher);
+    (hasher.finish() >> 1) as i64 % classes == class
+}
+
+/// Goes back through the log from its end, `reach` rows, and prunes the records of one class.
+fn pass(store: &Store<'_>, end: i64, reach: i64, class: (i64, i64)) -> Result<()> {
     if end != store.folded {
         return Ok(()); // what is not folded yet is still to be read
     }
@@ -96,16 +128,25 @@ fn pass(store: &Store<'_>, end: i64, from: i64) -> Result<()> {
     standing.insert(end); // a sequence is never used again, and most cursors stand here
     standing.extend(places(store.conn)?);
     let mut records: HashMap<RecordKey, Later> = HashMap::new();
-    let mut plan = Plan::default();
-    let mut rows = Reader::backwards(store.conn, from, end)?;
-    while rows.step()? {
-        consider(store, &rows, &standing, passed.by_all, &mut records, &mut plan)?;
+    let births = crate::filter::registry::secret(store.conn)?.is_some();
+    let mut plan = Plan { births, ..Plan::default() };
+    let mut rows = Reader::backwards(store.conn, 0, end)?;
+    let mut had = HashMap::new();
+    let mut seen = 0;
+    while seen < reach && rows.step()? {
+        seen += 1;
+        let passed = *had.entry(rows.table()).or_insert_with(|| passed.of_askers(rows.table()));
+        consider(store, &rows, (&standing, passed, class), &mut records, &mut plan)?;
     }
     drop(rows);
     for seq in &plan.drop {
         store.conn.run("DELETE FROM main._crdt_log WHERE seq = ?1", &[(*seq).into()])?;
     }
     for ((_, pk), later) in &records {
+        if let Some(seq) = later.birth {
+            plan.kept += 1;
+            crate::log::rewrite_relay(store.conn, seq, pk, ValueRef::Blob(&[]))?;
+        }
         let Some(target) = later.target.as_ref().filter(|target| target.grown) else { continue };
         let packed = match &target.fields {
             Pick::Fields(fields) => Some(crate::pack::pack_fields(fields.iter().copied())),
@@ -126,8 +167,7 @@ fn pass(store: &Store<'_>, end: i64, from: i64) -> Result<()> {
 fn consider(
     store: &Store<'_>,
     row: &Reader<'_>,
-    standing: &BTreeSet<i64>,
-    passed: i64,
+    (standing, passed, class): (&BTreeSet<i64>, i64, (i64, i64)),
     records: &mut HashMap<RecordKey, Later>,
     plan: &mut Plan,
 ) -> Result<()> {
@@ -148,37 +188,47 @@ fn consider(
     let pk = if event == Event::Relay { row.stored_key()? } else { row.key(&form.shape.classes) };
     let key = (table.id, pk);
     let Some(later) = records.get_mut(&key) else {
-        if records.len() < RECORDS {
+        if is_of(&key, class) {
             let target = (seq <= passed && !fixed).then(|| Target { seq, fields: pick.clone(), grown: false });
             plan.own |= target.is_some() && event != Event::Relay;
-            records.insert(key, Later { covered: pick, target });
+            records.insert(key, Later { covered: pick, target, birth: None });
         }
         plan.kept += 1;
         return Ok(());
     };
     if later.covered.includes(&pick) {
-        plan.take(seq, event, !fixed);
+        plan.take_of(later, seq, event, !fixed);
         return Ok(());
     }
     later.covered.add(pick.clone());
+    let absorbed = !fixed && later.target.is_some();
     match &mut later.target {
-        Some(target) if !fixed => {
+        Some(target) if absorbed => {
             target.fields.add(pick);
             target.grown = true;
-            plan.take(seq, event, true);
         }
-        target => {
-            if target.is_none() && seq <= passed && !fixed {
-                *target = Some(Target { seq, fields: pick, grown: false });
-                plan.own |= event != Event::Relay;
-            }
-            plan.kept += 1;
+        target if target.is_none() && seq <= passed && !fixed => {
+            *target = Some(Target { seq, fields: pick, grown: false });
+            plan.own |= event != Event::Relay;
         }
+        _ => {}
     }
+    plan.take_of(later, seq, event, absorbed);
     Ok(())
 }
 
 impl Plan {
+    /// As [`Plan::take`], for an entry of a record whose later ones are known.
+    fn take_of(&mut self, later: &mut Later, seq: i64, event: Event, away: bool) {
+        self.drop.extend(later.birth.take());
+        if away && self.births {
+            later.birth = Some(seq);
+            self.own |= event != Event::Relay;
+        } else {
+            self.take(seq, event, away);
+        }
+    }
+
     fn take(&mut self, seq: i64, event: Event, away: bool) {
         if away {
             self.drop.push(seq);

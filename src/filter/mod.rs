@@ -161,12 +161,14 @@ impl Filters {
     /// Whether a peer that had been sent a whole table, up to log row `upto`, has this record. That it was told that the
     /// record is gone is noted: it may refuse, and a later row of the log does not tell how old the record is.
     fn owed_all(&self, store: &Store<'_>, t: i64, pk: &Pk, q: i64, upto: i64) -> Result<bool> {
-        if q > upto {
+        // Before the first filter pruning did not keep when a record came to be: what was there then counts as old.
+        let born = self.secret.as_ref().map_or(0, |secret| secret.born);
+        if q > upto.max(born.min(crate::prune::horizon(store.conn, "pruned")?)) {
             return registry::find(store.conn, t, registry::ALL)?
                 .map_or(Ok(false), |all| inside::was_inside(store, all.f, t, pk, upto));
         }
         match (store.may_write.get(), self.memory) {
-            (true, _) => inside::note(store, registry::intern(store, t, registry::ALL)?.f, pk, q)?,
+            (true, _) => inside::note(store, registry::intern(store, t, registry::ALL)?.f, pk, q.min(upto))?,
             (false, true) => {}
             (false, false) => return Err(inside::cannot_begin(store)),
         }
