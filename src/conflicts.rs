@@ -82,6 +82,17 @@ pub fn trim(conn: &Conn) -> Result<()> {
     Ok(())
 }
 
+/// A field's state went to another: so do its conflicts.
+pub fn rename(conn: &Conn, t: i64, from: FieldId, to: FieldId) -> Result<()> {
+    for sql in [
+        "UPDATE main._crdt_conflict SET f = ?3 WHERE t = ?1 AND f = ?2",
+        "UPDATE main._crdt_conflict SET w = ?3 WHERE t = ?1 AND w = ?2",
+    ] {
+        conn.run(sql, &[t.into(), i64::from(from).into(), i64::from(to).into()])?;
+    }
+    Ok(())
+}
+
 /// How many are noted.
 pub fn count(conn: &Conn) -> Result<i64> {
     Ok(unless_missing(conn.int("SELECT count(*) FROM main._crdt_conflict", &[]), None)?.unwrap_or(0))

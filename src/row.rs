@@ -166,8 +166,10 @@ fn written(rows: i64) -> Result<()> {
 
 /// Whether a table with these key columns can only give back the key that it was given.
 pub fn key_is_exact(classes: &[KeyClass], key: &[Value]) -> bool {
-    classes.iter().zip(key).all(|pair| {
-        matches!(pair, (KeyClass::Integer, Value::Integer(_)) | (KeyClass::Text, Value::Text(_) | Value::Blob(_)))
+    classes.iter().zip(key).all(|pair| match pair {
+        (KeyClass::Text, Value::Text(text)) => crate::value::has_all_forms(text),
+        (KeyClass::Integer, Value::Integer(_)) | (KeyClass::Text, Value::Blob(_)) => true,
+        _ => false,
     })
 }
 
@@ -180,7 +182,8 @@ pub fn shown(record: &Record, tracked: &Tracked) -> Option<Value> {
         }
         Type::Counter => Some(match record.sum(tracked.field) {
             Some(sum) => Value::Integer(crate::types::counter::shown(sum)),
-            None if tracked.column.not_null => Value::Integer(0),
+            // Rows that were there before the column was added hold its default.
+            None if tracked.column.not_null || tracked.column.default_integer() == Some(0) => Value::Integer(0),
             None => Value::Null,
         }),
         Type::Set => {
@@ -195,7 +198,7 @@ pub fn shown(record: &Record, tracked: &Tracked) -> Option<Value> {
 pub fn is_bare(record: &Record, tracked: &Tracked, cell: &Value) -> bool {
     match tracked.ty {
         Type::Lww => false,
-        Type::Counter => *cell == Value::Integer(0) && record.sum(tracked.field).is_none(),
+        Type::Counter => matches!(cell, Value::Integer(0) | Value::Null) && record.sum(tracked.field).is_none(),
         Type::Set => *cell == Value::Null && record.elements(tracked.field).is_empty(),
     }
 }
