@@ -46,6 +46,7 @@ struct Incoming<'c> {
 pub fn merge_changes(store: &mut Store<'_>, changes: &[Change]) -> Result<Report> {
     fold(store, Into::Database)?;
     let mut report = Report::default();
+    left::drop_waiting(store, changes)?;
     let due = pending::set_aside(store, changes, &mut report)?;
     if import::intern_fields(store.conn, &store.catalog, due.iter().copied())? {
         if let Some(catalog) = Catalog::current(store.conn)? {

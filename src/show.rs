@@ -10,7 +10,7 @@ use crate::putback::Watch;
 use crate::record::{FieldId, Record};
 use crate::schema::Table;
 use crate::store::{RecordKey, Store};
-use crate::{claims, left, log, pending};
+use crate::{claims, conflicts, left, log, pending};
 
 /// A record whose state changed.
 pub struct Work {
@@ -74,6 +74,8 @@ pub fn show(store: &mut Store<'_>, work: &mut [Work]) -> Result<u64> {
             pending::set(store, work.table.id, &work.pk, Some(reason.as_deref().unwrap_or("to be tried again")))?;
         }
     }
+    let dropped = work.iter().filter(|work| work.dropped).map(|work| (work.table.id, work.pk.clone()));
+    conflicts::forget(store.conn, &dropped.collect())?;
     for ((t, pk), reason) in reasons {
         pending::set(store, t, &pk, Some(&reason))?;
     }
