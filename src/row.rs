@@ -182,8 +182,7 @@ pub fn shown(record: &Record, tracked: &Tracked) -> Option<Value> {
         }
         Type::Counter => Some(match record.sum(tracked.field) {
             Some(sum) => Value::Integer(crate::types::counter::shown(sum)),
-            // Rows that were there before the column was added hold its default.
-            None if tracked.column.not_null || tracked.column.default_integer() == Some(0) => Value::Integer(0),
+            None if tracked.column.not_null => Value::Integer(0),
             None => Value::Null,
         }),
         Type::Set => {
@@ -198,7 +197,7 @@ pub fn shown(record: &Record, tracked: &Tracked) -> Option<Value> {
 pub fn is_bare(record: &Record, tracked: &Tracked, cell: &Value) -> bool {
     match tracked.ty {
         Type::Lww => false,
-        Type::Counter => matches!(cell, Value::Integer(0) | Value::Null) && record.sum(tracked.field).is_none(),
+        Type::Counter => *cell == Value::Integer(0) && record.sum(tracked.field).is_none(),
         Type::Set => *cell == Value::Null && record.elements(tracked.field).is_empty(),
     }
 }

@@ -32,7 +32,7 @@ fn added_columns_export_nothing() {
         let changed =
             serde_json::json!({"table": "t", "pk": "k8", "field": "a", "crdt_type": "lww", "hlc": hlc, "value": 1});
         take(&a, &[changed]);
-        assert_eq!(rows(&a, "SELECT * FROM t WHERE id = 'k8'"), ["'k8', 8, 'none', 0, '[]'"]);
+        assert_eq!(rows(&a, "SELECT * FROM t WHERE id = 'k8'"), ["'k8', 8, 'none', NULL, '[]'"]);
         run(&a, "UPDATE t SET b = 'x', n = 1 WHERE id = 'k7'");
         assert_eq!(since(&a, Some(&place)).fields(), ["k7.b", "k7.n"]);
         sound(&a);

@@ -113,7 +113,8 @@ impl Node {
 
     /// Rows of both tables.
     pub fn rows(&self, condition: &str) -> Vec<String> {
-        let columns = "id, team, code, remark, votes, \"s 2\", p, low, high, late, tally";
+        // A counter that nobody has written is its default in rows older than the column, NULL in rows that came by a merge.
+        let columns = "id, team, code, remark, votes, \"s 2\", p, low, high, late, coalesce(tally, 0)";
         let mut all = rows(&self.conn, &format!("SELECT {columns} FROM t WHERE {condition} ORDER BY id"));
         all.extend(rows(&self.conn, "SELECT * FROM parent ORDER BY id"));
         all

@@ -403,3 +403,46 @@ fn a_database_of_the_first_format_takes_each_new_call() {
         export(&conn);
     }
 }
+
+/// What was kept under a new name meets what was written under the old one when the column is renamed here too: a conflict as
+/// any other, under the column's name, and told of once.
+#[test]
+fn conflicts_of_a_column_that_peers_renamed_before() {
+    let a = node("a", TASKS);
+    run(&a, "INSERT INTO tasks(id, title) VALUES ('t1', 'mine')");
+    let theirs = [lww("name", (now(&a), 0, "x"), "x"), lww("name", (now(&a), 0, "y"), "y")];
+    take(&a, &theirs);
+    assert_eq!(rows(&a, "SELECT field, incoming_value FROM crdt_conflicts()"), ["'name', 'y'"]);
+    run(&a, "ALTER TABLE tasks RENAME COLUMN title TO name; SELECT crdt_enable('tasks')");
+    let listed = ["'name', 'x', 'y'", "'name', 'mine', 'y'"];
+    let list = "SELECT field, local_value, incoming_value FROM crdt_conflicts()";
+    assert_eq!(rows(&a, list), listed);
+    assert_eq!(rows(&a, "SELECT name FROM tasks"), ["'y'"]);
+    take(&a, &theirs);
+    assert_eq!(rows(&a, list), listed);
+    run(&a, "UPDATE tasks SET name = 'seen both'");
+    assert_eq!(send(&a, &node("b", &TASKS.replace("title", "name")))["conflicts"], 0);
+}
+
+/// A column that is dropped takes its values along, also those of records whose rows are not shown; what peers write in it
+/// afterwards is kept, also while the table is disabled for a while.
+#[test]
+fn a_dropped_column_of_rows_that_are_not_shown() {
+    let sql =
+        "CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, title TEXT UNIQUE, gone TEXT); SELECT crdt_enable('tasks')";
+    let [a, b] = nodes(["a", "b"], sql);
+    run(&a, "INSERT INTO tasks VALUES ('t1', 'k', 'g1'), ('t3', 'z', 'g3'); DELETE FROM tasks WHERE id = 't3'");
+    run(&b, "INSERT INTO tasks VALUES ('t2', 'k', 'g2')");
+    swap(&a, &b);
+    for conn in [&a, &b] {
+        run(conn, "SELECT crdt_alter('tasks', 'DROP COLUMN gone')");
+        assert!(!export(conn).contains("gone"), "{}", export(conn));
+        assert_eq!(rows(conn, "SELECT pk, field FROM crdt_pending()"), ["'t2', NULL"]);
+    }
+    same(&a, &b, "tasks");
+    take(&a, &[lww("gone", (now(&a), 0, "x"), "late")]);
+    run(&a, "SELECT crdt_disable('tasks'); SELECT crdt_enable('tasks')");
+    assert!(export(&a).contains("late"));
+    send(&a, &b);
+    same(&a, &b, "tasks");
+}
