@@ -253,8 +253,8 @@ fn altered_values_meet_others_once() {
     run(&a, "INSERT INTO tasks(id, title) VALUES ('t1', 'mine')");
     let (older, newer) = (lww("title", (5, 0, "x"), "old"), lww("title", (now(&a), 0, "y"), "new"));
     for _ in 0..3 {
-        take(&a, &[older.clone()]);
-        take(&a, &[newer.clone()]);
+        take(&a, std::slice::from_ref(&older));
+        take(&a, std::slice::from_ref(&newer));
         take(&a, &[newer.clone(), older.clone()]);
     }
     assert_eq!(

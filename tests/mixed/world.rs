@@ -158,14 +158,14 @@ impl World {
 
     /// Sends what is new, or everything, in one piece or several, in order or not; some of it is kept to come again.
     fn send(&mut self, i: usize, j: usize, c: u8, d: u8) {
-        let all = c % 4 == 0;
+        let all = c.is_multiple_of(4);
         let since = if all { None } else { self.cursors[i][j].clone() };
         let answer = text(&self.nodes[i].conn, "SELECT crdt_changes_since(?1)", [since]);
         let page = page(&answer);
         self.say(i, format!("to {} {}: {answer}", self.nodes[j].name, if all { "all" } else { "new" }));
         self.give(j, page.changes, c, d);
         self.cursors[i][j] = Some(page.cursor);
-        if d % 3 == 0 {
+        if d.is_multiple_of(3) {
             self.kept.push(answer);
         }
     }
@@ -181,7 +181,7 @@ impl World {
         }
         let size = changes.len().div_ceil(1 + usize::from(d) % 3).max(1);
         for part in changes.chunks(size) {
-            self.nodes[j].merge(&json!(part).to_string(), d % 5 == 0);
+            self.nodes[j].merge(&json!(part).to_string(), d.is_multiple_of(5));
         }
     }
 
@@ -199,14 +199,15 @@ impl World {
         let filter = format!("{} = 1", self.nodes[0].column("grp"));
         let since: Value =
             self.cursors[0][REPLICA].as_deref().map_or(Value::Null, |json| serde_json::from_str(json).unwrap());
-        let request = json!({"node_id": "replica", "since": since, "limit": if d % 2 == 0 { 5 } else { 10_000 }});
+        let request =
+            json!({"node_id": "replica", "since": since, "limit": if d.is_multiple_of(2) { 5 } else { 10_000 }});
         let options = json!({"filter": {"t": filter}});
         let answer = text(&self.nodes[0].conn, "SELECT crdt_pull(?1, ?2)", [request.to_string(), options.to_string()]);
         self.say(REPLICA, format!("pulls {since} {filter}: {answer}"));
         self.tick(REPLICA);
         let page = page(&answer);
         for _ in 0..1 + d % 2 {
-            self.nodes[REPLICA].merge(&answer, d % 7 == 0);
+            self.nodes[REPLICA].merge(&answer, d.is_multiple_of(7));
         }
         let moved = self.cursors[0][REPLICA].as_ref() != Some(&page.cursor);
         self.cursors[0][REPLICA] = Some(page.cursor);
