@@ -3,6 +3,8 @@
 mod common;
 mod support;
 
+#[path = "mixed/encodings.rs"]
+mod encodings;
 #[path = "mixed/node.rs"]
 mod node;
 #[path = "mixed/pairs.rs"]

@@ -10,7 +10,7 @@ fn script() -> impl Strategy<Value = Vec<Op>> {
 
 /// `MIXED_CASES=5000 cargo test --test mixed random` runs more.
 fn config() -> ProptestConfig {
-    let cases = std::env::var("MIXED_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(200);
+    let cases = std::env::var("MIXED_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(140);
     ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 600, ..ProptestConfig::default() }
 }
 
