@@ -178,7 +178,7 @@ fn insert(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], record: &Record) -> 
         if row::exists(conn, form, pk)? {
             Ok(())
         } else {
-            Err(Error::sqlite(20, "the key's type is none that this table's primary key can hold"))
+            Err(Error::sqlite(20, "the key is none that this table's primary key can hold"))
         }
     })
 }

@@ -84,22 +84,16 @@ fn check_references(store: &Store<'_>, found: &mut Vec<String>) -> Result<()> {
 struct Sure {
     /// No trigger or foreign key's action may have the last word on a cell.
     quiet: bool,
-    /// Text is stored as it comes: UTF-16 has no form for every text.
-    utf8: bool,
 }
 
 impl Sure {
     fn new(store: &Store<'_>) -> Result<Sure> {
-        let utf8 = store.conn.first("PRAGMA main.encoding", &[], |row| row.text(0) == Some("UTF-8"))? == Some(true);
-        Ok(Sure { quiet: crate::putback::Watch::new(store)?.quiet(), utf8 })
+        Ok(Sure { quiet: crate::putback::Watch::new(store)?.quiet() })
     }
 
     /// Whether a cell of an lww column says something else than the record's own value, and nothing can be the reason.
     fn contradicts(self, tracked: &Tracked, want: &Value, cell: &Value) -> bool {
-        self.quiet
-            && tracked.column.affinity.keeps(want)
-            && (self.utf8 || !matches!(want, Value::Text(_)))
-            && !crate::value::identical(want.as_ref(), cell.as_ref())
+        self.quiet && tracked.column.affinity.keeps(want) && !crate::value::identical(want.as_ref(), cell.as_ref())
     }
 }
 

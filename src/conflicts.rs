@@ -1,5 +1,6 @@
 //! The conflict log: writes that did not know of each other and met in a merge here. `crdt_conflicts()` lists them.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::change::TOMBSTONE;
@@ -13,7 +14,7 @@ use crate::pack::Nodes;
 use crate::pragma;
 use crate::record::FieldId;
 use crate::session;
-use crate::store::Store;
+use crate::store::{RecordKey, Store};
 use crate::types::Type;
 
 /// Conflicts read ahead.
@@ -79,6 +80,35 @@ pub fn trim(conn: &Conn) -> Result<()> {
         "DELETE FROM main._crdt_conflict WHERE id <= (SELECT id FROM main._crdt_conflict ORDER BY id DESC LIMIT 1 OFFSET ?1)",
         &[most.into()],
     )?;
+    Ok(())
+}
+
+/// Lets the conflicts of records go.
+pub fn forget(conn: &Conn, records: &BTreeSet<RecordKey>) -> Result<()> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let mut rows = conn.stmt("SELECT id, t, pk FROM main._crdt_conflict")?;
+    let mut gone = Vec::new();
+    while rows.step()? {
+        let key = (rows.i64(1).unwrap_or(0), Pk::from_stored(rows.column(2))?);
+        gone.extend(rows.i64(0).filter(|_| records.contains(&key)));
+    }
+    drop(rows);
+    for id in gone {
+        conn.run("DELETE FROM main._crdt_conflict WHERE id = ?1", &[id.into()])?;
+    }
+    Ok(())
+}
+
+/// A field's state went to another: so do its conflicts.
+pub fn rename(conn: &Conn, t: i64, from: FieldId, to: FieldId) -> Result<()> {
+    for sql in [
+        "UPDATE main._crdt_conflict SET f = ?3 WHERE t = ?1 AND f = ?2",
+        "UPDATE main._crdt_conflict SET w = ?3 WHERE t = ?1 AND w = ?2",
+    ] {
+        conn.run(sql, &[t.into(), i64::from(from).into(), i64::from(to).into()])?;
+    }
     Ok(())
 }
 

@@ -1,13 +1,14 @@
 //! Records that left a peer's filter: what the sender says of them, when the receiver lets go, and what stays of them.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::change::{Body, Change, Known, TOMBSTONE};
+use crate::change::{Body, Change, Known, Names, TOMBSTONE};
 use crate::clock::{Hlc, Tick};
 use crate::error::{unless_missing, Result};
 use crate::key::Pk;
 use crate::pending;
-use crate::record::Record;
+use crate::record::{FieldId, Record};
 use crate::schema::Table;
 use crate::store::Store;
 
@@ -29,6 +30,12 @@ fn own_stamps(record: &Record, f: &mut dyn FnMut(&Rc<str>, Tick)) {
     }
 }
 
+/// A field's name, and those that its column had before, in lower case: the peer may have renamed it, or not yet.
+fn names(table: &Table, field: FieldId) -> impl Iterator<Item = String> + '_ {
+    let was = table.aliases.iter().filter(move |(_, id)| *id == field).map(|(name, _)| name);
+    table.field(field).map(|field| &field.name).into_iter().chain(was).map(|name| name.to_ascii_lowercase())
+}
+
 /// What this node knows of a record.
 pub fn known(record: &Record, table: &Table) -> Known {
     let mut known = Known::default();
@@ -42,8 +49,8 @@ pub fn known(record: &Record, table: &Table) -> Known {
         author(&stamp.node, stamp.tick());
     }
     for (field, lww) in &record.lww {
-        if let Some(field) = table.field(*field) {
-            known.stamps.insert(field.name.to_ascii_lowercase(), lww.hlc.clone());
+        for name in names(table, *field) {
+            known.stamps.insert(name, lww.hlc.clone());
         }
     }
     if let Some(tomb) = &record.tomb {
@@ -61,9 +68,7 @@ pub fn covers(known: Option<&Known>, record: &Record, table: &Table) -> bool {
     // An earlier write of another author loses at the sender, and is no more known there.
     let loses = |name: &str, stamp: &Hlc| known.stamps.get(name).is_some_and(|later| stamp <= later);
     let covered = |name: &str, stamp: &Hlc| seen(&stamp.node, stamp.tick()) || loses(name, stamp);
-    let lww = record.lww.iter().all(|(field, lww)| {
-        table.field(*field).is_some_and(|field| covered(&field.name.to_ascii_lowercase(), &lww.hlc))
-    });
+    let lww = record.lww.iter().all(|(field, lww)| names(table, *field).any(|name| covered(&name, &lww.hlc)));
     let latest = known.authors.iter().map(|(node, tick)| tick.by(node)).max();
     let row = record.row.as_ref().is_none_or(|row| Some(row) <= latest.as_ref());
     all && lww && row && record.tomb.as_ref().is_none_or(|tomb| covered(TOMBSTONE, tomb))
@@ -110,6 +115,7 @@ pub fn forget(store: &Store<'_>, t: i64, pk: &Pk) -> Result<()> {
     store.conn.run("DELETE FROM main._crdt_clock WHERE t = ?1 AND pk = ?2", &key)?;
     store.any_left.set(Some(true));
     store.conn.run("DELETE FROM main._crdt_parts WHERE t = ?1 AND pk = ?2", &key)?;
+    store.conn.run("DELETE FROM main._crdt_waiting WHERE t = ?1 AND pk = ?2", &key)?;
     store.conn.run(
         "INSERT OR REPLACE INTO main._crdt_left(t, pk, ts, c) VALUES (?1, ?2, ?3, ?4)",
         &[t.into(), pk.as_ref(), store.clock.ts.into(), i64::from(store.clock.c).into()],
@@ -123,6 +129,37 @@ pub fn keep_waiting(store: &Store<'_>, table: &Table, pk: &Pk, refusal: Option<&
         store.save(table, pk, None, &Record::default())?;
     }
     pending::set(store, table.id, pk, refusal)
+}
+
+/// Lets changes go that wait for their time, where `changes` say that their record left and the sender knows of them: they
+/// would bring it back.
+pub fn drop_waiting(store: &Store<'_>, changes: &[Change]) -> Result<()> {
+    let mut left = BTreeMap::new();
+    for change in changes {
+        if let Body::Left(known) = &change.body {
+            left.insert((change.table.to_ascii_lowercase(), change.pk.as_str()), known.as_deref());
+        }
+    }
+    if left.is_empty() {
+        return Ok(());
+    }
+    let mut rows = store.conn.stmt("SELECT id, change FROM main._crdt_future")?;
+    let mut gone = Vec::new();
+    while rows.step()? {
+        let Ok(change) = crate::import::one(rows.text(1).unwrap_or_default(), &mut Names::default()) else { continue };
+        let hlc = &change.hlc;
+        let seen = |known: &Known| {
+            known.authors.get(&hlc.node).is_some_and(|latest| hlc.tick() <= *latest)
+                || known.stamps.get(&change.field.to_ascii_lowercase()).is_some_and(|later| hlc <= later)
+        };
+        let known = left.get(&(change.table.to_ascii_lowercase(), change.pk.as_str()));
+        gone.extend(rows.i64(0).filter(|_| known.is_some_and(|known| known.is_none_or(seen))));
+    }
+    drop(rows);
+    for id in gone {
+        store.conn.run("DELETE FROM main._crdt_future WHERE id = ?1", &[id.into()])?;
+    }
+    Ok(())
 }
 
 /// Whether a record that was dropped here may have held this stamp of this node's own.

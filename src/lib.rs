@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! local write → trigger (sql/triggers.sql) → log → fold → records → outbound → change JSON
-//! change JSON → import → inbound → merge → apply → rows, and records → log (for relay)
+//! change JSON → import → inbound → merge → show → apply → rows, and records → log (for relay)
 //! ```
 //!
 //! `clock`, `value`, `key`, `change`, `record`, `merge`, `local`, `pack` and `types` are pure: they need no database and
@@ -59,6 +59,7 @@ mod limits;
 mod pending;
 mod putback;
 mod rollback;
+mod show;
 mod unique;
 
 // Around it.

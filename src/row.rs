@@ -166,8 +166,10 @@ fn written(rows: i64) -> Result<()> {
 
 /// Whether a table with these key columns can only give back the key that it was given.
 pub fn key_is_exact(classes: &[KeyClass], key: &[Value]) -> bool {
-    classes.iter().zip(key).all(|pair| {
-        matches!(pair, (KeyClass::Integer, Value::Integer(_)) | (KeyClass::Text, Value::Text(_) | Value::Blob(_)))
+    classes.iter().zip(key).all(|pair| match pair {
+        (KeyClass::Text, Value::Text(text)) => crate::value::has_all_forms(text),
+        (KeyClass::Integer, Value::Integer(_)) | (KeyClass::Text, Value::Blob(_)) => true,
+        _ => false,
     })
 }
 

@@ -56,7 +56,7 @@ pub fn encode(out: &mut String, value: ValueRef<'_>, form: Form) {
         ValueRef::Real(r) => write_real(out, r),
         ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) if text.contains('\0') => write_tagged(out, "$text", bytes),
-            Ok(text) if form == Form::Json && is_plain_json(text) => out.push_str(text),
+            Ok(text) if form == Form::Json && is_plain_json(text) && !has_no_character(bytes) => out.push_str(text),
             Ok(text) => write_text(out, text),
             Err(_) => write_tagged(out, "$text", bytes),
         },
@@ -164,6 +164,25 @@ pub fn identical(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
     rank(a, b) == Ordering::Equal
 }
 
+/// Whether a database of any encoding holds this text as it is. UTF-16 has no form for what is not UTF-8, and SQLite turns
+/// U+FFFE and U+FFFF into U+FFFD on the way there.
+pub fn has_all_forms(text: &[u8]) -> bool {
+    !has_no_character(text) && std::str::from_utf8(text).is_ok()
+}
+
+/// Whether text holds U+FFFE or U+FFFF.
+fn has_no_character(text: &[u8]) -> bool {
+    text.contains(&0xef) && text.windows(3).any(|c| matches!(c, [0xef, 0xbf, 0xbe | 0xbf]))
+}
+
+/// The JSON of a value with U+FFFE and U+FFFF escaped if it is a string: SQLite hands JSON on in any encoding.
+pub fn escaped(json: &str) -> String {
+    match json.starts_with('"') && has_no_character(json.as_bytes()) {
+        true => json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff"),
+        false => json.to_owned(),
+    }
+}
+
 /// Appends `text` as a JSON string with no needless escapes.
 pub fn write_text(out: &mut String, text: &str) {
     out.push('"');
@@ -178,6 +197,11 @@ pub fn write_text(out: &mut String, text: &str) {
             0x08 => "\\b",
             0x0c => "\\f",
             0..=0x1f => "",
+            0xef => match text.as_bytes().get(i + 1..i + 3) {
+                Some([0xbf, 0xbe]) => "\\ufffe",
+                Some([0xbf, 0xbf]) => "\\uffff",
+                _ => continue,
+            },
             _ => continue,
         };
         out.push_str(&text[from..i]); // sound: `i` stands on an ASCII byte, so on a character boundary
@@ -186,7 +210,7 @@ pub fn write_text(out: &mut String, text: &str) {
         } else {
             out.push_str(escape);
         }
-        from = i + 1;
+        from = i + if b == 0xef { 3 } else { 1 };
     }
     out.push_str(&text[from..]);
     out.push('"');

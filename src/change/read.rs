@@ -214,7 +214,7 @@ fn lww(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {
     let value = wire.value.map_or("null", RawValue::get);
     crate::value::decode(value)?;
     let prev = wire.prev.as_ref().map(|prev| names.stamp(prev)).transpose()?;
-    Ok(Body::Lww { value: value.to_owned(), prev, altered: wire.altered == Some(true) })
+    Ok(Body::Lww { value: crate::value::escaped(value), prev, altered: wire.altered == Some(true) })
 }
 
 fn counter(wire: &Wire<'_>, hlc: &Hlc, names: &mut Names) -> Result<Body> {

@@ -69,7 +69,11 @@ pub fn alter(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_alter", "table, alteration", 2, 2)?;
     args.named(|| {
         let (name, alteration) = (args.text(0, "table")?, args.text(1, "alteration")?);
-        let report = session::write_new(args.conn(), |conn| crate::schema::alter::alter(conn, name, alteration))?;
+        let report = session::write_new(args.conn(), |conn| {
+            let report = crate::schema::alter::alter(conn, name, alteration)?;
+            claims::again(&session::open(conn)?)?;
+            Ok(report)
+        })?;
         Ok(Out::Text(report))
     })
 }

@@ -17,7 +17,7 @@ use crate::record::{FieldId, Marks, Parts, Record};
 use crate::schema::{Form, Table};
 use crate::store::Store;
 use crate::types::counter::{self, Part};
-use crate::{local, log, merge, pending, row};
+use crate::{conflicts, local, log, merge, pending, row};
 
 /// One field's state and where it goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,6 +115,7 @@ pub fn settle(store: &mut Store<'_>) -> Result<()> {
 fn settle_table(store: &mut Store<'_>, table: &Table, form: &Form) -> Result<()> {
     let mark = store.last_seq()?;
     let mut relays: Vec<(Pk, Vec<FieldId>)> = Vec::new();
+    let mut conflicts = conflicts::Log::default();
     for pk in super::switch::records(store, table)? {
         let Some(before) = store.load(table, &pk)? else { continue };
         if table.heirs.iter().all(|heir| !has_state(&before, heir.from)) {
@@ -123,7 +124,7 @@ fn settle_table(store: &mut Store<'_>, table: &Table, form: &Form) -> Result<()>
         let mut now = before.clone();
         let mut changed = Vec::new();
         for heir in table.heirs.iter().filter(|heir| heir.from != heir.to) {
-            if inherit(store, table, form, &pk, &mut now, *heir)? {
+            if inherit(store, table, form, &pk, &mut now, *heir, &mut conflicts)? {
                 changed.push(heir.to);
             }
         }
@@ -139,6 +140,7 @@ fn settle_table(store: &mut Store<'_>, table: &Table, form: &Form) -> Result<()>
             relays.push((pk, changed));
         }
     }
+    conflicts.trim(store)?;
     // What the triggers logged of that is no local write.
     log::drop_after(store.conn, mark)?;
     for (pk, fields) in &relays {
@@ -153,6 +155,7 @@ fn settle_table(store: &mut Store<'_>, table: &Table, form: &Form) -> Result<()>
         ] {
             store.conn.run(sql, &[table.id.into(), i64::from(heir.from).into()])?;
         }
+        conflicts::rename(store.conn, table.id, heir.from, heir.to)?;
     }
     store.conn.run("DELETE FROM main._crdt_heir WHERE t = ?1", &[table.id.into()])?;
     store.folded = store.last_seq()?;
@@ -174,15 +177,25 @@ fn inherit(
     pk: &Pk,
     record: &mut Record,
     heir: Heir,
+    conflicts: &mut conflicts::Log,
 ) -> Result<bool> {
     let Heir { from, to, .. } = heir;
     let mut news = false;
     if let Some(lww) = record.lww.remove(&from) {
+        let others: Vec<Hlc> = lww.others().cloned().collect();
         let seen = lww.seen().cloned();
         let body = lww.saved.map(|value| Body::Lww { value, prev: lww.prev, altered: lww.altered });
         if let Some(body) = body {
             let mut held = |field| live_value(store, form, pk, field);
-            news |= merge::merge(record, to, &lww.hlc, &body, seen.as_ref(), &mut held)?.news;
+            let outcome = merge::merge(record, to, &lww.hlc, &body, seen.as_ref(), &mut held)?;
+            news |= outcome.news;
+            // What it met as a write against a delete was told of when it came.
+            if let Some(conflict) = outcome.conflict.filter(|conflict| conflict.field == to) {
+                conflicts.note(store, table.id, pk, &conflict)?;
+            }
+            if let Some(cell) = record.lww.get_mut(&to) {
+                others.iter().for_each(|stamp| cell.miss(stamp));
+            }
         } else {
             record.join_row(&lww.hlc);
         }

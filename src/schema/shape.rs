@@ -45,6 +45,7 @@ impl Affinity {
         let numeric =
             |text: &[u8]| text.first().is_none_or(|b| b.is_ascii_digit() || b" \t\n\r\x0b\x0c+-.".contains(b));
         match (self, value) {
+            (_, Value::Text(text)) if !crate::value::has_all_forms(text) => false,
             (_, Value::Null | Value::Blob(_)) | (Affinity::Blob, _) | (Affinity::Text, Value::Text(_)) => true,
             (Affinity::Integer | Affinity::Numeric, Value::Integer(_)) => true,
             (Affinity::Real, Value::Real(r)) => *r != 0.0,

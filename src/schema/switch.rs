@@ -41,9 +41,10 @@ pub fn enable_with(
     if !plan.script.is_empty() {
         conn.db.exec(&plan.script)?;
         conn.catalog.replace(None);
-        if known.is_some() {
+        if let Some(known) = &known {
             let mut store = session::open(conn)?;
             fold(&mut store, Into::Database)?;
+            drop_values(&store, known, &plan.table)?;
             if was_off {
                 reconcile(&mut store, &plan.table, &plan.new)?;
             }
@@ -102,7 +103,9 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
         }
         crate::filter::registry::purge(conn, table.id)?;
     } else {
-        conn.run("UPDATE main._crdt_table SET enabled = 0 WHERE t = ?1", &[table.id.into()])?;
+        // Without triggers nothing else tells that the table was renamed.
+        let values = [table.id.into(), table.name.as_str().into()];
+        conn.run("UPDATE main._crdt_table SET enabled = 0, name = ?2 WHERE t = ?1", &values)?;
     }
     conn.run("UPDATE main._crdt_state SET token = random()", &[])?;
     let mut out = String::from("{\"table\":");
@@ -160,7 +163,6 @@ fn reconcile(store: &mut Store<'_>, name: &str, new: &[FieldId]) -> Result<()> {
         if cells.is_none() && pending::has(store, table.id, &pk)? {
             continue; // its row was not there before either
         }
-        drop_values(&table, &mut now);
         compare(store, &table, form, &mut now, cells, new);
         if before.as_ref() == Some(&now) {
             continue;
@@ -177,13 +179,27 @@ fn reconcile(store: &mut Store<'_>, name: &str, new: &[FieldId]) -> Result<()> {
     store.save_clock()
 }
 
-/// A column that was dropped while capture was off takes its values with it.
-fn drop_values(table: &Table, record: &mut Record) {
-    let dropped = |id: FieldId| table.field(id).is_some_and(|f| f.born.is_some() && f.died == Some(table.gen));
-    for (_, lww) in record.lww.iter_mut().filter(|(field, _)| dropped(**field)) {
-        lww.saved = None;
+/// A column that was dropped takes its values with it, also those of records that are not shown. `before` is the table as it was.
+fn drop_values(store: &Store<'_>, before: &Table, name: &str) -> Result<()> {
+    let table = std::rc::Rc::clone(store.catalog.enabled(name)?);
+    let form = table.form(store.conn)?;
+    let column = |name: &str| form.shape.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    let ended = |f: &&crate::schema::Field| table.field(f.id).is_some_and(|now| now.died.is_some());
+    let dropped: Vec<FieldId> =
+        before.local(|ty| ty == Type::Lww).filter(ended).filter(|f| !column(&f.name)).map(|f| f.id).collect();
+    if dropped.is_empty() {
+        return Ok(());
     }
-    record.let_go(dropped);
+    for pk in records(store, &table)? {
+        let Some(record) = store.load(&table, &pk)? else { continue };
+        let mut now = record.clone();
+        for (_, lww) in now.lww.iter_mut().filter(|(field, _)| dropped.contains(field)) {
+            lww.saved = None;
+        }
+        now.let_go(|field| dropped.contains(&field));
+        store.save(&table, &pk, Some(&record), &now)?;
+    }
+    Ok(())
 }
 
 /// Takes what a row holds now for what the application wrote, where it differs from the state.

@@ -1,0 +1,158 @@
+//! Records that a merge changed, into their tables: rows, then clocks and relay entries.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::apply::{self, apply, Known, Shown};
+use crate::error::Result;
+use crate::key::Pk;
+use crate::putback::Watch;
+use crate::record::{FieldId, Record};
+use crate::schema::Table;
+use crate::store::{RecordKey, Store};
+use crate::{claims, conflicts, left, log, pending};
+
+/// A record whose state changed.
+pub struct Work {
+    /// Its table.
+    pub table: Rc<Table>,
+    /// Its key.
+    pub pk: Pk,
+    /// Its state so far; None when nothing was known of it.
+    pub before: Option<Record>,
+    /// Its state from now on.
+    pub now: Record,
+    /// What to pass on; None for the whole record.
+    pub fields: Option<Vec<FieldId>>,
+    /// Changes taken.
+    pub taken: u64,
+    /// It left the sender's filter: what is known of it goes, `now` is what came after.
+    pub dropped: bool,
+}
+
+/// Shows the records, writes their clocks, and logs them for relay; the number of changes taken that are not shown.
+pub fn show(store: &mut Store<'_>, work: &mut [Work]) -> Result<u64> {
+    let mark = store.last_seq()?;
+    let broken = claims::broken(store)?;
+    let mut watch = Watch::new(store)?;
+    let mut reasons = loop {
+        store.conn.run("SAVEPOINT crdt_rows", &[])?;
+        let mut copies: Vec<Record> = work.iter().map(|w| w.now.clone()).collect();
+        let outcome = show_rows(store, work, &mut copies, &mut watch, mark);
+        if matches!(&outcome, Ok(Some(_))) {
+            store.conn.run("RELEASE crdt_rows", &[])?;
+            for (work, copy) in work.iter_mut().zip(copies) {
+                work.now = copy;
+            }
+        }
+        match outcome? {
+            Some(reasons) => break reasons,
+            // Triggers changed rows that are not ours to change: once more, now knowing how they were.
+            None => {
+                store.conn.run("ROLLBACK TO crdt_rows", &[])?;
+                store.conn.run("RELEASE crdt_rows", &[])?;
+                watch.remember(store)?;
+            }
+        }
+    };
+    // What the triggers logged of all this is no local write.
+    log::drop_after(store.conn, mark)?;
+    let at = store.wall.max(store.clock.ts);
+    for work in work.iter() {
+        let reason = reasons.remove(&(work.table.id, work.pk.clone()));
+        if work.dropped {
+            left::forget(store, work.table.id, &work.pk)?;
+            if work.now == Record::default() {
+                left::keep_waiting(store, &work.table, &work.pk, reason.as_deref())?;
+                continue;
+            }
+        }
+        store.save(&work.table, &work.pk, work.before.as_ref().filter(|_| !work.dropped), &work.now)?;
+        log::append_relay(store.conn, work.table.id, &work.pk, work.fields.as_deref(), at)?;
+        if reason.is_some() || pending::has(store, work.table.id, &work.pk)? {
+            // One that waited before and is shown now is tried below, with the others that wait.
+            pending::set(store, work.table.id, &work.pk, Some(reason.as_deref().unwrap_or("to be tried again")))?;
+        }
+    }
+    let dropped = work.iter().filter(|work| work.dropped).map(|work| (work.table.id, work.pk.clone()));
+    conflicts::forget(store.conn, &dropped.collect())?;
+    for ((t, pk), reason) in reasons {
+        pending::set(store, t, &pk, Some(&reason))?;
+    }
+    claims::retry(store, claims::Which::Safe, &broken)?;
+    let mut waiting = 0;
+    for work in work.iter() {
+        waiting += if pending::has(store, work.table.id, &work.pk)? { work.taken } else { 0 };
+    }
+    store.folded = store.last_seq()?;
+    store.save_clock()?;
+    Ok(waiting)
+}
+
+type Reasons = BTreeMap<RecordKey, String>;
+
+/// Shows every record: deletes first, then the rest, those that were refused again while others succeed. None when rows
+/// must be known first that triggers have changed.
+fn show_rows(
+    store: &Store<'_>,
+    work: &[Work],
+    copies: &mut [Record],
+    watch: &mut Watch,
+    mark: i64,
+) -> Result<Option<Reasons>> {
+    let mut order: Vec<usize> = (0..work.len()).collect();
+    order.sort_by_key(|i| copies.get(*i).is_some_and(Record::alive));
+    let mut refused: BTreeMap<usize, String> = BTreeMap::new();
+    for round in 0.. {
+        let todo: Vec<usize> = if round == 0 { order.clone() } else { refused.keys().copied().collect() };
+        let before = refused.len();
+        for i in todo {
+            let (Some(work), Some(copy)) = (work.get(i), copies.get_mut(i)) else { continue };
+            let form = work.table.form(store.conn)?;
+            watch.intend(form, work.table.id, &work.pk, copy);
+            let known = Known { absent: watch.quiet() && round == 0 && work.before.is_none(), quiet: watch.quiet() };
+            match apply(store.conn, form, &work.pk, copy, known)? {
+                Shown::Yes => refused.remove(&i),
+                Shown::Pending(reason) | Shown::Claimed(reason) => refused.insert(i, reason),
+            };
+            watch.notice(store, &work.pk, work.table.id, mark)?;
+        }
+        if refused.is_empty() || (round > 0 && refused.len() >= before) {
+            break;
+        }
+    }
+    if watch.surprised() {
+        return Ok(None);
+    }
+    let mut reasons: Reasons = refused
+        .into_iter()
+        .filter_map(|(i, reason)| work.get(i).map(|w| ((w.table.id, w.pk.clone()), reason)))
+        .collect();
+    watch.put_back(store, &mut reasons)?;
+    for (work, copy) in work.iter().zip(copies.iter_mut()) {
+        if reasons.contains_key(&(work.table.id, work.pk.clone())) {
+            // Its row may have been shown, and be gone again.
+            watch.intend(work.table.form(store.conn)?, work.table.id, &work.pk, copy);
+        }
+    }
+    if !watch.quiet() {
+        insist(store, work, copies, &reasons)?;
+    }
+    Ok(Some(reasons))
+}
+
+/// Puts back once more what the triggers of the rows themselves have changed again.
+fn insist(store: &Store<'_>, work: &[Work], copies: &mut [Record], reasons: &Reasons) -> Result<()> {
+    let mut overruled = Vec::new();
+    for (work, copy) in work.iter().zip(copies.iter_mut()) {
+        let form = work.table.form(store.conn)?;
+        let shown = !reasons.contains_key(&(work.table.id, work.pk.clone()));
+        if shown && apply::is_overruled(store.conn, form, &work.pk, copy)? {
+            overruled.push((form, &work.pk, copy));
+        }
+    }
+    if overruled.is_empty() {
+        return Ok(());
+    }
+    apply::insist(store.conn, overruled.into_iter())
+}
