@@ -22,7 +22,7 @@ pub fn copy(format: i64) -> (tempfile::TempDir, PathBuf) {
 fn make_fixture() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixture.db");
     let _ = std::fs::remove_file(&path);
-    let script = include_str!("../fixtures/format1.sql");
+    let script = include_str!("../fixtures/format2.sql");
     let mut parts = script.split("\n-- at: ");
     clock::set(0);
     let conn = clock::open(path.to_str().unwrap());

@@ -1,6 +1,7 @@
 //! Databases of older formats: read as they are, upgraded by the first call that can write, and used on.
 
 use rusqlite::Connection;
+use serde_json::json;
 
 use super::fixture::{copy, NOW};
 use crate::common::{error, text};
@@ -232,4 +233,32 @@ fn an_old_database_under_anothers_lock() {
     run(&other, "ROLLBACK");
     assert_eq!(digest(&conn, "tasks"), before);
     assert_eq!(format(&conn), "2");
+}
+
+/// The fixture of format 2, with hooks, filters, conflicts, peers, a renamed and a dropped column, a record that left: it says what
+/// it said when it was made, and goes on.
+#[test]
+fn format_2() {
+    let (_folder, path) = copy(2);
+    let digests = |conn: &Connection| {
+        ["tasks", "people", "wr o\"w", "renamed"]
+            .map(|table| text(conn, "SELECT crdt_digest(?1, 'full')", [table])[..8].to_owned())
+    };
+    let reader = read_only(&path);
+    let read = digests(&reader);
+    assert_eq!(read, ["5d574653", "6663aedd", "85ad3a2a", "13efcf34"]);
+    assert_eq!(text(&reader, "SELECT crdt_filter('tasks')", []), "title IS NOT 'hidden'");
+    assert_eq!(rows(&reader, "SELECT won, local_value, incoming_value FROM crdt_conflicts()").len(), 2);
+    assert_eq!(status(&reader)["hooks"].as_array().map(Vec::len), Some(2));
+    assert_eq!(rows(&reader, "SELECT id, c FROM renamed"), ["'r1', 'x'", "'r2', 'not folded'"]);
+    drop(reader);
+    let conn = open(&path);
+    assert_eq!(digests(&conn), read);
+    sound(&conn);
+    run(&conn, "SELECT crdt_filter('tasks', NULL); UPDATE tasks SET title = 'on' WHERE id = 't1'; INSERT INTO renamed VALUES ('r3', 'new')");
+    let late = json!([{"table": "renamed", "pk": "r1", "field": "a", "crdt_type": "lww", "value": "by its old name",
+                       "hlc": {"ts": 1_700_000_999_000_000_000_i64, "c": 0, "node": "zoe"}}]);
+    assert_eq!(merge(&conn, &late.to_string())["merged"], 1);
+    assert_eq!(rows(&conn, "SELECT c FROM renamed ORDER BY id"), ["'by its old name'", "'not folded'", "'new'"]);
+    sound(&conn);
 }
