@@ -11,7 +11,7 @@ mod vfs;
 mod work;
 
 use vfs::Fault;
-use work::{contents, copy, original, work, WORK};
+use work::{contents, copy, original, undisturbed, whole, work, WORK};
 
 fn under_faults(mode: &str) {
     let folder = tempfile::tempdir().unwrap();
@@ -20,9 +20,7 @@ fn under_faults(mode: &str) {
     let every = std::env::var("FAULTS").is_ok_and(|v| v == "all");
     let mut tried = 0;
     for (turn, (name, sql)) in WORK.iter().enumerate() {
-        copy(&original, &path);
-        work(&vfs::open(&path), sql).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let after = contents(&path);
+        let after = undisturbed(&original, &path, sql);
         let kinds = [Fault::Once, Fault::Always, Fault::Full];
         for fault in kinds.into_iter().enumerate().filter(|(i, _)| every || *i == turn % 3).map(|(_, fault)| fault) {
             for n in 1.. {
@@ -32,14 +30,7 @@ fn under_faults(mode: &str) {
                 let outcome = work(&conn, sql);
                 let fired = vfs::disarm();
                 drop(conn);
-                let now = contents(&path);
-                match outcome {
-                    Ok(()) => assert_eq!(now, after, "{mode}, {name}, {fault:?} at {n}: no error, and not all is done"),
-                    Err(e) => assert!(
-                        now == before || now == after,
-                        "{mode}, {name}, {fault:?} at {n} ({e}): half is done: {now}\nbefore: {before}"
-                    ),
-                }
+                whole(&outcome, &contents(&path), [&before, &after], &format!("{mode}, {name}, {fault:?} at {n}"));
                 if !fired {
                     break;
                 }

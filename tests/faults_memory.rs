@@ -15,7 +15,7 @@ use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 
 use rusqlite::ffi::{self, sqlite3_mem_methods};
-use work::{contents, copy, original, work, WORK};
+use work::{contents, copy, original, undisturbed, whole, work, WORK};
 
 thread_local! {
     /// Allocations still to succeed; none fails at 0.
@@ -92,9 +92,7 @@ fn when_memory_runs_out() {
     let every = std::env::var("FAULTS").is_ok_and(|v| v == "all");
     let mut tried = 0;
     for (turn, (name, sql)) in WORK.iter().enumerate() {
-        copy(&original, &path);
-        work(&vfs::open(&path), sql).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let after = contents(&path);
+        let after = undisturbed(&original, &path, sql);
         let start = used();
         let mut n = 1;
         loop {
@@ -107,11 +105,8 @@ fn when_memory_runs_out() {
             LEFT.set(0);
             let fired = FIRED.replace(false);
             drop(conn);
-            let now = contents(&path);
-            match outcome {
-                Ok(()) => assert_eq!(now, after, "{name} at {n}: no error, and not all is done"),
-                Err(e) => assert!(now == before || now == after, "{name} at {n} ({e}): half is done: {now}"),
-            }
+            whole(&outcome, &contents(&path), [&before, &after], &format!("{name} at {n}"));
+            drop(outcome);
             assert!(used() <= start, "{name} at {n}: {} bytes leaked", used() - start);
             if !fired {
                 break;

@@ -16,21 +16,20 @@ pub fn copy(format: i64) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-/// Makes a fixture of the present format from the latest script: `cargo test --test evolution -- --ignored make_fixture`.
+/// Makes a fixture of the present format from the scripts: `cargo test --test evolution -- --ignored make_fixture`.
 #[test]
 #[ignore = "writes a file: run it before the format changes, and keep what it wrote"]
 fn make_fixture() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixture.db");
     let _ = std::fs::remove_file(&path);
-    let script = include_str!("../fixtures/format2.sql");
-    let mut parts = script.split("\n-- at: ");
     clock::set(0);
     let conn = clock::open(path.to_str().unwrap());
-    parts.next();
-    for part in parts {
-        let (seconds, sql) = part.split_once('\n').unwrap();
-        clock::set(1000 * seconds.trim().parse::<i64>().unwrap());
-        run(&conn, sql);
+    for script in [include_str!("../fixtures/format1.sql"), include_str!("../fixtures/format2.sql")] {
+        for part in script.split("\n-- at: ").skip(1) {
+            let (seconds, sql) = part.split_once('\n').unwrap();
+            clock::set(1000 * seconds.trim().parse::<i64>().unwrap());
+            run(&conn, sql);
+        }
     }
     drop(conn);
     println!("{} bytes in {}", std::fs::metadata(&path).unwrap().len(), path.display());

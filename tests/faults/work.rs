@@ -106,3 +106,18 @@ pub fn contents(path: &Path) -> String {
         [],
     )
 }
+
+/// What a copy of the original holds after the work, when nothing fails.
+pub fn undisturbed(original: &Path, path: &Path, sql: &str) -> String {
+    copy(original, path);
+    work(&crate::vfs::open(path), sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+    contents(path)
+}
+
+/// Without an error all is done; with one all or nothing.
+pub fn whole(outcome: &rusqlite::Result<()>, now: &str, [before, after]: [&str; 2], when: &str) {
+    match outcome {
+        Ok(()) => assert_eq!(now, after, "{when}: no error, and not all is done"),
+        Err(e) => assert!(now == before || now == after, "{when} ({e}): half is done: {now}\nbefore: {before}"),
+    }
+}
