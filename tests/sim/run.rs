@@ -36,6 +36,18 @@ pub enum Tables {
 /// longest schedule; `SIM_SHRINK`, the seconds to spend on shrinking; `SIM_SURVEY=1`, run all and list what fails;
 /// `SIM_TRACE=1`, print each step before it runs.
 pub fn cases(worker: u64, workers: u64, default: u64, tables: Tables) {
+    with_room(move || work(worker, workers, default, tables));
+}
+
+/// The generator is deeply nested types: with optimised dependencies it needs more stack than a test's thread has.
+fn with_room(work: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(32 << 20).spawn(work).expect("a thread");
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+fn work(worker: u64, workers: u64, default: u64, tables: Tables) {
     let first = setting("SIM_SEED", 1);
     let steps = usize::try_from(setting("SIM_STEPS", 80)).unwrap_or(80).max(6);
     let (unique, plain) = (0..SHAPES.len()).partition(|i| !SHAPES[*i].unique.is_empty());
