@@ -9,6 +9,8 @@ mod support;
 
 #[path = "faults/originals.rs"]
 mod originals;
+#[path = "faults/unread.rs"]
+mod unread;
 #[path = "faults/vfs.rs"]
 mod vfs;
 #[path = "faults/work.rs"]
