@@ -52,7 +52,7 @@ impl Part {
             load(&conn).unwrap();
         }
         let timeout = if self.id % 2 == 0 { 30_000 } else { 0 };
-        run(&conn, &format!("PRAGMA busy_timeout = {timeout}; PRAGMA synchronous = OFF"));
+        run(&conn, &format!("PRAGMA busy_timeout = 30000; PRAGMA synchronous = OFF; PRAGMA busy_timeout = {timeout}"));
         conn
     }
 
@@ -154,6 +154,7 @@ impl Part {
                 std::thread::sleep(PAUSE);
             }
         }
+        run(&conn, "PRAGMA busy_timeout = 30000");
         assert_eq!(table(&replica, "tasks"), table(&conn, "tasks"), "the cursor left a gap");
         let digest = |conn| text(conn, "SELECT crdt_digest('tasks', 'full')", []);
         assert_eq!(digest(&replica), digest(&conn));
