@@ -72,11 +72,11 @@ fn check(recording: &Recording, path: &Path, (first, last): (usize, usize)) -> R
 }
 
 /// Goes on working, and exchanges with a peer that may know what was lost.
-fn go_on(recording: &Recording, path: &Path, (found, sent): (usize, usize), upgrade: bool) -> Result<[u64; 2], String> {
+fn go_on(recording: &Recording, path: &Path, (sure, sent): (bool, usize), upgrade: bool) -> Result<[u64; 2], String> {
     let conn = vfs::open(path);
     let told = recording.told[sent];
     let stamp: serde_json::Value = serde_json::from_str(&text(&conn, "SELECT crdt_now()", [])).unwrap();
-    if found >= sent && (stamp["ts"].as_i64(), stamp["c"].as_u64()) <= (Some(told.0), Some(told.1)) {
+    if sure && (stamp["ts"].as_i64(), stamp["c"].as_u64()) <= (Some(told.0), Some(told.1)) {
         return Err(format!("the clock went back: {stamp} after {told:?}"));
     }
     if upgrade {
@@ -96,11 +96,13 @@ fn go_on(recording: &Recording, path: &Path, (found, sent): (usize, usize), upgr
     // One has forgotten what it deleted, the other may not have: now both do.
     vfs::set_clock(recording.now + 600_000);
     sql(&peer, "SELECT crdt_pragma('tombstone_ttl', '0s')");
-    [&conn, &peer].map(|node| sql(node, "SELECT crdt_cleanup_tombstones()"));
+    for node in [&conn, &peer] {
+        sql(node, "SELECT crdt_cleanup_tombstones()");
+    }
     equal(&conn, &peer)?;
     let count = |what: &str| text(&conn, &format!("SELECT {what} FROM _crdt_state"), []).parse().unwrap();
     let [forks, twins]: [u64; 2] = ["forks", "twins"].map(count);
-    if found >= sent && forks + twins > 0 {
+    if sure && forks + twins > 0 {
         return Err(format!("nothing was lost, and it took {forks} new ids and met {twins} stamps of two values"));
     }
     Ok([forks, twins])
@@ -143,7 +145,8 @@ fn lose_power(modes: &[Mode], upgrade: bool, images: u64) {
             let outcome = check(&recording, &path, span).and_then(|found| {
                 lost += usize::from(found < sent);
                 vfs::set_clock(recording.now + [0, 1_000][i as usize % 2]);
-                go_on(&recording, &path, (found, sent), upgrade)
+                // Of a lost crdt_now nothing shows: so it is by what SQLite promises, and not by what is found.
+                go_on(&recording, &path, (span.0 >= sent, sent), upgrade)
             });
             match outcome {
                 Ok([forks, twins]) => (forked, doubled) = (forked + forks, doubled + twins),
@@ -156,8 +159,9 @@ fn lose_power(modes: &[Mode], upgrade: bool, images: u64) {
         println!("{mode:?}: {} operations in {} steps, {images} images", recording.ops.len(), recording.ends.len() - 1);
     }
     println!(
-        "{} images; {lost} had lost acknowledged transactions, where SQLite says that they may",
-        images * MODES.len() as u64
+        "{} images; {lost} had lost acknowledged transactions, where SQLite says that they may; then {forked} new node ids, and \
+         {doubled} stamps with two values",
+        images * modes.len() as u64
     );
 }
 

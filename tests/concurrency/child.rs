@@ -51,7 +51,7 @@ impl Part {
         if !self.is_bare() {
             load(&conn).unwrap();
         }
-        let timeout = if self.id % 2 == 0 { 30_000 } else { 0 };
+        let timeout = if self.id.is_multiple_of(2) { 30_000 } else { 0 };
         run(&conn, &format!("PRAGMA busy_timeout = 30000; PRAGMA synchronous = OFF; PRAGMA busy_timeout = {timeout}"));
         conn
     }
