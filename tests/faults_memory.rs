@@ -119,6 +119,9 @@ fn when_memory_runs_out() {
             tried += 1;
             n += if every || n < 12 { 1 } else { 1 + n / 8 };
         }
+        if every {
+            println!("{name}: {n} places");
+        }
     }
     println!("{tried} faults");
     assert!(tried > 1_000, "{tried} faults");
