@@ -3,7 +3,7 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test bench bench-enable soak-log build clean
+.PHONY: help demo check test bench bench-enable soak-log crash power faults concurrency build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,18 @@ bench-enable: ## what crdt_enable costs on a million rows, against copying the t
 
 soak-log: ## what a million updates of a thousand rows leave behind (SOAK_ROWS, SOAK_UPDATES)
 	cargo bench --locked --bench soak
+
+crash: ## kill -9 of a process at work, for the record (ROUNDS)
+	CRASH_ROUNDS=$(or $(ROUNDS),2000) cargo test --locked --test crash -- --nocapture
+
+power: ## power loss: disks that lost what was not synced, for the record (IMAGES)
+	POWER_IMAGES=$(or $(IMAGES),5000) cargo test --locked --test power -- --nocapture
+
+faults: ## every I/O and every allocation fails once, in every kind, for the record
+	FAULTS=all cargo test --locked --test faults --test faults_memory -- --nocapture
+
+concurrency: ## processes and threads on one file, for the record (PROCESSES, TRANSACTIONS)
+	PROCESSES=$(or $(PROCESSES),8) TRANSACTIONS=$(or $(TRANSACTIONS),10000) cargo test --locked --test concurrency -- --nocapture
 
 clean: ## everything that the above made
 	cargo clean

@@ -101,7 +101,7 @@ impl Fold<'_, '_> {
             _ => self.store.stamp(row.at()),
         };
         let Some(table) = self.store.table(row.table()) else { return Ok(()) };
-        let Ok(form) = table.form(self.store.conn) else { return Ok(()) };
+        let Some(form) = table.form_if_usable(self.store.conn)? else { return Ok(()) };
         let key = (table.id, row.key(&form.shape.classes));
         if event == Event::Suspect {
             self.suspects.insert(key, (row.seq(), stamp));
@@ -294,7 +294,11 @@ impl Fold<'_, '_> {
         // SQLite takes what we do not: JSON5, for one.
         let lenient =
             self.store.conn.first("SELECT json(?1)", &[ValueRef::Text(text)], |row| row.text(0).map(str::to_owned));
-        Ok(lenient.ok().flatten().flatten().and_then(|text| crate::types::set::elements(&text).ok()))
+        let lenient = match lenient {
+            Err(e) if crate::apply::is_refusal(&e) => None,
+            lenient => lenient?.flatten(),
+        };
+        Ok(lenient.and_then(|text| crate::types::set::elements(&text).ok()))
     }
 
     /// Writes the records met so far, in key order.
@@ -317,7 +321,7 @@ impl Fold<'_, '_> {
     fn finish(mut self, end: i64) -> Result<Cells> {
         for (key, (seq, stamp)) in std::mem::take(&mut self.suspects) {
             let Some(table) = self.store.table(key.0) else { continue };
-            let Ok(form) = table.form(self.store.conn) else { continue };
+            let Some(form) = table.form_if_usable(self.store.conn)? else { continue };
             if crate::row::exists(self.store.conn, form, &key.1)? {
                 continue;
             }

@@ -225,7 +225,7 @@ impl Export {
             let t = rows.table();
             let table = covered.entry(t).or_insert_with(|| store.table(t).filter(|table| scope.covers(table)));
             let Some(table) = table else { continue };
-            let Ok(form) = table.form(store.conn) else { continue };
+            let Some(form) = table.form_if_usable(store.conn)? else { continue };
             let Some(mut pick) = picked(&rows, table)? else { continue };
             let key = (t, rows.pk(&form.shape.classes)?);
             match scope.filters.judge(store, t, &key.1, rows.seq(), &self.reach())? {
@@ -362,7 +362,7 @@ fn live_value(
     live: &mut Option<Option<Vec<Value>>>,
 ) -> Result<Option<String>> {
     // The table may have been dropped, or made again: then no live cell is what the stamp speaks of.
-    let Some(form) = table.form(store.conn).ok().filter(|_| table.captured) else { return Ok(None) };
+    let Some(form) = table.form_if_usable(store.conn)?.filter(|_| table.captured) else { return Ok(None) };
     if live.is_none() {
         *live = Some(crate::row::read(store.conn, form, pk)?);
     }

@@ -177,7 +177,7 @@ fn consider(
         plan.take(seq, event, !fixed);
         return Ok(());
     };
-    let Ok(form) = table.form(store.conn) else {
+    let Some(form) = table.form_if_usable(store.conn)? else {
         plan.kept += 1;
         return Ok(());
     };

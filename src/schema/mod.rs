@@ -228,6 +228,18 @@ impl Table {
             .collect();
         Ok(self.form.get_or_init(|| Form { shape, tracked, texts: RefCell::default(), unique: OnceCell::new() }))
     }
+
+    /// The same; None where the table is gone or is no longer one that can be enabled.
+    ///
+    /// # Errors
+    /// It could not be found out (no memory, I/O, interrupt). To go on as if the table were gone would lose what is told of it.
+    pub fn form_if_usable(&self, conn: &Conn) -> Result<Option<&Form>> {
+        match self.form(conn) {
+            Ok(form) => Ok(Some(form)),
+            Err(e) if e.is_statement() => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
 }
 
 /// All tables that are or were enabled.

@@ -79,7 +79,7 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
         _ => return Err(super::not_enabled(name)),
     };
     if !purge {
-        if let Ok(form) = table.form(conn) {
+        if let Some(form) = table.form_if_usable(conn)? {
             keep_rows(store, &table, form)?;
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod shell;
+pub mod shim;
 
 use std::path::Path;
 
