@@ -3,7 +3,7 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test bench bench-enable soak-log crash power faults concurrency build clean
+.PHONY: help demo check test asan valgrind coverage bench bench-enable soak-log crash power faults concurrency build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,14 +16,25 @@ demo: ## two databases written apart with the sqlite3 shell, then merged
 build: ## the extension, optimised, in target/release
 	cargo build --release --locked
 
-check: ## formatting, lints, examples in the documentation
+check: ## formatting, lints, licences and sources of what is linked, examples in the documentation
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	tests/hosts/setup.sh deny
+	cargo deny --locked check bans licenses sources
 	cargo test --locked --doc
 
 test: ## all tests, after bringing the hosts that they load the extension into
 	tests/hosts/setup.sh
 	cargo test --locked --no-fail-fast
+
+asan: ## all tests under AddressSanitizer, SQLite too (SIM_CASES and the like set how much)
+	tests/tools/asan.sh
+
+valgrind: ## the optimised extension in the sqlite3 shell and in Python, under valgrind
+	tests/tools/valgrind.sh
+
+coverage: ## which lines of src the tests run; fails below 100 % of the pure ones, 90 % of the rest
+	tests/tools/coverage.sh
 
 bench: ## what capture, sync and storage cost against plain SQLite (BENCH_ROWS, BENCH_ROUNDS)
 	@tests/hosts/setup.sh python
