@@ -3,7 +3,7 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test bench bench-enable soak-log build clean
+.PHONY: help demo check test bench bench-enable soak-log fuzz fuzz-smoke build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ bench-enable: ## what crdt_enable costs on a million rows, against copying the t
 
 soak-log: ## what a million updates of a thousand rows leave behind (SOAK_ROWS, SOAK_UPDATES)
 	cargo bench --locked --bench soak
+
+fuzz-smoke: ## each fuzz target for a minute; crashes go to fuzz/artifacts
+	@fuzz/run.sh all 60
+
+fuzz: ## the fuzz target TARGET, or all, for SECONDS seconds (1200 each)
+	@fuzz/run.sh $(if $(filter command,$(origin TARGET)),$(TARGET),all) $(or $(SECONDS),1200)
 
 clean: ## everything that the above made
 	cargo clean
