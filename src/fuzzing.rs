@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::change::{Names, Writer};
+use crate::change::{Change, Names};
 use crate::error::{Error, Result};
 use crate::ffi::{Value, ValueRef};
 use crate::key::{KeyClass, Pk};
@@ -171,18 +171,18 @@ fn texts(data: &[u8]) {
         }
     }
     if let Ok(change) = crate::import::one(text, &mut Names::default()) {
-        let mut json = String::new();
-        Writer { table: &change.table, pk: &change.pk }.write(
-            &mut json,
-            &change.field,
-            &change.hlc,
-            &change.body,
-            change.seen.as_deref(),
-        );
+        let json = written(&change);
         match crate::import::one(&json, &mut Names::default()) {
-            Ok(again) => assert_eq!(again, change, "{text} becomes {json}"),
+            // Not the changes: a delete may come with an empty field, and goes on with the field of deletes.
+            Ok(again) => assert_eq!(written(&again), json, "{text} is written so the first time"),
             Err(e) => panic!("{text} becomes {json}, which is refused: {e}"),
         }
     }
     let _ = value::minified(text);
+}
+
+fn written(change: &Change) -> String {
+    let mut json = String::new();
+    change.write_json(&mut json);
+    json
 }

@@ -177,7 +177,7 @@ fn left_is_forged() {
         (0, 0, ""),
         json!({"crdt_type": "", "knows": {"told": {"ts": i64::MAX, "c": 0}, "other": {"ts": i64::MAX, "c": 0}}}),
     );
-    lie(&[left.clone()]);
+    lie(std::slice::from_ref(&left));
     let [told, other] = nodes(["told", "other"], TASKS);
     run(&told, "INSERT INTO tasks(id, title) VALUES ('t1', 'honest')");
     let request = json!({"node_id": "liar", "changes": [left]}).to_string();

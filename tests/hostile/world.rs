@@ -48,7 +48,7 @@ impl World {
         let path = self.folder.path().join(format!("{i}.db"));
         std::fs::copy(self.folder.path().join("hub.db"), &path).unwrap();
         let conn = open_file(&path);
-        run(&conn, if i % 2 == 0 { "PRAGMA journal_mode = DELETE" } else { "PRAGMA journal_mode = WAL" });
+        run(&conn, if i.is_multiple_of(2) { "PRAGMA journal_mode = DELETE" } else { "PRAGMA journal_mode = WAL" });
         run(&conn, "PRAGMA foreign_keys = ON");
         Target { conn, path }
     }
