@@ -3,7 +3,7 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test asan valgrind coverage bench bench-enable soak-log crash power faults concurrency build clean
+.PHONY: help demo check test asan valgrind coverage crash power faults concurrency fuzz fuzz-smoke bench bench-enable soak-log build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,12 @@ faults: ## every I/O and every allocation fails once, in every kind, for the rec
 
 concurrency: ## processes and threads on one file, for the record (PROCESSES, TRANSACTIONS)
 	PROCESSES=$(or $(PROCESSES),8) TRANSACTIONS=$(or $(TRANSACTIONS),10000) cargo test --locked --test concurrency -- --nocapture
+
+fuzz-smoke: ## each fuzz target for a minute; crashes go to fuzz/artifacts
+	@fuzz/run.sh all 60
+
+fuzz: ## the fuzz target TARGET, or all, for SECONDS seconds (1200 each)
+	@fuzz/run.sh $(if $(filter command,$(origin TARGET)),$(TARGET),all) $(or $(SECONDS),1200)
 
 clean: ## everything that the above made
 	cargo clean

@@ -102,7 +102,15 @@ pub fn merge(
         }
         Body::Other { json, .. } => {
             let kept = record.kept.entry(field).or_default();
-            Outcome::news(kept.insert(hlc.clone(), json.clone()).is_none())
+            // Two under one stamp: the greater by its bytes, on every node.
+            let (news, twin) = match kept.get(hlc) {
+                Some(held) => (held < json, held != json),
+                None => (true, false),
+            };
+            if news {
+                kept.insert(hlc.clone(), json.clone());
+            }
+            Outcome { twin, ..Outcome::news(news) }
         }
     };
     if outcome.news {

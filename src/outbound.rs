@@ -209,7 +209,7 @@ impl Export {
                 }
             }
             // Everything before the first row of the next record is delivered.
-            self.at = self.queue.as_slice().first().map_or(self.gathered, |(_, _, first)| first - 1);
+            self.at = self.queue.as_slice().first().map_or(self.gathered, |(_, _, first)| first.saturating_sub(1));
             return Ok(true);
         }
     }
@@ -234,7 +234,7 @@ impl Export {
                 Verdict::Gone => pick = Pick::Gone,
                 Verdict::Skip => continue,
                 Verdict::End => {
-                    self.gathered = rows.seq() - 1;
+                    self.gathered = rows.seq().saturating_sub(1);
                     self.end = self.gathered;
                     break;
                 }

@@ -25,6 +25,9 @@ use shape::{Column, Shape};
 /// The layout of the `_crdt` tables that this version reads and writes.
 pub const FORMAT: i64 = 2;
 
+/// Places in the log's masks: more than any table had columns. The log has a column for each 62 of them.
+const MAX_BITS: u32 = 60_000;
+
 /// What a field is.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Kind {
@@ -279,7 +282,7 @@ impl Catalog {
                 id: small(rows.i64(1)).ok_or_else(damaged)?,
                 name: rows.text(2).ok_or_else(damaged)?.to_owned(),
                 kind: Kind::parse(rows.text(3).ok_or_else(damaged)?),
-                bit: small(rows.i64(4)),
+                bit: small(rows.i64(4)).map(|bit| if bit < MAX_BITS { Ok(bit) } else { Err(damaged()) }).transpose()?,
                 born: small(rows.i64(5)),
                 died: small(rows.i64(6)),
             });

@@ -23,6 +23,11 @@ pub fn check(conn: &Conn) -> Result<i64> {
             "this database has format {format} of grove-crdt's tables; this version reads up to {FORMAT}: use a newer one"
         )));
     }
+    if format < 1 {
+        return Err(Error::data(format!(
+            "_crdt_pragma holds format {format}, which there has never been: it was changed by hand"
+        )));
+    }
     Ok(format)
 }
 
