@@ -1,9 +1,11 @@
 # The one door to building, trying and testing: `make help` lists what is behind it.
 
+SCHEDULES ?= 2000
+SEED ?= 1
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test asan valgrind coverage crash power faults concurrency fuzz fuzz-smoke bench bench-enable soak-log build clean
+.PHONY: help demo check test asan valgrind coverage soak crash power faults concurrency fuzz fuzz-smoke bench bench-enable soak-log build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +28,7 @@ check: ## formatting, lints, licences and sources of what is linked, examples in
 test: ## all tests, after bringing the hosts that they load the extension into
 	tests/hosts/setup.sh
 	cargo test --locked --no-fail-fast
+	$(MAKE) --no-print-directory soak SCHEDULES=2000
 
 asan: ## all tests under AddressSanitizer, SQLite too (SIM_CASES and the like set how much)
 	tests/tools/asan.sh
@@ -43,6 +46,10 @@ bench: ## what capture, sync and storage cost against plain SQLite (BENCH_ROWS, 
 
 bench-enable: ## what crdt_enable costs on a million rows, against copying the table (BENCH_ROWS, BENCH_ROUNDS)
 	cargo bench --locked --bench enable
+
+soak: ## random schedules against a model, on all cores (SCHEDULES, SEED); docs/soak.md
+	@cargo build --locked --profile soak --example wall_clock
+	@SOAK_SCHEDULES=$(SCHEDULES) SOAK_SEED=$(SEED) cargo test --locked --profile soak --test soak
 
 soak-log: ## what a million updates of a thousand rows leave behind (SOAK_ROWS, SOAK_UPDATES)
 	cargo bench --locked --bench soak

@@ -8,7 +8,7 @@ use crate::fold::{fold, Into};
 use crate::functions::json_strings;
 use crate::record::{FieldId, Record};
 use crate::schema::enable::{left_view, plan_with, present, Request};
-use crate::schema::{heirs, Catalog, Form, Table};
+use crate::schema::{heirs, Catalog, Form, Table, Tracked};
 use crate::sql::ident;
 use crate::store::Store;
 use crate::types::Type;
@@ -163,7 +163,7 @@ fn reconcile(store: &mut Store<'_>, name: &str, new: &[FieldId]) -> Result<()> {
         if cells.is_none() && pending::has(store, table.id, &pk)? {
             continue; // its row was not there before either
         }
-        compare(store, &table, form, &mut now, cells, new);
+        compare(store, &table, form, &mut now, cells, new)?;
         if before.as_ref() == Some(&now) {
             continue;
         }
@@ -210,13 +210,13 @@ fn compare(
     record: &mut Record,
     cells: Option<Vec<crate::ffi::Value>>,
     new: &[FieldId],
-) {
+) -> Result<()> {
     let Some(cells) = cells else {
         if record.alive() {
             let stamp = store.stamp(store.wall);
             local::delete(record, Vec::new(), &stamp);
         }
-        return;
+        return Ok(());
     };
     let stamp = store.stamp(store.wall);
     if !record.alive() {
@@ -234,7 +234,7 @@ fn compare(
                     if let Some(lww) = record.lww.get_mut(&field) {
                         lww.saved = None;
                     }
-                } else {
+                } else if record.lww.contains_key(&field) || !holds_default(store, tracked, cell)? {
                     local::update(record, &[field], &stamp);
                 }
             }
@@ -256,4 +256,12 @@ fn compare(
             }
         }
     }
+    Ok(())
+}
+
+/// Whether a cell shows its column's default: where nothing was ever said of the field, nobody has written that.
+fn holds_default(store: &Store<'_>, tracked: &Tracked, cell: &crate::ffi::Value) -> Result<bool> {
+    let default = tracked.column.default.as_deref().unwrap_or("NULL");
+    let sql = format!("SELECT ?1 IS ({default}) COLLATE BINARY");
+    Ok(store.conn.int(&sql, &[cell.as_ref()])? == Some(1))
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod clock;
+pub mod script;
 pub mod shell;
 pub mod shim;
 
