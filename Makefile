@@ -5,7 +5,7 @@ SEED ?= 1
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test asan valgrind coverage soak crash power faults concurrency fuzz fuzz-smoke bench bench-enable soak-log build clean
+.PHONY: help demo check test asan valgrind coverage soak laws crash power faults concurrency fuzz fuzz-smoke bench bench-enable soak-log build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ soak: ## random schedules against a model, on all cores (SCHEDULES, SEED); docs/
 
 soak-log: ## what a million updates of a thousand rows leave behind (SOAK_ROWS, SOAK_UPDATES)
 	cargo bench --locked --bench soak
+
+laws: ## the laws of the merge, on random changes (CASES of each)
+	LAWS=$(or $(CASES),1000000) cargo test --locked --profile soak --lib merge::
 
 crash: ## kill -9 of a process at work, for the record (ROUNDS)
 	CRASH_ROUNDS=$(or $(ROUNDS),2000) cargo test --locked --test crash -- --nocapture

@@ -6,6 +6,11 @@ use std::rc::Rc;
 use super::*;
 use crate::record::Record;
 
+/// `make laws CASES=1000000` takes as many cases of each law.
+fn many() -> ProptestConfig {
+    ProptestConfig::with_cases(std::env::var("LAWS").ok().and_then(|n| n.parse().ok()).unwrap_or(2_000))
+}
+
 fn stamp() -> impl Strategy<Value = Hlc> {
     (1i64..6, 0u32..2, 0usize..3).prop_map(|(ts, c, n)| Hlc::new(ts, c, &Rc::from(["a", "b", "c"][n])))
 }
@@ -78,7 +83,7 @@ fn normal(mut record: Record) -> Record {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(many())]
 
     #[test]
     fn order_and_repetition_do_not_matter(
@@ -268,7 +273,7 @@ mod histories {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #![proptest_config(many())]
 
         #[test]
         fn a_conflict_is_two_writes_that_did_not_know_of_each_other(steps in proptest::collection::vec(step(false), 1..25)) {
