@@ -272,6 +272,16 @@ mod histories {
         }
     }
 
+    /// The delete of c gives way to that of a. What c had seen is known to a's next write all the same.
+    #[test]
+    fn what_the_author_of_a_losing_delete_had_seen_is_no_conflict() {
+        use Step::{Delete, Send, Write};
+        let (a, b, c) = (0, 1, 2);
+        let meet = [Write(b), Write(c), Send(b, c), Send(c, a)];
+        play(&[&meet[..], &[Delete(c), Delete(a), Send(c, a), Write(a), Send(b, a)]].concat());
+        play(&[&meet[..], &[Delete(a), Delete(c), Send(c, a), Write(a), Send(b, a)]].concat());
+    }
+
     proptest! {
         #![proptest_config(many())]
 
