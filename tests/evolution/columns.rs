@@ -168,3 +168,15 @@ fn enabling_again_writes_no_default_that_nobody_wrote() {
     assert_eq!(table(&a, "t"), ["'1', 'x', 'z', 3, '[1]'"]);
     same(&a, &b, "t");
 }
+
+/// A set that was written while its table was disabled is put in order when it is enabled again, as every node shows it.
+#[test]
+fn a_set_written_while_disabled_is_put_in_order() {
+    let (a, b) = (node("a", NEW), node("b", NEW));
+    run(&a, "INSERT INTO t VALUES ('1', 'x', 'y', 3, '[2]')");
+    send(&a, &b);
+    run(&a, "SELECT crdt_disable('t'); UPDATE t SET s = '[2, 0]', n = NULL; SELECT crdt_enable('t')");
+    assert_eq!(table(&a, "t"), ["'1', 'x', 'y', 0, '[0,2]'"]);
+    swap(&a, &b);
+    same(&a, &b, "t");
+}
