@@ -26,7 +26,7 @@ use crate::error::Result;
 use crate::ffi::Value;
 use crate::types::seen::Seen;
 pub use read::{check, Names, Wire};
-pub use write::Writer;
+pub use write::{write_seen, Writer};
 
 /// The field name of a delete.
 pub const TOMBSTONE: &str = "_tombstone";
