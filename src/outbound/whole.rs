@@ -82,7 +82,8 @@ fn together<'w>(
     if !row.step()? {
         return Ok(None);
     }
-    let plain = row.column(4) == ValueRef::Null && row.i64(0) == Some(table.gen.into());
+    // A table of nothing but its key tells the row itself.
+    let plain = row.column(4) == ValueRef::Null && row.i64(0) == Some(table.gen.into()) && !table.covered().is_empty();
     let base = [row.i64(1), row.i64(2), row.i64(3)];
     let state = match store.base(base)? {
         Some(base) if plain && table.ended().is_none() => State::Base(base),
