@@ -1,9 +1,11 @@
 # The one door to building, trying and testing: `make help` lists what is behind it.
 
+SCHEDULES ?= 2000
+SEED ?= 1
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test bench bench-enable soak-log build clean
+.PHONY: help demo check test asan valgrind coverage soak laws crash power faults concurrency fuzz fuzz-smoke bench bench-enable soak-log build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,14 +18,26 @@ demo: ## two databases written apart with the sqlite3 shell, then merged
 build: ## the extension, optimised, in target/release
 	cargo build --release --locked
 
-check: ## formatting, lints, examples in the documentation
+check: ## formatting, lints, licences and sources of what is linked, examples in the documentation
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	tests/hosts/setup.sh deny
+	cargo deny --locked check bans licenses sources
 	cargo test --locked --doc
 
 test: ## all tests, after bringing the hosts that they load the extension into
 	tests/hosts/setup.sh
 	cargo test --locked --no-fail-fast
+	$(MAKE) --no-print-directory soak SCHEDULES=2000
+
+asan: ## all tests under AddressSanitizer, SQLite too (SIM_CASES and the like set how much)
+	tests/tools/asan.sh
+
+valgrind: ## the optimised extension in the sqlite3 shell and in Python, under valgrind
+	tests/tools/valgrind.sh
+
+coverage: ## which lines of src the tests run; fails below 100 % of the pure ones, 90 % of the rest
+	tests/tools/coverage.sh
 
 bench: ## what capture, sync and storage cost against plain SQLite (BENCH_ROWS, BENCH_ROUNDS)
 	@tests/hosts/setup.sh python
@@ -33,8 +47,33 @@ bench: ## what capture, sync and storage cost against plain SQLite (BENCH_ROWS, 
 bench-enable: ## what crdt_enable costs on a million rows, against copying the table (BENCH_ROWS, BENCH_ROUNDS)
 	cargo bench --locked --bench enable
 
+soak: ## random schedules against a model, on all cores (SCHEDULES, SEED); docs/soak.md
+	@cargo build --locked --profile soak --example wall_clock
+	@SOAK_SCHEDULES=$(SCHEDULES) SOAK_SEED=$(SEED) cargo test --locked --profile soak --test soak
+
 soak-log: ## what a million updates of a thousand rows leave behind (SOAK_ROWS, SOAK_UPDATES)
 	cargo bench --locked --bench soak
+
+laws: ## the laws of the merge, on random changes (CASES of each)
+	LAWS=$(or $(CASES),1000000) cargo test --locked --profile soak --lib merge::
+
+crash: ## kill -9 of a process at work, for the record (ROUNDS)
+	CRASH_ROUNDS=$(or $(ROUNDS),2000) cargo test --locked --test crash -- --nocapture
+
+power: ## power loss: disks that lost what was not synced, for the record (IMAGES)
+	POWER_IMAGES=$(or $(IMAGES),5000) cargo test --locked --test power -- --nocapture
+
+faults: ## every I/O and every allocation fails once, in every kind, for the record
+	FAULTS=all cargo test --locked --test faults --test faults_memory -- --nocapture
+
+concurrency: ## processes and threads on one file, for the record (PROCESSES, TRANSACTIONS)
+	PROCESSES=$(or $(PROCESSES),8) TRANSACTIONS=$(or $(TRANSACTIONS),10000) cargo test --locked --test concurrency -- --nocapture
+
+fuzz-smoke: ## each fuzz target for a minute; crashes go to fuzz/artifacts
+	@fuzz/run.sh all 60
+
+fuzz: ## the fuzz target TARGET, or all, for SECONDS seconds (1200 each)
+	@fuzz/run.sh $(if $(filter command,$(origin TARGET)),$(TARGET),all) $(or $(SECONDS),1200)
 
 clean: ## everything that the above made
 	cargo clean

@@ -15,7 +15,7 @@ pub type Cells = BTreeMap<(RecordKey, FieldId), Value>;
 pub fn rewrite(store: &mut Store<'_>, cells: Cells) -> Result<()> {
     for (((t, pk), field), raw) in cells {
         let Some(table) = store.table(t) else { continue };
-        let Ok(form) = table.form(store.conn) else { continue };
+        let Some(form) = table.form_if_usable(store.conn)? else { continue };
         let (Some(tracked), Some(record)) = (form.tracked(field), store.load(&table, &pk)?) else { continue };
         let Some(shown) = crate::row::shown(&record, tracked) else { continue };
         let Some(key) = pk.decode(&form.shape.classes) else { continue };

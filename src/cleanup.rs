@@ -61,7 +61,7 @@ fn dead(store: &Store<'_>, table: &Table) -> Result<Vec<Pk>> {
 /// The records of a table that the log names after a place.
 fn logged_after(store: &Store<'_>, table: &Table, place: i64) -> Result<BTreeSet<Pk>> {
     let mut keys = BTreeSet::new();
-    let Ok(form) = table.form(store.conn) else { return Ok(keys) };
+    let Some(form) = table.form_if_usable(store.conn)? else { return Ok(keys) };
     let mut rows = Reader::new(store.conn, place, store.last_seq()?)?;
     while rows.step()? {
         if rows.table() == table.id {
@@ -90,7 +90,7 @@ fn drop_epitaph(store: &Store<'_>, table: &Table, pk: &Pk, record: &Record) -> R
 
 /// Takes dropped epitaphs out of the log. Who has not come past them will never learn of these deletes: its cursor starts over.
 fn drop_entries(store: &Store<'_>, table: &Table, dropped: &BTreeSet<Pk>) -> Result<()> {
-    let Ok(form) = table.form(store.conn) else { return Ok(()) };
+    let Some(form) = table.form_if_usable(store.conn)? else { return Ok(()) };
     if dropped.is_empty() {
         return Ok(());
     }

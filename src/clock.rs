@@ -17,7 +17,7 @@ pub const MAX_NODE_BYTES: usize = 255;
 pub const BASE_NODE: &str = "_base";
 
 /// One stamp. Ordered by `ts`, then `c`, then `node` bytewise.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Hlc {
     /// Nanoseconds since the Unix epoch.
     pub ts: i64,
@@ -66,12 +66,6 @@ impl Hlc {
 impl fmt::Display for Hlc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HLC{{ts:{} c:{} node:{}}}", self.ts, self.c, self.node)
-    }
-}
-
-impl fmt::Debug for Hlc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

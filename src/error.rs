@@ -114,6 +114,16 @@ impl Error {
         self.primary() == SQLITE_READONLY
     }
 
+    /// Whether it is about what was asked for, and not about the machine, a lock or an interrupt: of those SQLite may have rolled
+    /// the transaction back, and the next time may be different, so nothing may go on after them.
+    pub fn is_statement(&self) -> bool {
+        match self.0.kind {
+            Kind::Sqlite(code) => code & 0xff == SQLITE_ERROR,
+            Kind::Internal => false,
+            Kind::Caller | Kind::Peer | Kind::Data => true,
+        }
+    }
+
     /// Says that it came of the hook of that name.
     #[must_use]
     pub fn of_hook(mut self, name: &str) -> Self {

@@ -66,11 +66,20 @@ enum Slot {
     Loaded { before: Option<Record>, now: Box<Record> },
 }
 
+/// That a row may be gone though nothing says so.
+struct Suspicion {
+    /// Where its values are.
+    seq: i64,
+    stamp: Hlc,
+    /// Noted as a REPLACE was about to remove it; else it is looked after as it was written and deleted in one.
+    noted: bool,
+}
+
 struct Fold<'s, 'c> {
     store: &'s mut Store<'c>,
     into: Into,
     slots: HashMap<RecordKey, Slot>,
-    suspects: BTreeMap<RecordKey, (i64, Hlc)>,
+    suspects: BTreeMap<RecordKey, Suspicion>,
     /// Where rows were deleted.
     deleted: HashMap<RecordKey, i64>,
     cells: Cells,
@@ -101,17 +110,24 @@ impl Fold<'_, '_> {
             _ => self.store.stamp(row.at()),
         };
         let Some(table) = self.store.table(row.table()) else { return Ok(()) };
-        let Ok(form) = table.form(self.store.conn) else { return Ok(()) };
+        let Some(form) = table.form_if_usable(self.store.conn)? else { return Ok(()) };
         let key = (table.id, row.key(&form.shape.classes));
         if event == Event::Suspect {
-            self.suspects.insert(key, (row.seq(), stamp));
+            self.suspects.insert(key, Suspicion { seq: row.seq(), stamp, noted: true });
             return Ok(());
         }
-        // Any later sign of the row settles the suspicion: an insert writes every field, the others show that it was there.
-        self.suspects.remove(&key);
+        // Any other sign of the row shows that it was there. Before an insert it most likely was not: who read without writing
+        // this down has told so already.
+        match self.suspects.remove(&key) {
+            Some(was) if was.noted && event == Event::Insert => self.delete(&table, form, &key, was.seq, &was.stamp)?,
+            _ => {}
+        }
         match self.deleted.get(&key) {
             // A trigger that deletes the row just written is logged before that write.
-            Some(seq) if event != Event::Delete => drop(self.suspects.insert(key.clone(), (*seq, stamp.clone()))),
+            Some(seq) if event != Event::Delete => {
+                let again = Suspicion { seq: *seq, stamp: stamp.clone(), noted: false };
+                self.suspects.insert(key.clone(), again);
+            }
             _ if event == Event::Delete => drop(self.deleted.insert(key.clone(), row.seq())),
             _ => {}
         }
@@ -294,7 +310,11 @@ impl Fold<'_, '_> {
         // SQLite takes what we do not: JSON5, for one.
         let lenient =
             self.store.conn.first("SELECT json(?1)", &[ValueRef::Text(text)], |row| row.text(0).map(str::to_owned));
-        Ok(lenient.ok().flatten().flatten().and_then(|text| crate::types::set::elements(&text).ok()))
+        let lenient = match lenient {
+            Err(e) if crate::apply::is_refusal(&e) => None,
+            lenient => lenient?.flatten(),
+        };
+        Ok(lenient.and_then(|text| crate::types::set::elements(&text).ok()))
     }
 
     /// Writes the records met so far, in key order.
@@ -315,9 +335,9 @@ impl Fold<'_, '_> {
 
     /// Settles what is left: rows that a REPLACE removed, the records not yet written, the clock.
     fn finish(mut self, end: i64) -> Result<Cells> {
-        for (key, (seq, stamp)) in std::mem::take(&mut self.suspects) {
+        for (key, Suspicion { seq, stamp, .. }) in std::mem::take(&mut self.suspects) {
             let Some(table) = self.store.table(key.0) else { continue };
-            let Ok(form) = table.form(self.store.conn) else { continue };
+            let Some(form) = table.form_if_usable(self.store.conn)? else { continue };
             if crate::row::exists(self.store.conn, form, &key.1)? {
                 continue;
             }

@@ -209,6 +209,23 @@ mod tests {
     }
 
     #[test]
+    fn a_stored_key_is_a_number_or_unicode_text() {
+        for key in [Pk::Int(-7), Pk::Text("é".to_owned())] {
+            assert_eq!(Pk::from_stored(key.as_ref()).unwrap(), key);
+        }
+        assert!(Pk::from_stored(ValueRef::Text(&[0xff])).unwrap_err().message().contains("not UTF-8"));
+        assert!(Pk::from_stored(ValueRef::Blob(b"x")).unwrap_err().message().contains("neither"));
+    }
+
+    #[test]
+    fn an_array_of_what_is_no_value_names_no_row() {
+        for bad in [r#"[{"$blob":"0"}]"#, r#"[{"a":1}]"#, "[[1]]", "[1e999]", "[", "[]"] {
+            assert_eq!(Pk::from_wire(&[Text], bad).decode(&[Other]), None, "{bad}");
+            assert_eq!(wire(&[Text], &[text(bad)]), bad, "as a text it is itself");
+        }
+    }
+
+    #[test]
     fn decimal_is_canonical() {
         for bad in ["", "-", "-0", "01", "+1", " 1", "1.0", "9223372036854775808"] {
             assert_eq!(decimal(bad), None, "{bad}");

@@ -28,6 +28,11 @@ mod record;
 mod types;
 mod value;
 
+// Their laws, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 // What is stored, and what is added to the application's tables.
 mod conn;
 mod log;

@@ -158,6 +158,24 @@ mod tests {
     }
 
     #[test]
+    fn a_counter_that_stays_null_has_no_state() {
+        let mut record = Record::default();
+        counter_update(&mut record, 1, &Value::Null, &Value::Null, &at(1));
+        assert_eq!(record, Record::default());
+    }
+
+    #[test]
+    fn a_record_whose_history_was_forgotten_is_not_filled_in() {
+        let forgotten = Record { tomb: Some(at(5)), epitaph: true, ..Record::default() };
+        let mut record = forgotten.clone();
+        backfill(&mut record, &[1, 2], &at(1));
+        assert_eq!(record, forgotten);
+        let mut record = Record::default();
+        backfill(&mut record, &[1, 2], &at(1));
+        assert_eq!((record.alive(), record.lww.len()), (true, 2));
+    }
+
+    #[test]
     fn a_saturated_counter_counts_from_its_true_sum() {
         let mut record = Record::default();
         counter_insert(&mut record, 1, &int(i64::MAX), &at(1), false);

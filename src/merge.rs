@@ -102,7 +102,15 @@ pub fn merge(
         }
         Body::Other { json, .. } => {
             let kept = record.kept.entry(field).or_default();
-            Outcome::news(kept.insert(hlc.clone(), json.clone()).is_none())
+            // Two under one stamp: the greater by its bytes, on every node.
+            let (news, twin) = match kept.get(hlc) {
+                Some(held) => (held < json, held != json),
+                None => (true, false),
+            };
+            if news {
+                kept.insert(hlc.clone(), json.clone());
+            }
+            Outcome { twin, ..Outcome::news(news) }
         }
     };
     if outcome.news {
@@ -133,12 +141,12 @@ fn delete(
     held: &mut Held<'_>,
 ) -> Result<Outcome> {
     let anew = forgotten.is_some_and(|until| record.begin_anew(until));
-    let before = record.tomb.clone();
+    let before = record.tomb.clone().map(|tomb| (tomb, record.tomb_seen.clone()));
     if !record.join_tomb(hlc, seen.cloned()) {
-        return Ok(Outcome { news: anew, noted: miss_delete(record, hlc), ..Outcome::default() });
+        return Ok(Outcome { news: anew, noted: miss_delete(record, hlc, seen), ..Outcome::default() });
     }
-    if let Some(before) = before {
-        miss_delete(record, &before);
+    if let Some((tomb, seen)) = before {
+        miss_delete(record, &tomb, seen.as_ref());
     }
     let met = unseen_write(record, hlc);
     let conflict = match met {
@@ -157,8 +165,9 @@ fn delete(
     Ok(Outcome { news: true, conflict, ..Outcome::default() })
 }
 
-/// Remembers a delete that gave way to a later one: what is written here afterwards has seen both. True when it was news.
-fn miss_delete(record: &mut Record, hlc: &Hlc) -> bool {
+/// Remembers a delete that gave way to a later one, and what its author had seen: what is written here afterwards has seen
+/// both. True when it was news.
+fn miss_delete(record: &mut Record, hlc: &Hlc, seen: Option<&Seen>) -> bool {
     let known = record.known_by_delete();
     if known.iter().any(|seen| seen.node == hlc.node && seen >= hlc) {
         return false;
@@ -166,6 +175,7 @@ fn miss_delete(record: &mut Record, hlc: &Hlc) -> bool {
     let mut news = false;
     for lww in record.lww.values_mut().filter(|lww| !lww.is_settled(hlc)) {
         lww.miss(hlc);
+        seen.iter().flat_map(|seen| seen.stamps()).for_each(|seen| lww.miss(seen));
         news = true;
     }
     news

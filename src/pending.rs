@@ -136,12 +136,13 @@ pub fn release(store: &mut Store<'_>) -> Result<()> {
     }
     drop(rows);
     match attempt(store, &due) {
-        // A hook that refuses must not fail whatever call comes by: only what it refuses goes on waiting.
-        Err(e) if e.is_hook() && due.len() > 1 => due.iter().try_for_each(|change| {
+        // A hook that refuses must not fail whatever call comes by: only what it refuses goes on waiting. But not where
+        // SQLite has rolled the transaction back (no memory, a full disk).
+        Err(e) if e.is_hook() && due.len() > 1 && !store.conn.db.autocommit() => due.iter().try_for_each(|change| {
             let outcome = attempt(store, std::slice::from_ref(change));
-            outcome.or_else(|e| if e.is_hook() { Ok(()) } else { Err(e) })
+            outcome.or_else(|e| if e.is_hook() && !store.conn.db.autocommit() { Ok(()) } else { Err(e) })
         }),
-        Err(e) if e.is_hook() => Ok(()),
+        Err(e) if e.is_hook() && !store.conn.db.autocommit() => Ok(()),
         outcome => outcome,
     }
 }

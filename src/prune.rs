@@ -89,6 +89,8 @@ pub fn if_due(store: &Store<'_>) -> Result<()> {
     let (pruned, kept) = (horizon(store.conn, "pruned")?, horizon(store.conn, "kept")?);
     let (end, due) = (store.last_seq()?, pruned.saturating_add(LEAST.max(kept)));
     if end >= due {
+        // As many as it says it kept may never have been there: what was changed by hand must not cost more than the log.
+        let kept = kept.clamp(0, rows(store)?);
         return passes(store, end, REACH.max(2 * kept), kept);
     }
     store.conn.prune_due.set(due);
@@ -98,8 +100,12 @@ pub fn if_due(store: &Store<'_>) -> Result<()> {
 /// Prunes the whole log.
 pub fn all(store: &Store<'_>) -> Result<()> {
     let end = store.last_seq()?;
-    let rows = store.conn.int("SELECT count(*) FROM main._crdt_log", &[])?.unwrap_or(0);
-    passes(store, end, i64::MAX, rows)
+    passes(store, end, i64::MAX, rows(store)?)
+}
+
+/// Rows of the log.
+fn rows(store: &Store<'_>) -> Result<i64> {
+    Ok(store.conn.int("SELECT count(*) FROM main._crdt_log", &[])?.unwrap_or(0))
 }
 
 /// As many passes as it takes to follow all records of a log of so many rows: one for each class of them.
@@ -177,7 +183,7 @@ fn consider(
         plan.take(seq, event, !fixed);
         return Ok(());
     };
-    let Ok(form) = table.form(store.conn) else {
+    let Some(form) = table.form_if_usable(store.conn)? else {
         plan.kept += 1;
         return Ok(());
     };

@@ -109,7 +109,7 @@ impl Watch {
         while rows.step()? {
             self.seen = rows.seq();
             let Some(table) = store.table(rows.table()) else { continue };
-            let Ok(form) = table.form(store.conn) else { continue };
+            let Some(form) = table.form_if_usable(store.conn)? else { continue };
             let key = (table.id, rows.key(&form.shape.classes));
             if rows.event() != Event::Suspect && (key.0 != t || key.1 != *pk) {
                 if !self.besides.contains(&key) && rows.event() == Event::Insert {

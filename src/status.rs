@@ -54,7 +54,7 @@ pub fn json(store: &Store<'_>) -> Result<String> {
     let _ = write!(out, ",\"version\":\"{}\",\"format\":{}", env!("CARGO_PKG_VERSION"), store.catalog.format);
     out.push_str(",\"clock\":");
     store.clock.by(&store.me).write_json(&mut out);
-    let drift = (store.clock.ts - store.wall) / crate::clock::MILLISECOND;
+    let drift = store.clock.ts.saturating_sub(store.wall) / crate::clock::MILLISECOND;
     let _ = write!(
         out,
         ",\"wall\":{},\"drift_ms\":{drift},\"max_drift_ms\":{}",

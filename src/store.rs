@@ -252,7 +252,7 @@ impl<'a> Store<'a> {
         }
         for (field, kept) in &now.kept {
             let old = before.and_then(|b| b.kept.get(field));
-            for (hlc, json) in kept.iter().filter(|(hlc, _)| old.is_none_or(|o| !o.contains_key(*hlc))) {
+            for (hlc, json) in kept.iter().filter(|(hlc, json)| old.and_then(|o| o.get(*hlc)) != Some(json)) {
                 let e = crate::change::operation_name(hlc.tick());
                 self.save_part(table, pk, *field, &e, &hlc.node, json.as_bytes())?;
             }

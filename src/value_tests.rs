@@ -96,3 +96,18 @@ fn nesting_is_bounded() {
     assert!(decode(&deep(MAX_DEPTH + 1)).is_err());
     assert_eq!(depth(r#"["[[[\"[["]"#), 1);
 }
+
+#[test]
+fn what_is_no_value_is_refused() {
+    for bad in ["", " ", "{", "{\"$blob\":\"00\"", "{\"$blob\":\"0\"}", "{\"$real\":\"1\"}", "1e999", "\"\\ud800\""] {
+        assert!(decode(bad).is_err(), "{bad}");
+    }
+    for container in ["{\"$blob\":1}", "{\"$blob\":\"00\",\"a\":1}", "{\"$text\":[]}"] {
+        assert_eq!(decode(container).unwrap(), Value::from(container), "an object like any other");
+    }
+}
+
+#[test]
+fn what_is_no_number_is_null() {
+    assert_eq!(to_json(ValueRef::Real(f64::NAN), Form::Plain), "null");
+}

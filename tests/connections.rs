@@ -199,6 +199,21 @@ fn a_read_only_connection_exports_the_unfolded_tail() {
     }
 }
 
+/// What such a connection tells of a row that a REPLACE removed comes to be, also where the row is back before the fold.
+#[test]
+fn a_row_that_a_replace_removed_and_that_is_back_was_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let a = file_node(&path, "a", "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, c UNIQUE); SELECT crdt_enable('t')");
+    run(&a, "INSERT INTO t VALUES ('r0', 'x'), ('r3', 'y'); INSERT OR REPLACE INTO t VALUES ('r2', 'x')");
+    let told = text(&read_only(&path), "SELECT crdt_changes_since(NULL)", []);
+    assert!(told.contains("_tombstone"));
+    run(&a, "UPDATE t SET id = 'r0' WHERE id = 'r3'");
+    merge(&a, &told);
+    assert_eq!(text(&a, "SELECT crdt_node_id()", []), "a", "it knows its own stamps");
+    assert_eq!(merge(&a, &told)["merged"], 0);
+}
+
 /// A database opened read-only that the extension never touched.
 #[test]
 fn a_read_only_database_without_anything_of_ours() {

@@ -114,7 +114,7 @@ impl Known {
     }
 }
 
-/// Lets a child work on the file for a moment, and kills it.
+/// Lets a child work on the file for a moment, from its first step on, and kills it.
 fn kill_one(path: &Path, round: u64, first: u64, after: Duration, known: &mut Known) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["child", "--exact", "--nocapture"])
@@ -128,7 +128,9 @@ fn kill_one(path: &Path, round: u64, first: u64, after: Duration, known: &mut Kn
         .spawn()
         .unwrap();
     let out = BufReader::new(child.stdout.take().unwrap());
+    let (begun, begins) = std::sync::mpsc::channel();
     let killer = std::thread::spawn(move || {
+        let _ = begins.recv_timeout(Duration::from_secs(20));
         std::thread::sleep(after);
         child.kill().unwrap();
         let status = child.wait().unwrap();
@@ -137,6 +139,9 @@ fn kill_one(path: &Path, round: u64, first: u64, after: Duration, known: &mut Kn
     for line in out.lines() {
         let line = line.unwrap();
         known.hear(&line);
+        if line.starts_with("try") {
+            let _ = begun.send(());
+        }
     }
     known.settle(false);
     killer.join().unwrap();
@@ -197,7 +202,7 @@ fn nothing_acknowledged_is_lost() {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let before = known.rows.len();
             let first = round % 8; // so that the child starts with another kind of step each time
-            kill_one(&path, round, first + 8, Duration::from_millis(20 + (seed >> 33) % 60), &mut known);
+            kill_one(&path, round, first + 8, Duration::from_millis((seed >> 33) % 60), &mut known);
             steps += known.rows.len() - before;
             if let Err(e) = check(&path, &known) {
                 panic!("{mode}, round {round}, CRASH_SEED={}: {e}", number("CRASH_SEED", 7));

@@ -184,7 +184,7 @@ fn python() {
         if skipped(if block.body.contains("import apsw") { "apsw" } else { "python" }) {
             continue;
         }
-        let mut command = Command::new("/usr/bin/python3");
+        let mut command = common::python();
         command.env("PYTHONPATH", installed("apsw")).args(["-c", &block.body]);
         check("README.md", block, &run(&mut command, folder.path()));
     }

@@ -1,10 +1,13 @@
 //! The n-th allocation of SQLite's fails, for n = 1, 2, 3 … until none does, over every function and over plain writes to an
 //! enabled table: an error or the right answer, all or nothing, and nothing leaks.
 //!
-//! `FAULTS=all` tries every place; without it, beyond the first thirty places, ever fewer of them.
+//! `FAULTS=all` tries every place; without it, beyond the first dozen places, ever fewer of them.
 
 mod common;
+mod support;
 
+#[path = "faults/originals.rs"]
+mod originals;
 #[path = "faults/vfs.rs"]
 mod vfs;
 #[path = "faults/work.rs"]
@@ -14,8 +17,9 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 
+use originals::{contents, copy, originals, undisturbed, whole};
 use rusqlite::ffi::{self, sqlite3_mem_methods};
-use work::{contents, copy, original, undisturbed, whole, work, WORK};
+use work::WORK;
 
 thread_local! {
     /// Allocations still to succeed; none fails at 0.
@@ -87,32 +91,36 @@ fn used() -> i64 {
 fn when_memory_runs_out() {
     install();
     let folder = tempfile::tempdir().unwrap();
-    let (original, path) = (original(folder.path(), "WAL"), folder.path().join("work.db"));
-    let before = contents(&original);
+    let path = folder.path().join("work.db");
+    let originals = originals(folder.path(), "WAL");
     let every = std::env::var("FAULTS").is_ok_and(|v| v == "all");
     let mut tried = 0;
-    for (turn, (name, sql)) in WORK.iter().enumerate() {
-        let after = undisturbed(&original, &path, sql);
+    for (turn, work) in WORK.iter().enumerate() {
+        let (name, original) = (work.name, &originals[&work.on]);
+        let states = undisturbed(original, &path, work);
         let start = used();
         let mut n = 1;
         loop {
-            copy(&original, &path);
+            copy(original, &path);
             let conn = vfs::open(&path);
             ALWAYS.set(n as usize % 2 == turn % 2);
             FIRED.set(false);
             LEFT.set(n);
-            let outcome = work(&conn, sql);
+            let outcome = originals::work(&conn, work.steps);
             LEFT.set(0);
             let fired = FIRED.replace(false);
             drop(conn);
-            whole(&outcome, &contents(&path), [&before, &after], &format!("{name} at {n}"));
+            whole(&outcome, &contents(&path), &states, &format!("{name} at {n}"));
             drop(outcome);
             assert!(used() <= start, "{name} at {n}: {} bytes leaked", used() - start);
             if !fired {
                 break;
             }
             tried += 1;
-            n += if every || n < 30 { 1 } else { 1 + n / 8 };
+            n += if every || n < 12 { 1 } else { 1 + n / 8 };
+        }
+        if every {
+            println!("{name}: {n} places");
         }
     }
     println!("{tried} faults");

@@ -57,7 +57,7 @@ fn host(name: &str, command: impl FnOnce(&Path) -> Command) {
 }
 
 fn python(driver: &str, folder: &Path) -> Command {
-    let mut command = Command::new("/usr/bin/python3");
+    let mut command = common::python();
     command.env("PYTHONPATH", installed("apsw")).arg(script("host.py")).args([
         driver.as_ref(),
         library().as_os_str(),
@@ -131,7 +131,7 @@ fn bare_programs_are_captured() {
     let write = "import sqlite3, sys; conn = sqlite3.connect(sys.argv[1]); \
         conn.execute('INSERT INTO tasks(id, title) VALUES (?, ?)', ('t9', 'python')); \
         conn.execute(\"DELETE FROM tasks WHERE id = 't2'\"); conn.commit(); conn.close()";
-    run("python", Command::new("/usr/bin/python3").args(["-c", write]).arg(&path));
+    run("python", common::python().args(["-c", write]).arg(&path));
 
     let changes = text(&ours, "SELECT crdt_changes_since(?1)", [cursor]);
     let told =

@@ -11,5 +11,7 @@ mod node;
 mod pairs;
 #[path = "mixed/random.rs"]
 mod random;
+#[path = "mixed/statements.rs"]
+mod statements;
 #[path = "mixed/world.rs"]
 mod world;

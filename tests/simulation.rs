@@ -1,30 +1,37 @@
 //! Several nodes write, send, lose, repeat, shuffle and relay; in the end they must be one, and be what an independent
-//! model makes of the records on the wire. `SIM_CASES=1000 cargo test --test simulation` runs more; see `sim/run.rs`.
+//! model makes of the records on the wire. `make soak` runs many more; see `docs/soak.md`.
 
 mod common;
 mod sim;
+mod support;
 
-/// Cases that a plain `cargo test` runs.
-const CASES: u64 = 120;
+use sim::generate::Tables;
 
-#[test]
-fn random_schedules_converge_one() {
-    sim::run::cases(0, 2, CASES, sim::run::Tables::Plain);
+/// Schedules of each kind that a plain `cargo test` runs.
+const SCHEDULES: u64 = 20;
+
+#[track_caller]
+fn schedules(tables: Tables) {
+    for seed in 1..=SCHEDULES {
+        if let Err(failure) = sim::run::schedule(seed, tables, std::time::Duration::from_secs(60)) {
+            panic!("seed {seed}: {}\n\n{}", failure.what, failure.script);
+        }
+    }
 }
 
 #[test]
-fn random_schedules_converge_two() {
-    sim::run::cases(1, 2, CASES, sim::run::Tables::Plain);
+fn random_schedules_converge() {
+    schedules(Tables::Plain);
 }
 
-/// Rival claims on unique values.
+/// Rival claims on unique values, CHECKs, foreign keys.
 #[test]
-fn random_schedules_with_rival_claims_converge() {
-    sim::run::cases(0, 1, CASES, sim::run::Tables::Unique);
+fn random_schedules_with_constraints_converge() {
+    schedules(Tables::Constrained);
 }
 
-/// `SIM_SCRIPT=file cargo test --test simulation replay -- --nocapture` replays a script that a failure printed.
+/// Columns that come on each node at another time.
 #[test]
-fn replay_of_a_printed_script() {
-    sim::replay::script();
+fn random_schedules_with_new_columns_converge() {
+    schedules(Tables::Growing);
 }

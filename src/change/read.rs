@@ -13,6 +13,9 @@ use crate::error::{excerpt, Error, Result};
 use crate::json::Object;
 use crate::types::seen::Seen;
 
+/// Most adds that a remove of several elements may name.
+const MAX_SHARED_TAGS: usize = 16;
+
 #[derive(Deserialize)]
 struct WireHlc<'a> {
     ts: i64,
@@ -249,6 +252,12 @@ fn set(wire: &Wire<'_>, hlc: &Hlc, names: &mut Names) -> Result<Body> {
         "remove" => {
             let tags = op.tags.as_ref().map(|tags| tags.iter().map(|tag| names.stamp(tag)).collect::<Result<Vec<_>>>());
             let tags = tags.transpose()?;
+            // Each tag is looked for with each element: a short text must not ask for much memory.
+            if elements.len() > 1 && tags.as_ref().is_some_and(|tags| tags.len() > MAX_SHARED_TAGS) {
+                return Err(Error::peer(format!(
+                    "a remove of several elements names at most {MAX_SHARED_TAGS} adds; send one change for each element"
+                )));
+            }
             if let Some(late) = tags.iter().flatten().find(|tag| *tag > hlc) {
                 return Err(Error::peer(format!("a remove stamped {hlc} cannot have seen an add stamped {late}")));
             }
@@ -262,6 +271,10 @@ fn other(wire: &Wire<'_>, json: Option<&str>) -> Result<Body> {
     let json = json.ok_or_else(|| Error::internal("the text of a change to be kept is missing"))?;
     if wire.crdt_type.len() > 64 {
         return Err(Error::peer("crdt_type is longer than any type's name"));
+    }
+    if wire.crdt_type == "none" {
+        // What is stored under it would be a column that is not tracked: nobody could read it.
+        return Err(Error::peer("crdt_type 'none' is for columns that are not tracked; nothing is sent of them"));
     }
     if crate::value::depth(json) > crate::value::MAX_DEPTH {
         return Err(Error::peer(format!("a value nested deeper than {} levels", crate::value::MAX_DEPTH)));

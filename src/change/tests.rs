@@ -78,6 +78,28 @@ fn bad_changes_are_refused_with_a_reason() {
 }
 
 #[test]
+fn what_comes_before_its_cause_is_refused() {
+    let late = r#"{"ts":6,"c":0,"node":"a"}"#;
+    let born = format!(r#""field":"n","crdt_type":"counter","counter_delta":{{"inc":1}},"born":{late}"#);
+    assert!(refused(&with(&born)).contains("cannot have begun"));
+    let forgotten = format!(r#""field":"_tombstone","tombstone":true,"forgotten":{late}"#);
+    assert!(refused(&with(&forgotten)).contains("cannot have forgotten"));
+}
+
+#[test]
+fn changes_of_types_to_come_have_bounds_too() {
+    let of = |name: usize, depth: usize| {
+        let value = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        with(&format!(r#""field":"l","crdt_type":"{}","list_op":{value}"#, "x".repeat(name)))
+    };
+    assert!(matches!(parsed(&of(64, 3)).unwrap().body, Body::Other { .. }));
+    assert!(refused(&of(65, 3)).contains("longer than any"));
+    let most = crate::value::MAX_DEPTH - 1; // the change itself is a level
+    assert!(parsed(&of(1, most)).is_ok());
+    assert!(refused(&of(1, most + 1)).contains("nested deeper"));
+}
+
+#[test]
 fn bad_stamps_are_refused() {
     let stamp = |hlc: &str| format!(r#"{{"table":"t","pk":"1","field":"x","crdt_type":"lww","hlc":{hlc},"value":1}}"#);
     assert!(parsed(&stamp(r#"{"ts":9223372036854775807,"c":4294967295,"node":"a"}"#)).is_ok());

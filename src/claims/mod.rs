@@ -179,7 +179,8 @@ impl<'r, 'c> Retry<'r, 'c> {
         let mut all = Vec::new();
         for ((t, pk), (reason, _)) in pending::list(self.store.conn)? {
             let Some(table) = self.store.table(t).filter(|table| table.enabled && table.captured) else { continue };
-            let (Ok(form), Some(record)) = (table.form(self.store.conn), self.store.load(&table, &pk)?) else {
+            let (Some(form), Some(record)) = (table.form_if_usable(self.store.conn)?, self.store.load(&table, &pk)?)
+            else {
                 continue;
             };
             let age = self.age(form, &pk, &record)?;

@@ -18,13 +18,14 @@ pub(super) fn guarded<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
 fn bug(payload: Box<dyn Any + Send>) -> Error {
     let text = match payload.downcast::<String>() {
         Ok(text) => *text,
-        Err(payload) => {
-            let text = payload.downcast_ref().copied().unwrap_or("unknown");
-            let text: String = str::to_owned(text);
-            // Dropping an odd payload could panic again: better to leak it.
-            std::mem::forget(payload);
-            text
-        }
+        Err(payload) => match payload.downcast::<&'static str>() {
+            Ok(text) => (*text).to_owned(),
+            Err(payload) => {
+                // Dropping an odd payload could panic again: better to leak it.
+                std::mem::forget(payload);
+                "unknown".to_owned()
+            }
+        },
     };
     Error::internal(format!("grove-crdt: internal error (a bug, please report): {text}"))
 }

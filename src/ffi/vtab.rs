@@ -246,7 +246,9 @@ unsafe extern "C" fn filter<T: TableFunction>(
         let table = (*cursor).pVtab;
         let this = NonNull::new_unchecked(cursor.cast::<Cursor<T>>()).as_mut();
         method(table, || {
-            let Table { db, state, .. } = &*table.cast::<Table<T>>();
+            // Not the whole table: SQL that runs below may report an error in its `base`.
+            let table = table.cast::<Table<T>>();
+            let (db, state) = ((*table).db, &(*table).state);
             let mut values: &[*mut sqlite3_value] = match usize::try_from(argc) {
                 Ok(argc) if argc > 0 && !argv.is_null() => std::slice::from_raw_parts(argv, argc),
                 _ => &[],

@@ -93,7 +93,10 @@ pub fn refresh(store: &Store<'_>, filter: &Filter<'_>, question: &Question, mode
         }
     }
     if let (Mode::Written, Some(f)) = (mode, filter.f) {
-        if (any && end > filter.seen) || end - filter.seen > SLACK || store.wall - filter.used > REMARK {
+        if (any && end > filter.seen)
+            || end.saturating_sub(filter.seen) > SLACK
+            || store.wall.saturating_sub(filter.used) > REMARK
+        {
             let values = [f.into(), end.into(), store.wall.into()];
             store.conn.run("UPDATE main._crdt_filter SET seen = ?2, used = ?3 WHERE f = ?1", &values)?;
         }

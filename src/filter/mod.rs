@@ -108,7 +108,10 @@ impl Filters {
         let mut rules = BTreeMap::new();
         for (t, rule) in &self.rules {
             // A table that is gone is not exported either.
-            let Some(table) = store.table(*t).filter(|table| table.form(store.conn).is_ok()) else { continue };
+            let Some(table) = store.table(*t) else { continue };
+            if table.form_if_usable(store.conn)?.is_none() {
+                continue;
+            }
             rules.insert(*t, renew(store, table, &rule.expr, mode)?);
         }
         let secret = registry::secret(store.conn)?.map(Rc::new);

@@ -156,7 +156,7 @@ impl Export {
             }
             self.told += 1;
             // Everything before the first row of the next record is delivered.
-            self.at = queue.get(self.told).map_or(self.gathered, |(_, _, first)| first - 1);
+            self.at = queue.get(self.told).map_or(self.gathered, |(_, _, first)| first.saturating_sub(1));
             return Ok(true);
         }
     }
@@ -194,7 +194,7 @@ impl Export {
             let t = rows.table();
             let table = covered.entry(t).or_insert_with(|| store.table(t).filter(|table| scope.covers(table)));
             let Some(table) = table else { continue };
-            let Ok(form) = table.form(store.conn) else { continue };
+            let Some(form) = table.form_if_usable(store.conn)? else { continue };
             let Some(mut pick) = picked(&rows, table)? else { continue };
             let key = (t, rows.pk(&form.shape.classes)?);
             match scope.filters.judge(store, t, &key.1, rows.seq(), &self.reach())? {
@@ -203,7 +203,7 @@ impl Export {
                 Verdict::Gone => pick = Pick::Gone,
                 Verdict::Skip => continue,
                 Verdict::End => {
-                    self.gathered = rows.seq() - 1;
+                    self.gathered = rows.seq().saturating_sub(1);
                     self.end = self.gathered;
                     break;
                 }

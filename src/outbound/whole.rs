@@ -61,7 +61,7 @@ impl<'w> Whole<'w> {
     /// Reads a record and its row; None when nothing is known of it.
     pub fn read(store: &Store<'w>, table: &'w Table, pk: &Pk) -> Result<Option<Whole<'w>>> {
         // The table may have been dropped, or made again: then no live cell is what the stamp speaks of.
-        let form = table.form(store.conn).ok().filter(|_| table.captured);
+        let form = table.form_if_usable(store.conn)?.filter(|_| table.captured);
         let key = form.and_then(|form| pk.plain(&form.shape.classes));
         match (form, key) {
             (Some(form), Some(key)) if store.overlay.is_empty() => together(store, table, form, pk, key),
@@ -110,7 +110,7 @@ fn apart<'w>(store: &Store<'w>, table: &'w Table, form: Option<&'w Form>, pk: &P
 /// A record with the values of its live cells filled in, as JSON.
 pub fn with_values(store: &Store<'_>, table: &Table, pk: &Pk) -> Result<Option<Record>> {
     let Some(mut record) = store.load(table, pk)? else { return Ok(None) };
-    let form = table.form(store.conn).ok().filter(|_| table.captured);
+    let form = table.form_if_usable(store.conn)?.filter(|_| table.captured);
     let cells = match form {
         Some(form) => row::read(store.conn, form, pk)?.map_or(Cells::None, Cells::Values),
         None => Cells::None,

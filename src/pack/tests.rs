@@ -101,3 +101,13 @@ fn a_fresh_row_is_its_base_alone() {
     let packed = pack(&record, &[1, 2, 3], &Table::default()).unwrap();
     assert_eq!(packed, Packed { base: Some(hlc), x: Vec::new(), apart: false });
 }
+
+#[test]
+fn numbers_have_an_end() {
+    use super::bytes::Reader;
+    for (bytes, number) in
+        [(&[0x7f][..], Some(127)), (&[0x80, 0x01], Some(128)), (&[0x80], None), (&[0xff; 20], None), (&[], None)]
+    {
+        assert_eq!(Reader(bytes).number().ok(), number, "{bytes:?}");
+    }
+}

@@ -26,7 +26,8 @@ pub fn alter(conn: &Conn, name: &str, alteration: &str) -> Result<String> {
     let columns = match conn.savepoint("crdt_alter", || conn.db.run_alone(&sql)) {
         Ok(()) => None,
         // With the triggers in place: what is wrong may be them.
-        Err(_) => Some(lifted(conn, &table, &sql)?),
+        Err(e) if e.is_statement() => Some(lifted(conn, &table, &sql)?),
+        Err(e) => return Err(e),
     };
     conn.catalog.replace(None);
     let catalog = Catalog::current(conn)?.ok_or_else(|| Error::internal("the tables of ours are gone"))?;

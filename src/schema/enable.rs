@@ -54,10 +54,10 @@ pub fn request(text: &str) -> Result<Request> {
 }
 
 /// The columns that a table's fields are now, as far as its triggers tell.
-fn columns(conn: &Conn, known: Option<&Table>) -> BTreeMap<FieldId, String> {
-    let form = known.and_then(|table| table.form(conn).ok());
+fn columns(conn: &Conn, known: Option<&Table>) -> Result<BTreeMap<FieldId, String>> {
+    let form = known.map(|table| table.form_if_usable(conn)).transpose()?.flatten();
     let tracked = form.iter().flat_map(|form| &form.tracked);
-    tracked.map(|tracked| (tracked.field, tracked.column.name.clone())).collect()
+    Ok(tracked.map(|tracked| (tracked.field, tracked.column.name.clone())).collect())
 }
 
 /// Works out what there is to do. A `portable` script also makes our tables where they are not there yet.
@@ -81,7 +81,7 @@ pub fn plan_with(
     check_requests(&shape, requests)?;
     let known = catalog.and_then(|catalog| catalog.by_name(&shape.name)).map(|table| &**table);
     let t = known.map_or_else(|| next_number(catalog), |table| table.id);
-    let columns = given.unwrap_or_else(|| columns(conn, known));
+    let columns = given.map_or_else(|| columns(conn, known), Ok)?;
     let wishes = wishes(&shape, known, &columns, requests)?;
     let fields = Fields::new(known, &columns, &wishes);
     let tracked = fields.tracked(&shape);

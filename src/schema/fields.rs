@@ -32,7 +32,7 @@ impl Fields {
     pub fn new(known: Option<&Table>, columns: &BTreeMap<FieldId, String>, wishes: &[(&Column, Kind)]) -> Fields {
         let mut fields = Fields {
             all: known.map(|table| table.fields.clone()).unwrap_or_default(),
-            gen: known.map_or(1, |table| table.gen + 1),
+            gen: known.map_or(1, |table| table.gen.saturating_add(1)),
             changed: known.is_none(),
             new: Vec::new(),
             retyped: Vec::new(),
@@ -96,7 +96,7 @@ impl Fields {
         self.changed = true;
         let gen = self.gen;
         let lww = *kind == Kind::Known(Type::Lww);
-        let bit = lww.then(|| self.all.iter().filter_map(|f| f.bit).max().map_or(0, |b| b + 1));
+        let bit = lww.then(|| self.all.iter().filter_map(|f| f.bit).max().map_or(0, |b| b.saturating_add(1)));
         let retyped = self.all.iter().any(|f| f.died == Some(gen) && f.name == column.name);
         // A field that only peers have had becomes the column. One that was a column before does not: its stamps speak of
         // values that went with that column. What is still held of it goes to the new field.
@@ -111,7 +111,7 @@ impl Fields {
                 field.id
             }
             None => {
-                let id = self.all.iter().map(|f| f.id).max().unwrap_or(0) + 1;
+                let id = self.all.iter().map(|f| f.id).max().unwrap_or(0).saturating_add(1);
                 let (name, kind) = (column.name.clone(), kind.clone());
                 self.all.push(Field { id, name, kind, bit, born: Some(gen), died: None });
                 id

@@ -25,6 +25,9 @@ use shape::{Column, Shape};
 /// The layout of the `_crdt` tables that this version reads and writes.
 pub const FORMAT: i64 = 2;
 
+/// Places in the log's masks: more than any table had columns. The log has a column for each 62 of them.
+const MAX_BITS: u32 = 60_000;
+
 /// What a field is.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Kind {
@@ -228,6 +231,18 @@ impl Table {
             .collect();
         Ok(self.form.get_or_init(|| Form { shape, tracked, texts: RefCell::default(), unique: OnceCell::new() }))
     }
+
+    /// The same; None where the table is gone or is no longer one that can be enabled.
+    ///
+    /// # Errors
+    /// It could not be found out (no memory, I/O, interrupt). To go on as if the table were gone would lose what is told of it.
+    pub fn form_if_usable(&self, conn: &Conn) -> Result<Option<&Form>> {
+        match self.form(conn) {
+            Ok(form) => Ok(Some(form)),
+            Err(e) if e.is_statement() => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
 }
 
 /// All tables that are or were enabled.
@@ -267,7 +282,7 @@ impl Catalog {
                 id: small(rows.i64(1)).ok_or_else(damaged)?,
                 name: rows.text(2).ok_or_else(damaged)?.to_owned(),
                 kind: Kind::parse(rows.text(3).ok_or_else(damaged)?),
-                bit: small(rows.i64(4)),
+                bit: small(rows.i64(4)).map(|bit| if bit < MAX_BITS { Ok(bit) } else { Err(damaged()) }).transpose()?,
                 born: small(rows.i64(5)),
                 died: small(rows.i64(6)),
             });

@@ -8,7 +8,7 @@ use crate::fold::{fold, Into};
 use crate::functions::json_strings;
 use crate::record::{FieldId, Record};
 use crate::schema::enable::{left_view, plan_with, present, Request};
-use crate::schema::{heirs, Catalog, Form, Table};
+use crate::schema::{heirs, Catalog, Form, Table, Tracked};
 use crate::sql::ident;
 use crate::store::Store;
 use crate::types::Type;
@@ -79,7 +79,7 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
         _ => return Err(super::not_enabled(name)),
     };
     if !purge {
-        if let Ok(form) = table.form(conn) {
+        if let Some(form) = table.form_if_usable(conn)? {
             keep_rows(store, &table, form)?;
         }
     }
@@ -156,6 +156,7 @@ fn reconcile(store: &mut Store<'_>, name: &str, new: &[FieldId]) -> Result<()> {
     let form = table.form(store.conn)?;
     let mut keys: std::collections::BTreeSet<_> = records(store, &table)?.into_iter().collect();
     keys.extend(row::keys(store.conn, form)?);
+    let mut spelled = crate::cells::Cells::default();
     for pk in keys {
         let before = store.load(&table, &pk)?;
         let mut now = before.clone().unwrap_or_default();
@@ -163,7 +164,13 @@ fn reconcile(store: &mut Store<'_>, name: &str, new: &[FieldId]) -> Result<()> {
         if cells.is_none() && pending::has(store, table.id, &pk)? {
             continue; // its row was not there before either
         }
-        compare(store, &table, form, &mut now, cells, new);
+        compare(store, &table, form, &mut now, cells.as_deref(), new)?;
+        for (tracked, cell) in form.tracked.iter().zip(cells.into_iter().flatten()) {
+            let other = tracked.ty != Type::Lww && row::shown(&now, tracked).is_some_and(|shown| shown != cell);
+            if other && !row::is_bare(&now, tracked, &cell) && is_read(&cell) {
+                spelled.insert(((table.id, pk.clone()), tracked.field), cell);
+            }
+        }
         if before.as_ref() == Some(&now) {
             continue;
         }
@@ -176,7 +183,8 @@ fn reconcile(store: &mut Store<'_>, name: &str, new: &[FieldId]) -> Result<()> {
         }
     }
     store.folded = store.last_seq()?;
-    store.save_clock()
+    store.save_clock()?;
+    crate::cells::rewrite(store, spelled)
 }
 
 /// A column that was dropped takes its values with it, also those of records that are not shown. `before` is the table as it was.
@@ -208,21 +216,21 @@ fn compare(
     table: &Table,
     form: &Form,
     record: &mut Record,
-    cells: Option<Vec<crate::ffi::Value>>,
+    cells: Option<&[crate::ffi::Value]>,
     new: &[FieldId],
-) {
+) -> Result<()> {
     let Some(cells) = cells else {
         if record.alive() {
             let stamp = store.stamp(store.wall);
             local::delete(record, Vec::new(), &stamp);
         }
-        return;
+        return Ok(());
     };
     let stamp = store.stamp(store.wall);
     if !record.alive() {
         local::insert(record, table.covered(), &stamp);
     }
-    for (tracked, cell) in form.tracked.iter().zip(&cells).filter(|(tracked, _)| !new.contains(&tracked.field)) {
+    for (tracked, cell) in form.tracked.iter().zip(cells).filter(|(tracked, _)| !new.contains(&tracked.field)) {
         let field = tracked.field;
         match tracked.ty {
             Type::Lww => {
@@ -234,7 +242,7 @@ fn compare(
                     if let Some(lww) = record.lww.get_mut(&field) {
                         lww.saved = None;
                     }
-                } else {
+                } else if record.lww.contains_key(&field) || !holds_default(store, tracked, cell)? {
                     local::update(record, &[field], &stamp);
                 }
             }
@@ -256,4 +264,20 @@ fn compare(
             }
         }
     }
+    Ok(())
+}
+
+/// Whether the state could be brought to what a counter or set cell says: text that is no set stays as it was written.
+fn is_read(cell: &crate::ffi::Value) -> bool {
+    match cell {
+        crate::ffi::Value::Text(bytes) => crate::types::set::elements(&String::from_utf8_lossy(bytes)).is_ok(),
+        _ => true,
+    }
+}
+
+/// Whether a cell shows its column's default: where nothing was ever said of the field, nobody has written that.
+fn holds_default(store: &Store<'_>, tracked: &Tracked, cell: &crate::ffi::Value) -> Result<bool> {
+    let default = tracked.column.default.as_deref().unwrap_or("NULL");
+    let sql = format!("SELECT ?1 IS ({default}) COLLATE BINARY");
+    Ok(store.conn.int(&sql, &[cell.as_ref()])? == Some(1))
 }

@@ -23,6 +23,11 @@ pub fn check(conn: &Conn) -> Result<i64> {
             "this database has format {format} of grove-crdt's tables; this version reads up to {FORMAT}: use a newer one"
         )));
     }
+    if format < 1 {
+        return Err(Error::data(format!(
+            "_crdt_pragma holds format {format}, which there has never been: it was changed by hand"
+        )));
+    }
     Ok(format)
 }
 
@@ -65,7 +70,7 @@ fn steps(from: i64) -> &'static str {
 /// Makes a table's triggers and view anew where the present templates say otherwise than what is there.
 fn renew(conn: &Conn, table: &Table) -> Result<()> {
     // A table that cannot be enabled as it is now keeps what it has until crdt_enable is called.
-    let Ok(form) = table.form(conn) else { return Ok(()) };
+    let Some(form) = table.form_if_usable(conn)? else { return Ok(()) };
     let target = Target { t: table.id, shape: &form.shape, tracked: &form.tracked };
     let mut script = widen(conn, &target.widths(), false)?;
     let objects = target.objects(conn)?;

@@ -3,14 +3,23 @@
 
 use rusqlite::{Connection, Params};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-/// The built extension. `cargo test` leaves it next to the test executables, and nowhere else.
+/// The built extension. `cargo test` leaves it next to the test executables, and nowhere else; `GROVE_LIBRARY` names another.
 pub fn library() -> PathBuf {
+    if let Some(path) = std::env::var_os("GROVE_LIBRARY") {
+        return path.into();
+    }
     let name = format!("{}grove_crdt{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let folder = std::env::current_exe().unwrap();
     let path = folder.with_file_name(name);
     assert!(path.exists(), "{} is not built", path.display());
     path
+}
+
+/// The system's Python, or the program that `GROVE_PYTHON` names.
+pub fn python() -> Command {
+    Command::new(std::env::var_os("GROVE_PYTHON").unwrap_or_else(|| "/usr/bin/python3".into()))
 }
 
 /// Loads the extension.

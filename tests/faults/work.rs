@@ -1,123 +1,125 @@
-//! What is done under faults, on what, and what came of it.
+//! What is done under faults, and on which database: every function, and plain writes to an enabled table.
 
-use std::path::{Path, PathBuf};
+/// The database that a work begins with; `originals.rs` makes them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum On {
+    /// Folded state, an unfolded tail, a deleted record, one that waits, a payload to merge.
+    Usual,
+    /// Hooks, filters, a peer that has pulled, a record that waits for a unique value, an epitaph, a column renamed but not enabled.
+    Rich,
+    /// Tables of the application's only.
+    Bare,
+    /// A database of an earlier format.
+    Format(i64),
+}
 
-use rusqlite::Connection;
+/// Something to be done: a name, the database, and steps, each of which is done as a whole or not at all.
+pub struct Work {
+    pub name: &'static str,
+    pub on: On,
+    pub steps: &'static [&'static str],
+}
 
-use crate::common::{open, text};
+const fn on(on: On, name: &'static str, steps: &'static [&'static str]) -> Work {
+    Work { name, on, steps }
+}
 
-/// What is done under faults: a name, and statements.
-pub const WORK: &[(&str, &str)] = &[
-    ("insert", "INSERT INTO tasks VALUES ('n1', 'new', 1, '[\"x\"]')"),
-    ("update", "UPDATE tasks SET title = 'u', votes = votes + 1, tags = '[]' WHERE id < 't3'"),
-    ("delete", "DELETE FROM tasks WHERE id = 't2'"),
-    ("key", "UPDATE tasks SET id = 'moved' WHERE id = 't1'"),
-    ("replace", "REPLACE INTO tasks VALUES ('t4', 'again', 4, '[]'), ('t9', 'x', 1, NULL)"),
-    ("transaction", "BEGIN; INSERT INTO tasks(id) VALUES ('a'), ('b'); DELETE FROM tasks WHERE id = 'a'; UPDATE tasks SET votes = 0; COMMIT"),
-    ("enable", "SELECT crdt_enable('plain', 'n:counter')"),
-    ("enable again", "BEGIN; ALTER TABLE tasks ADD COLUMN more DEFAULT 1; SELECT crdt_enable('tasks'); COMMIT"),
-    ("disable", "SELECT crdt_disable('tasks')"),
-    ("purge", "SELECT crdt_disable('tasks', 'purge')"),
-    ("alter", "SELECT crdt_alter('tasks', 'DROP COLUMN votes')"),
-    ("schema", "SELECT crdt_schema('plain')"),
-    ("node", "SELECT crdt_node_id()"),
-    ("fork", "SELECT crdt_fork()"),
-    ("pragma", "SELECT crdt_pragma('max_drift', '1m')"),
-    ("now", "SELECT crdt_now()"),
-    ("cursor", "SELECT crdt_cursor()"),
-    ("export", "SELECT crdt_changes_since(NULL)"),
-    ("merge", "SELECT crdt_merge((SELECT json FROM inbox))"),
-    ("push", "SELECT crdt_push('{\"node_id\":\"p\",\"changes\":' || (SELECT json ->> '$.changes' FROM inbox) || '}')"),
-    ("pull", "SELECT crdt_pull('{\"node_id\":\"p\"}')"),
-    ("inspect", "SELECT crdt_inspect('tasks', 't1'), crdt_state('tasks', 't1')"),
-    ("digest", "SELECT crdt_digest('tasks', 'full')"),
-    ("cleanup", "SELECT crdt_cleanup_tombstones()"),
-    ("retry", "SELECT crdt_retry()"),
-    ("hook", "SELECT crdt_hook('h', 'after_inbound', 'SELECT :change')"),
-    ("filter", "SELECT crdt_filter('tasks', 'title IS NOT NULL'); SELECT crdt_changes_since(NULL)"),
-    ("status", "SELECT crdt_status()"),
-    ("check", "SELECT crdt_check()"),
-    ("tables", "SELECT count(*) FROM crdt_changes(NULL, NULL); SELECT count(*) FROM crdt_pending(), crdt_peers(), crdt_conflicts()"),
-    ("view", "SELECT count(*) FROM _tasks_crdt"),
+const fn usual(name: &'static str, steps: &'static [&'static str]) -> Work {
+    on(On::Usual, name, steps)
+}
+
+const fn rich(name: &'static str, steps: &'static [&'static str]) -> Work {
+    on(On::Rich, name, steps)
+}
+
+/// What is done under faults.
+pub const WORK: &[Work] = &[
+    // Plain writes.
+    usual("insert", &["INSERT INTO tasks VALUES ('n1', 'new', 1, '[\"x\"]')"]),
+    usual("update", &["UPDATE tasks SET title = 'u', votes = votes + 1, tags = '[]' WHERE id < 't3'"]),
+    usual("delete", &["DELETE FROM tasks WHERE id = 't2'"]),
+    usual("key", &["UPDATE tasks SET id = 'moved' WHERE id = 't1'"]),
+    usual("replace", &["REPLACE INTO tasks VALUES ('t4', 'again', 4, '[]'), ('t9', 'x', 1, NULL)"]),
+    usual(
+        "transaction",
+        &["BEGIN; INSERT INTO tasks(id) VALUES ('a'), ('b'); DELETE FROM tasks WHERE id = 'a'; UPDATE tasks SET votes = 0; COMMIT"],
+    ),
+    usual(
+        "savepoint",
+        &["BEGIN; SAVEPOINT s; DELETE FROM tasks; ROLLBACK TO s; UPDATE tasks SET title = 's'; RELEASE s; SELECT crdt_merge((SELECT json FROM inbox)); COMMIT"],
+    ),
+    rich("replace another", &["REPLACE INTO people VALUES (9, 'a@x', 'Ann again')"]),
+    // Setting up.
+    on(On::Bare, "first enable", &["SELECT crdt_enable('tasks', 'votes:counter', 'tags:set')"]),
+    on(On::Bare, "first node id", &["SELECT crdt_node_id('named')"]),
+    on(On::Bare, "first hook", &["SELECT crdt_hook('h', 'after_inbound', 'SELECT :change')"]),
+    on(On::Bare, "look at nothing", &["SELECT crdt_version(), crdt_status(), crdt_check(), crdt_pragma('format')"]),
+    usual("enable", &["SELECT crdt_enable('plain', 'n:counter')"]),
+    usual("enable again", &["BEGIN; ALTER TABLE tasks ADD COLUMN more DEFAULT 1; SELECT crdt_enable('tasks'); COMMIT"]),
+    usual("another type", &["SELECT crdt_enable('tasks', 'votes:lww')"]),
+    rich("enable renamed", &["SELECT crdt_enable('renamed')"]),
+    usual("disable", &["SELECT crdt_disable('tasks')"]),
+    usual("disable and enable", &["SELECT crdt_disable('tasks')", "UPDATE tasks SET title = 'unseen'", "SELECT crdt_enable('tasks')"]),
+    usual("purge", &["SELECT crdt_disable('tasks', 'purge')"]),
+    usual("alter", &["SELECT crdt_alter('tasks', 'DROP COLUMN votes')"]),
+    usual("alter add", &["SELECT crdt_alter('tasks', 'ADD COLUMN more')"]),
+    rich("alter rename", &["SELECT crdt_alter('people', 'RENAME COLUMN name TO called')"]),
+    rich("alter the name", &["SELECT crdt_alter('people', 'RENAME TO persons')"]),
+    usual("schema", &["SELECT crdt_schema('plain')"]),
+    usual("node", &["SELECT crdt_node_id()"]),
+    usual("fork", &["SELECT crdt_fork()"]),
+    usual("pragma", &["SELECT crdt_pragma('max_drift', '1m')"]),
+    usual("read pragma", &["SELECT crdt_pragma('max_drift'), crdt_pragma('hlc'), crdt_pragma('node_id')"]),
+    rich("conflict log", &["SELECT crdt_pragma('conflict_log', 0)"]),
+    // Exchange.
+    usual("now", &["SELECT crdt_now()"]),
+    usual("cursor", &["SELECT crdt_cursor()"]),
+    usual("export", &["SELECT crdt_changes_since(NULL)"]),
+    rich("export filtered", &["SELECT crdt_changes_since(NULL)"]),
+    usual("merge", &["SELECT crdt_merge((SELECT json FROM inbox))"]),
+    rich("merge with hooks", &["SELECT crdt_merge((SELECT json FROM inbox))"]),
+    usual("push", &["SELECT crdt_push('{\"node_id\":\"p\",\"changes\":' || (SELECT json ->> '$.changes' FROM inbox) || '}')"]),
+    rich(
+        "push operations",
+        &["SELECT crdt_push('{\"node_id\":\"p\",\"changes\":' || (SELECT json ->> '$.changes' FROM inbox) || '}', '{\"counters\":\"operations\"}')"],
+    ),
+    usual("pull", &["SELECT crdt_pull('{\"node_id\":\"p\"}')"]),
+    // What a filter lets through is worked out, and noted, before who asked for it: the first step does the one alone.
+    rich(
+        "pull on",
+        &[
+            "SELECT crdt_pull('{\"tables\":null}', '{\"filter\":{\"people\":\"name <> ''Ann''\"}}')",
+            "SELECT crdt_pull('{\"node_id\":\"p\",\"since\":' || (SELECT cursor FROM inbox) || '}', '{\"filter\":{\"people\":\"name <> ''Ann''\"}}')",
+        ],
+    ),
+    usual("own news", &["SELECT crdt_merge((SELECT replace(json, '\"peer\"', '\"a\"') FROM inbox))"]),
+    rich("filter", &["SELECT crdt_filter('people', 'name IS NOT NULL')", "SELECT crdt_changes_since(NULL)"]),
+    rich("lift the filter", &["SELECT crdt_filter('tasks', NULL)", "SELECT crdt_filter('tasks')"]),
+    rich("left", &["SELECT crdt_merge((SELECT left FROM inbox))"]),
+    usual("hook", &["SELECT crdt_hook('h', 'after_inbound', 'SELECT :change')"]),
+    rich("unhook", &["SELECT crdt_unhook('upper')"]),
+    usual(
+        "resync",
+        &["BEGIN; SELECT crdt_disable('tasks', 'purge'); DELETE FROM tasks; SELECT crdt_enable('tasks', 'votes:counter', 'tags:set'); COMMIT",
+          "SELECT crdt_merge((SELECT json FROM inbox))"],
+    ),
+    // Looking, and cleaning up.
+    usual("inspect", &["SELECT crdt_inspect('tasks', 't1'), crdt_state('tasks', 't1')"]),
+    usual("digest", &["SELECT crdt_digest('tasks', 'full')"]),
+    usual("cleanup", &["SELECT crdt_cleanup_tombstones()"]),
+    rich("epitaphs", &["SELECT crdt_cleanup_tombstones('tasks', 'epitaphs')"]),
+    usual("retry", &["SELECT crdt_retry()"]),
+    rich("retry what waits", &["DROP INDEX emails", "SELECT crdt_retry()"]),
+    usual("status", &["SELECT crdt_status()"]),
+    rich("status of all", &["SELECT crdt_status()"]),
+    usual("check", &["SELECT crdt_check()"]),
+    rich("check of all", &["SELECT crdt_check()"]),
+    usual("changes", &["SELECT count(*) FROM crdt_changes(NULL, NULL)"]),
+    rich("tables", &["SELECT * FROM crdt_tables(), crdt_fields('tasks')"]),
+    rich("pending", &["SELECT (SELECT count(*) FROM crdt_pending()), (SELECT count(*) FROM crdt_peers()), (SELECT count(*) FROM crdt_conflicts())"]),
+    usual("view", &["SELECT count(*) FROM _tasks_crdt"]),
+    // Earlier formats.
+    on(On::Format(1), "upgrade from 1", &["SELECT crdt_cursor()"]),
+    on(On::Format(1), "upgrade by a merge", &["SELECT crdt_merge('[]')"]),
+    on(On::Format(2), "open format 2", &["SELECT crdt_digest('tasks')"]),
 ];
-
-/// The database that each work begins with: folded state, an unfolded tail, a deleted record, one that waits, a payload to merge.
-pub fn original(folder: &Path, mode: &str) -> PathBuf {
-    let path = folder.join("original.db");
-    let conn = crate::vfs::open(&path);
-    let tasks = "CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, title TEXT, votes INTEGER, tags TEXT);
-        SELECT crdt_enable('tasks', 'votes:counter', 'tags:set')";
-    let peer = open();
-    peer.execute_batch(&format!(
-        "SELECT crdt_node_id('peer'); {tasks}; INSERT INTO tasks VALUES ('t1', 'peer', 7, '[\"p\"]'), ('p1', 'own', 1, '[]');
-         DELETE FROM tasks WHERE id = 'p1'; INSERT INTO tasks VALUES ('p2', 'own', 1, '[]')"
-    ))
-    .unwrap();
-    conn.execute_batch(&format!(
-        "PRAGMA journal_mode = {mode}; SELECT crdt_node_id('a'); {tasks};
-         CREATE TABLE plain(id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO plain VALUES (1, 1), (2, NULL);
-         INSERT INTO tasks VALUES ('t1', 'one', 1, '[\"a\"]'), ('t2', 'two', 2, NULL), ('t3', 'three', 3, '[]'), ('t4', 'four', 4, '[]');
-         DELETE FROM tasks WHERE id = 't3'; SELECT crdt_pragma('tombstone_ttl', '0s'); SELECT crdt_digest('tasks');
-         UPDATE tasks SET title = 'late' WHERE id = 't1'; CREATE TABLE inbox(json TEXT)"
-    ))
-    .unwrap();
-    let json = text(&peer, "SELECT crdt_changes_since(NULL)", []);
-    conn.execute("INSERT INTO inbox VALUES (?1)", [json]).unwrap();
-    path
-}
-
-pub fn copy(from: &Path, to: &Path) {
-    for end in ["", "-wal", "-journal", "-shm"] {
-        let name = |path: &Path| PathBuf::from(format!("{}{end}", path.display()));
-        let _ = std::fs::remove_file(name(to));
-        if end.is_empty() {
-            std::fs::copy(name(from), name(to)).unwrap();
-        }
-    }
-}
-
-/// Runs statements, each to its last row.
-pub fn work(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
-    let outcome = conn.execute_batch(sql);
-    if !conn.is_autocommit() {
-        let _ = conn.execute_batch("ROLLBACK");
-    }
-    outcome
-}
-
-/// What a file holds, as far as a user can tell: the rows, and whether each table is tracked. Ids made at random, and the
-/// stamps that a fork makes, are left out.
-pub fn contents(path: &Path) -> String {
-    let conn = crate::vfs::open(path);
-    for sql in ["PRAGMA integrity_check", "SELECT crdt_check()"] {
-        assert_eq!(text(&conn, sql, []), "ok", "{sql}");
-    }
-    let mut out = String::new();
-    for table in ["tasks", "plain"] {
-        let columns = text(&conn, "SELECT group_concat(name) FROM pragma_table_info(?1)", [table]);
-        let values = columns.split(',').map(|c| format!("quote({c})")).collect::<Vec<_>>().join("||','||");
-        out +=
-            &text(&conn, &format!("SELECT group_concat({values}, ';') FROM (SELECT * FROM {table} ORDER BY id)"), []);
-        out += &text(&conn, "SELECT coalesce((SELECT enabled FROM crdt_tables() WHERE \"table\" = ?1), 'no')", [table]);
-    }
-    out + &text(
-        &conn,
-        "SELECT (SELECT group_concat(name || event) FROM _crdt_hook), (SELECT count(*) FROM crdt_pending())",
-        [],
-    )
-}
-
-/// What a copy of the original holds after the work, when nothing fails.
-pub fn undisturbed(original: &Path, path: &Path, sql: &str) -> String {
-    copy(original, path);
-    work(&crate::vfs::open(path), sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
-    contents(path)
-}
-
-/// Without an error all is done; with one all or nothing.
-pub fn whole(outcome: &rusqlite::Result<()>, now: &str, [before, after]: [&str; 2], when: &str) {
-    match outcome {
-        Ok(()) => assert_eq!(now, after, "{when}: no error, and not all is done"),
-        Err(e) => assert!(now == before || now == after, "{when} ({e}): half is done: {now}\nbefore: {before}"),
-    }
-}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings the hosts that the tests load the extension into: setup.sh [shell|python|apsw|node]... (all of them without
 # arguments). Node and apsw go into target/hosts; the shell and Python come from Debian. Hosts named in GROVE_SKIP_HOSTS
-# (a comma between two) are left out.
+# (a comma between two) are left out. Also, where they are named: valgrind, llvm (for `make coverage`), deny (for `make check`).
 set -eu
 cd "$(dirname "$0")/../.."
 folder=${CARGO_TARGET_DIR:-target}/hosts
@@ -39,6 +39,18 @@ node() {
   has npm || debian npm || return 1
   npm install --prefix "$folder/node" --no-save --no-package-lock --loglevel=error node@24 >&2
   "$binary" --version >/dev/null 2>&1
+}
+
+valgrind() { [ -x /usr/bin/valgrind ] || debian valgrind; }
+
+# Of this version on they read the counts of today's rustc.
+llvm() { [ -x /usr/lib/llvm-19/bin/llvm-cov ] || [ -n "$(find "$(rustc --print sysroot)" -name llvm-cov)" ] || debian llvm-19; }
+
+deny() {
+  cargo deny --version >/dev/null 2>&1 && return
+  echo "installing cargo-deny, which takes minutes" >&2
+  # Unoptimised: it has few crates to look at, and builds in half the time.
+  env -u CARGO_TARGET_DIR cargo install cargo-deny --version 0.20.2 --locked --debug
 }
 
 [ $# -gt 0 ] || set -- shell python apsw node

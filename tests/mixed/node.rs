@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::common::{load, text};
+use crate::support::script::Script;
 use crate::support::{clock, merge, rows, run, sound, try_run};
 
 /// The tables as they begin. Rivals for a value of the unique index are all inside of a filter over `grp`, or all outside.
@@ -15,8 +16,18 @@ const TABLES: &str = "
       p TEXT REFERENCES parent(id) ON DELETE CASCADE, gone TEXT, low INTEGER DEFAULT 0, high INTEGER DEFAULT 0, CHECK (low <= high));
     CREATE UNIQUE INDEX codes ON t(grp, code);
     CREATE TABLE audit(name TEXT, pk TEXT, field TEXT, value);
-    SELECT crdt_enable('parent'); SELECT crdt_enable('t', 'n:counter', 's:set');
-    INSERT INTO parent VALUES ('p0', 'zero'), ('p1', 'one');";
+    SELECT crdt_enable('parent'); SELECT crdt_enable('t', 'n:counter', 's:set');";
+/// The tables as they are in the end.
+const GROWN: &str = "
+    CREATE TABLE parent(id TEXT PRIMARY KEY NOT NULL, name TEXT);
+    CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, team INTEGER, code TEXT, remark TEXT DEFAULT 'n', votes INTEGER, \"s 2\" TEXT,
+      p TEXT REFERENCES parent(id) ON DELETE CASCADE, low INTEGER DEFAULT 0, high INTEGER DEFAULT 0, late DEFAULT 'none',
+      tally INTEGER DEFAULT 0, CHECK (low <= high));
+    CREATE UNIQUE INDEX codes ON t(team, code);
+    SELECT crdt_enable('parent'); SELECT crdt_enable('t', 'votes:counter', 's 2:set', 'tally:counter')";
+const PARENTS: &str = "INSERT INTO parent VALUES ('p0', 'zero'), ('p1', 'one')";
+/// What a connection begins with.
+pub const PRAGMAS: &str = "PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY";
 
 /// What every node does to its table, in this order, sooner or later.
 pub const STEPS: [&str; 7] = [
@@ -41,10 +52,31 @@ pub struct Node {
 
 impl Node {
     pub fn new(dir: &Path, name: &'static str) -> Node {
+        let node = Node::with(dir, name, TABLES);
+        run(&node.conn, PARENTS);
+        node
+    }
+
+    /// The statements that make node `i`, for a script.
+    pub fn tell(script: &mut Script, i: usize, name: &str) {
+        script.open(i, true, PRAGMAS);
+        script.clock(i, 1_700_000_000_000);
+        script.line(i, &format!("SELECT crdt_node_id('{name}')"));
+        script.line(i, TABLES.trim().trim_end_matches(';'));
+        script.line(i, PARENTS);
+    }
+
+    /// A node that begins with the tables as they are in the end, and nothing in them.
+    #[allow(dead_code)] // For the soak.
+    pub fn empty(dir: &Path, name: &'static str) -> Node {
+        Node { step: STEPS.len(), ..Node::with(dir, name, GROWN) }
+    }
+
+    fn with(dir: &Path, name: &'static str, tables: &str) -> Node {
         let path = dir.join(format!("{name}.db"));
         let node = Node { conn: connect(&path), name, path, step: 0, hooked: false };
         text(&node.conn, "SELECT crdt_node_id(?1)", [name]);
-        run(&node.conn, TABLES);
+        run(&node.conn, tables);
         node
     }
 
@@ -146,6 +178,6 @@ impl Node {
 
 fn connect(path: &Path) -> Connection {
     let conn = clock::open(path.to_str().unwrap());
-    run(&conn, "PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY");
+    run(&conn, PRAGMAS);
     conn
 }

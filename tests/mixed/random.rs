@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::world::{Op, World, NODES};
+use crate::support::script;
 
 fn script() -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec((0u8..24, any::<[u8; 4]>()), 1..60)
@@ -23,7 +24,8 @@ fn play(ops: &[Op], skew: [i64; NODES]) {
     }));
     if let Err(panic) = outcome {
         let what = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-        panic!("{what}\n{}", world.script.join("\n"));
+        let (clock, library) = script::libraries();
+        panic!("{what}\n{}", world.script.text(&["t", "parent"], &what, &clock, &library));
     }
 }
 

@@ -64,3 +64,34 @@ fn text_that_utf_16_cannot_hold() {
     take(&a, &[lww("title", (1000, 0, "x"), json!({"$text": "61ff"})), lww("note", (1000, 0, "x"), "\u{ffff}")]);
     sound(&a);
 }
+
+#[test]
+fn storage_that_contradicts_itself() {
+    let counted = "CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, title, n INTEGER, s TEXT);
+        SELECT crdt_enable('tasks', 'n:counter', 's:set');
+        INSERT INTO tasks VALUES ('t1', 'x', 1, '[\"a\"]'), ('t2', 'y', 2, '[]'); DELETE FROM tasks WHERE id = 't2';
+        SELECT crdt_digest('tasks')";
+    for (spoilt, told) in [
+        ("UPDATE _crdt_state SET folded = folded + 100", "beyond the log's end"),
+        ("UPDATE _crdt_state SET ts = 5", "stamped later than the clock"),
+        ("UPDATE _crdt_clock SET t = 99", "2 records of no known table"),
+        ("DELETE FROM _crdt_clock", "tasks[t1] has a row but no record"),
+        ("UPDATE _crdt_clock SET dead = 1", "tasks[t1] is marked dead but its stamps say otherwise"),
+        ("UPDATE _crdt_clock SET dead = 0", "tasks[t2] is marked alive but its stamps say otherwise"),
+        ("UPDATE _crdt_clock SET x = x'ff'", "tasks[t1]: "),
+        ("UPDATE _crdt_clock SET n = 77", "stamps by a node without a name"),
+        ("UPDATE _crdt_field SET name = '' WHERE type = 'lww'", "fields without a name"),
+        ("DELETE FROM tasks", "tasks[t1] is alive but has no row"),
+        ("INSERT INTO tasks(id) VALUES ('t2')", "tasks[t2] is deleted but has a row"),
+        ("INSERT INTO tasks(id) VALUES ('t3')", "tasks[t3] has a row but no record"),
+        ("UPDATE tasks SET n = 9", "tasks[t1].n does not show what its counter adds up to"),
+        ("UPDATE tasks SET s = '[]'", "tasks[t1].s does not show what its set adds up to"),
+    ] {
+        let a = node("a", counted);
+        sound(&a);
+        behind_our_back(&a, spoilt);
+        let found = text(&a, "SELECT crdt_check()", []);
+        assert!(found.contains(told), "{spoilt}: {found}");
+        assert_eq!(found, text(&a, "SELECT crdt_check()", []), "looking changes nothing");
+    }
+}

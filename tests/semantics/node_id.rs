@@ -68,3 +68,36 @@ fn a_fork_keeps_data_and_history() {
     same(&a, &b, "tasks");
     assert_eq!(rows(&b, "SELECT priority FROM tasks"), ["4"]);
 }
+
+/// Writes made while the clock was ahead wait at every peer. A fork makes them anew, of the new node and of now.
+#[test]
+fn a_fork_brings_writes_back_from_the_future() {
+    const NOW: i64 = 1_780_000_000_000;
+    const DAY: i64 = 86_400_000;
+    clock::set(NOW);
+    let [a, peer, bystander] = ["a", "peer", "bystander"].map(|name| named(clock::open(":memory:"), name, TASKS));
+    let first = "INSERT INTO tasks(id, title, priority, tags) VALUES ('t1', 'x', 1, '[\"p\"]'), ('t2', 'x', 0, '[]'), ('t3', 'x', 0, '[]')";
+    run(&peer, first);
+    send(&peer, &a);
+    clock::set(NOW + 2 * DAY);
+    run(
+        &a,
+        "UPDATE tasks SET title = 'ahead', priority = 5, tags = '[\"q\"]' WHERE id = 't1';
+         DELETE FROM tasks WHERE id = 't2'; INSERT INTO tasks VALUES ('t4', 'new', 7, '[\"r\"]', 1); SELECT crdt_digest('tasks')",
+    );
+    let meant = table(&a, "tasks");
+    clock::set(NOW + 1_000);
+    send(&a, &bystander);
+    assert_eq!(rows(&bystander, "SELECT count(DISTINCT pk) FROM crdt_pending()"), ["3"], "they wait");
+
+    run(&a, "SELECT crdt_fork()");
+    assert!(now(&a) < (NOW + DAY) * 1_000_000, "the clock is back");
+    assert_eq!(table(&a, "tasks"), meant, "nothing is lost here");
+    send(&a, &peer);
+    same(&a, &peer, "tasks");
+    assert_eq!(rows(&peer, "SELECT count(*) FROM crdt_pending()"), ["0"]);
+    run(&peer, "UPDATE tasks SET title = 'later', priority = priority + 1, tags = '[]' WHERE id = 't1'");
+    swap(&a, &peer);
+    same(&a, &peer, "tasks");
+    assert_eq!(rows(&a, "SELECT title, priority, tags FROM tasks WHERE id = 't1'"), ["'later', 6, '[]'"]);
+}

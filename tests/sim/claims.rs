@@ -1,4 +1,4 @@
-//! Which of the live records that claim the same unique values are shown, and which wait.
+//! Which of the live records a table with constraints shows, and which wait.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,9 +20,50 @@ pub fn waiting<'a>(shape: &Shape, alive: &BTreeMap<&'a str, &Record>) -> BTreeSe
             out.insert(pk);
         } else {
             taken.extend(claims);
+            if !fits(shape, record) {
+                out.insert(pk);
+            }
         }
     }
+    orphans(shape, alive, &mut out);
     out
+}
+
+/// Whether the table's CHECK lets the record in: a comparison with NULL does.
+fn fits(shape: &Shape, record: &Record) -> bool {
+    let Some(columns) = shape.ordered else {
+        return true;
+    };
+    match columns.map(|name| value(record, name).map(|cell| number(&cell))) {
+        // In an INTEGER column numbers come before texts, and those before blobs.
+        [Some(low), Some(high)] if low != Cell::Null && high != Cell::Null => low <= high,
+        _ => true,
+    }
+}
+
+/// Adds those whose parent is not shown, until all that are left have theirs.
+fn orphans<'a>(shape: &Shape, alive: &BTreeMap<&'a str, &Record>, out: &mut BTreeSet<&'a str>) {
+    let Some(parent) = shape.parent() else {
+        return;
+    };
+    loop {
+        let has = |record: &Record| match value(record, parent) {
+            Some(Cell::Text(key)) => alive.keys().any(|pk| pk.as_bytes() == key.as_slice() && !out.contains(pk)),
+            _ => true,
+        };
+        let lost: Vec<_> = alive.iter().filter(|(pk, r)| !out.contains(*pk) && !has(r)).map(|(pk, _)| *pk).collect();
+        if lost.is_empty() {
+            return;
+        }
+        out.extend(lost);
+    }
+}
+
+fn value(record: &Record, name: &str) -> Option<Cell> {
+    match record.fields.get(name) {
+        Some(Field::Lww(_, cells)) => cells.last().cloned(),
+        _ => None,
+    }
 }
 
 /// The latest stamp over the record's unique columns.
@@ -37,11 +78,8 @@ fn latest<'a>(shape: &Shape, record: &'a Record) -> Option<&'a Stamp> {
 
 /// The index and values of each claim; an index with a NULL claims nothing.
 fn claims(shape: &Shape, record: &Record) -> Vec<(usize, Vec<Cell>)> {
-    let value = |name: &&str| match record.fields.get(*name) {
-        Some(Field::Lww(_, cells)) => cells.last().map(number).filter(|c| *c != Cell::Null),
-        _ => None,
-    };
-    let claim = |index: &&[&str]| index.iter().map(value).collect::<Option<Vec<_>>>();
+    let claimed = |name: &&str| value(record, name).map(|cell| number(&cell)).filter(|c| *c != Cell::Null);
+    let claim = |index: &&[&str]| index.iter().map(claimed).collect::<Option<Vec<_>>>();
     let all = shape.unique.iter().map(claim);
     all.enumerate().filter_map(|(i, claim)| Some((i, claim?))).collect()
 }

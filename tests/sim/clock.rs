@@ -1,24 +1,49 @@
-//! The wall clock of a simulated node: a VFS whose time the test sets.
+//! The wall clock of a simulated node, and the chance in it: a VFS whose time the test sets, `randomblob()` by a seed.
 //!
-//! It is the default VFS, so that both `julianday('now')` in triggers and the library read it. The time is kept for each
+//! It is the default VFS, so that both `julianday('now')` in triggers and the library read it. Both are kept for each
 //! thread: a case runs on one thread and sets the clock of a node before it lets the node act.
 
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::sync::Once;
 
-use rusqlite::ffi;
+use rusqlite::functions::FunctionFlags;
+use rusqlite::{ffi, Connection};
+
+use super::random::Random;
 
 /// Milliseconds from the start of the Julian period to the Unix epoch.
 const JULIAN_EPOCH: i64 = 210_866_760_000_000;
 
 thread_local! {
     static NOW: Cell<i64> = const { Cell::new(1_767_225_600_000) };
+    static CHANCE: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Sets this thread's wall clock, in milliseconds since the Unix epoch.
 pub fn set(unix_ms: i64) {
     NOW.set(unix_ms);
+}
+
+/// What `randomblob()` gives from now on.
+pub fn set_chance(seed: u64) {
+    CHANCE.set(seed);
+}
+
+/// Node ids that a database mints are a function of [`set_chance`].
+pub fn take_chance(db: &Connection) -> rusqlite::Result<()> {
+    db.create_scalar_function(
+        "randomblob",
+        1,
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS,
+        |context| {
+            let seed = CHANCE.get();
+            CHANCE.set(seed + 1);
+            let mut random = Random::new(seed);
+            let count = context.get::<i64>(0)?;
+            Ok((0..count).map(|_| random.below(256) as u8).collect::<Vec<u8>>())
+        },
+    )
 }
 
 unsafe extern "C" fn now_int(_: *mut ffi::sqlite3_vfs, out: *mut ffi::sqlite3_int64) -> c_int {
@@ -36,9 +61,12 @@ unsafe extern "C" fn now_real(_: *mut ffi::sqlite3_vfs, out: *mut f64) -> c_int 
 /// Makes the simulated clock this process's default. Once; later calls do nothing.
 pub fn install() {
     static DONE: Once = Once::new();
-    // SAFETY: the default VFS lives for ever, a copy of it (leaked) works as itself does, as its methods look at
-    // `pAppData` only.
+    // SAFETY: before the first use of SQLite here. The default VFS lives for ever, a copy of it (leaked) works as itself
+    // does, as its methods look at `pAppData` only.
     DONE.call_once(|| unsafe {
+        // Threads need not wait for each other's account of memory.
+        ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0);
+        ffi::sqlite3_config(ffi::SQLITE_CONFIG_LOOKASIDE, 1200, 200);
         assert_eq!(ffi::sqlite3_initialize(), ffi::SQLITE_OK);
         let mut vfs = *ffi::sqlite3_vfs_find(std::ptr::null());
         vfs.zName = c"sim".as_ptr();

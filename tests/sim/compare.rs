@@ -8,6 +8,7 @@ use super::cell::Cell;
 use super::claims::waiting;
 use super::json::{canonical, parse, Json};
 use super::model::{Model, Shown};
+use super::node::Node;
 use super::schema::{quote, Kind, Shape};
 
 /// One row: key cells in the order of the key, then the other columns. The rowid matters to the twin only.
@@ -29,7 +30,7 @@ pub fn dump(db: &Connection, shape: &Shape) -> Result<Vec<Row>, String> {
     let rowid = if shape.rowid { "rowid" } else { "NULL" };
     let sql = format!("SELECT {rowid}, {} FROM {}", columns.join(", "), shape.quoted());
     let read = || -> rusqlite::Result<Vec<Row>> {
-        let mut statement = db.prepare(&sql)?;
+        let mut statement = db.prepare_cached(&sql)?;
         let rows = statement.query_map([], |row| {
             let cells = (1..=columns.len()).map(|i| Ok(Cell::of(row.get_ref(i)?)));
             Ok(Row { cells: cells.collect::<rusqlite::Result<_>>()?, rowid: row.get(0)? })
@@ -137,12 +138,12 @@ pub fn against_model(shape: &Shape, model: &Model, rows: &[Row], when: When) -> 
             }
         }
     }
-    if !shape.unique.is_empty() && !when.settled {
+    if shape.is_constrained() && !when.settled {
         return out;
     }
     let waiting = waiting(shape, &alive);
     for pk in waiting.iter().filter(|pk| shown.contains_key(*pk)) {
-        out.push(format!("{}: {pk:?} is shown, an older claim stands: {:?}", shape.table, alive[pk]));
+        out.push(format!("{}: {pk:?} is shown, the table cannot hold it: {:?}", shape.table, alive[pk]));
     }
     for (pk, record) in alive {
         let mut tracked = shape.columns.iter().filter(|(_, kind)| *kind != Kind::Local);
@@ -173,10 +174,42 @@ fn cell_fault(kind: Kind, cell: &Cell, state: Option<&Shown>, complete: bool) ->
             };
             (have != want).then(differs).flatten()
         }
+        (Kind::Late, None) if *cell == Cell::Text(b"none".to_vec()) => None,
         (_, None) => complete.then(|| format!("shows {cell:?}, no change ever spoke of it")),
         (Kind::Counter | Kind::Count0, Some(Shown::Count(None))) => (*cell != Cell::Null).then(differs).flatten(),
         (Kind::Counter | Kind::Count0, Some(Shown::Count(Some(n)))) => (*cell != Cell::Int(*n)).then(differs).flatten(),
         (_, Some(Shown::Value(values))) => (!values.contains(cell)).then(differs).flatten(),
         _ => differs(),
     }
+}
+
+/// Where `crdt_pending()` differs from what the model says waits: records that the table cannot hold, fields of live records
+/// for which it has no column, changes put aside for their stamps.
+pub fn waits(node: &Node, model: &Model, settled: bool) -> Result<Vec<String>, String> {
+    let mut out = Vec::new();
+    let mut pending = node.pending()?;
+    let later: BTreeSet<_> = node.aside.iter().map(|c| (&c.table, &c.pk, &c.field)).collect();
+    for shape in &node.tables {
+        let alive = model.alive(shape.table);
+        let waiting = waiting(shape, &alive);
+        for (pk, record) in &alive {
+            let fields = record.fields.keys().filter(|name| !shape.columns.iter().any(|(column, _)| column == name));
+            for field in fields {
+                if !pending.remove(&(shape.table.to_string(), pk.to_string(), field.clone())) {
+                    out.push(format!("{}[{pk:?}].{field}: no column shows it, and it is not pending", shape.table));
+                }
+            }
+            let row = pending.remove(&(shape.table.to_string(), pk.to_string(), String::new()));
+            let mut tracked = shape.columns.iter().filter(|(_, kind)| *kind != Kind::Local);
+            let whole = tracked.all(|(name, _)| record.fields.contains_key(*name));
+            // Without all of its fields a NOT NULL may keep it out.
+            if row != waiting.contains(pk) && whole && (settled || !shape.is_constrained()) {
+                out.push(format!("{}: {pk:?} is pending: {row}, should be: {}", shape.table, waiting.contains(pk)));
+            }
+        }
+    }
+    // What was put aside may be known already from elsewhere, and is told of then as well.
+    pending.retain(|(table, pk, field)| !later.contains(&(table, pk, field)));
+    out.extend(pending.iter().map(|what| format!("{what:?} is pending, and nothing says why")));
+    Ok(out)
 }

@@ -1,5 +1,7 @@
 //! How changes travel: late, lost, repeated, shuffled, in parts, inside transactions.
 
+use std::rc::Rc;
+
 use super::node::Merged;
 use super::ops::{Fate, Form, Pull, Since, Write};
 use super::random::Random;
@@ -11,11 +13,9 @@ const KEPT: usize = 12;
 
 /// Changes on their way.
 pub struct Message {
-    /// As the script names it.
-    name: String,
-    changes: Vec<Change>,
+    changes: Rc<Vec<Change>>,
     /// The node whose cursor has moved past it, so that it must get it before the end.
-    owed: Option<usize>,
+    pub owed: Option<usize>,
 }
 
 impl World {
@@ -52,8 +52,7 @@ impl World {
             self.cursors[to][from] = cursor;
         }
         self.forget_messages();
-        let name = self.script.message(&changes);
-        self.messages.push(Message { name, changes, owed: Some(to) });
+        self.messages.push(Message { changes: Rc::new(changes), owed: Some(to) });
         match pull.fate {
             Fate::Now => self.deliver(self.messages.len() - 1, to, pull.form),
             _ => Ok(()),
@@ -70,8 +69,7 @@ impl World {
 
     /// Brings a kept message to a node, in some form.
     pub fn deliver(&mut self, message: usize, to: usize, form: Form) -> Outcome {
-        let changes = self.messages[message].changes.clone();
-        let name = self.messages[message].name.clone();
+        let changes = Rc::clone(&self.messages[message].changes);
         let mut random = Random::new(match form {
             Form::Shuffled(seed) | Form::Split(seed) | Form::Part(seed) => seed,
             _ => 0,
@@ -88,12 +86,12 @@ impl World {
         };
         for batch in batches {
             // What a merge overwrites cannot be missed any more, so look now and then before one.
-            if self.script.is_even() && !self.drift {
+            if self.script.is_third() {
                 self.shows_its_state(to, false)?;
             }
-            self.merge(to, &name, &changes, batch, matches!(form, Form::Object))?;
+            self.merge(to, &changes, batch, matches!(form, Form::Object))?;
         }
-        if matches!(form, Form::Twice) && self.merge(to, &name, &changes, &order, false)?.merged > 0 {
+        if matches!(form, Form::Twice) && self.merge(to, &changes, &order, false)?.merged > 0 {
             return Err(format!("{}: a repeated merge took something", self.nodes[to].id));
         }
         let message = &mut self.messages[message];
@@ -114,28 +112,19 @@ impl World {
     }
 
     /// Merges some changes of a message at a node, in this order, and notes that it knows them.
-    pub fn merge(
-        &mut self,
-        to: usize,
-        name: &str,
-        changes: &[Change],
-        order: &[usize],
-        object: bool,
-    ) -> Outcome<Merged> {
-        self.turn(to);
-        self.script.merge(to, name, order);
+    pub fn merge(&mut self, to: usize, changes: &[Change], order: &[usize], object: bool) -> Outcome<Merged> {
+        let wall = self.turn(to);
         let changes: Vec<_> = order.iter().map(|i| &changes[*i]).collect();
+        self.counts.merges += 1;
         let mut json = array(changes.iter().copied());
         if object {
             json = format!(r#"{{"changes":{json},"has_more":false}}"#);
         }
+        self.script.merge(to, &json);
         let node = &mut self.nodes[to];
         let report = node.merge(&json)?;
-        for change in &changes {
-            node.known.take(change)?;
-        }
-        let latest = changes.iter().map(|c| &c.stamp).max().cloned();
-        if !node.dirty && !self.drift {
+        let latest = node.accept(changes, wall)?;
+        if !node.dirty {
             node.floor = node.floor.clone().max(latest);
         }
         node.reset_twin()?;
@@ -143,18 +132,17 @@ impl World {
     }
 
     pub fn merge_in_transaction(&mut self, message: usize, to: usize, write: &Write, commit: bool) -> Outcome {
-        let sql = self.sql(write);
-        let changes = self.messages[message].changes.clone();
-        let name = self.messages[message].name.clone();
+        let sql = self.sql(to, write);
+        let changes = Rc::clone(&self.messages[message].changes);
         self.turn(to);
-        let known = self.nodes[to].known.clone();
+        let (known, aside) = (self.nodes[to].known.clone(), self.nodes[to].aside.clone());
         let floor = self.nodes[to].floor.clone();
         self.script.line(to, "BEGIN");
         self.nodes[to].frame("BEGIN")?;
         self.script.line(to, &sql);
         self.nodes[to].write(&sql, false)?;
         let order: Vec<_> = (0..changes.len()).collect();
-        self.merge(to, &name, &changes, &order, false)?;
+        self.merge(to, &changes, &order, false)?;
         self.script.line(to, &sql);
         self.nodes[to].write(&sql, false)?;
         let end = if commit { "COMMIT" } else { "ROLLBACK" };
@@ -162,6 +150,7 @@ impl World {
         self.nodes[to].frame(end)?;
         if !commit {
             self.nodes[to].known = known;
+            self.nodes[to].aside = aside;
             self.nodes[to].floor = floor;
         } else if self.messages[message].owed == Some(to) {
             self.messages[message].owed = None;

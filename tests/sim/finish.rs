@@ -1,5 +1,7 @@
 //! After the schedule: quiescence, then everything must be equal everywhere.
 
+use std::collections::BTreeSet;
+
 use super::compare::{against_model, replicated, When};
 use super::model::Model;
 use super::node::Node;
@@ -12,21 +14,27 @@ impl World {
     /// Exchanges until nothing is new, and checks the six properties of a converged world.
     pub fn finish(&mut self, by_cursor: bool) -> Outcome {
         for node in 0..self.nodes.len() {
-            if !self.drift {
-                self.shows_its_state(node, false)?;
-            }
+            self.shows_its_state(node, false)?;
         }
         self.align_clocks();
+        for node in 0..self.nodes.len() {
+            self.grow(node)?;
+        }
         self.deliver_owed()?;
+        for node in 0..self.nodes.len() {
+            self.retry(node)?;
+        }
         self.quiesce(by_cursor)?;
+        self.forget_the_lost();
         for node in 0..self.nodes.len() {
             self.check(node, true)?;
         }
         self.rows_are_equal()?;
         self.digests_are_equal()?;
         self.rows_are_the_models()?;
+        let mut fed = BTreeSet::new();
         for node in 0..self.nodes.len() {
-            self.one_node_is_enough(node)?;
+            self.one_node_is_enough(node, &mut fed)?;
         }
         self.nothing_is_new()
     }
@@ -35,11 +43,11 @@ impl World {
     fn quiesce(&mut self, by_cursor: bool) -> Outcome {
         let count = self.nodes.len();
         let mut taken = Vec::new();
-        for _ in 0..count + 2 {
+        for round in 0..count + 2 {
             let mut merged = 0;
             for (to, from) in (0..count).flat_map(|a| (0..count).map(move |b| (a, b))) {
                 if to != from {
-                    let cursor = self.cursors[to][from].clone().filter(|_| by_cursor);
+                    let cursor = self.cursors[to][from].clone().filter(|_| by_cursor || round > 0);
                     let export = self.export(from, cursor.as_deref(), None, None)?;
                     self.cursors[to][from] = Some(export.cursor);
                     merged += self.merge_all(to, &export.changes)?;
@@ -55,9 +63,8 @@ impl World {
 
     /// Merges a whole export; how many changes were new.
     fn merge_all(&mut self, to: usize, changes: &[Change]) -> Result<i128, String> {
-        let name = self.script.message(changes);
         let order: Vec<_> = (0..changes.len()).collect();
-        Ok(self.merge(to, &name, changes, &order, false)?.merged)
+        Ok(self.merge(to, changes, &order, false)?.merged)
     }
 
     fn rows_are_equal(&self) -> Outcome {
@@ -66,7 +73,7 @@ impl World {
     }
 
     fn same_rows(&self, a: &Node, b: &Node) -> Outcome {
-        for shape in &self.tables {
+        for shape in a.tables.iter() {
             let mine = replicated(shape, &a.rows(shape)?);
             let other = replicated(shape, &b.rows(shape)?);
             if mine != other {
@@ -90,7 +97,7 @@ impl World {
     fn rows_are_the_models(&self) -> Outcome {
         let mut faults = Vec::new();
         for node in &self.nodes {
-            for shape in &self.tables {
+            for shape in &node.tables {
                 let found = against_model(shape, &self.all, &node.rows(shape)?, When { complete: true, settled: true });
                 faults.extend(found.iter().map(|f| format!("{}: {f}", node.id)));
             }
@@ -102,17 +109,25 @@ impl World {
         }
     }
 
-    /// A new node that hears of one node only becomes its equal.
-    fn one_node_is_enough(&mut self, node: usize) -> Outcome {
-        let fresh = self.fresh()?;
+    /// A new node that hears of one node only becomes its equal. What says the same, in whatever order, is tried once.
+    fn one_node_is_enough(&mut self, node: usize, fed: &mut BTreeSet<Vec<String>>) -> Outcome {
         let export = self.export(node, None, None, None)?;
+        let mut said: Vec<_> = export.changes.iter().map(|change| change.raw.clone()).collect();
+        said.sort();
+        if !fed.insert(said) {
+            return Ok(());
+        }
+        let fresh = self.fresh()?;
         let report = fresh.merge(&array(&export.changes))?;
         let fault = |e: String| format!("a fresh node fed from node {node} alone: {e}");
-        let claims = self.tables.iter().any(|shape| !shape.unique.is_empty());
+        let claims = self.tables.iter().any(|shape| shape.is_constrained());
         if report.pending != 0 && !claims {
             return Err(fault(format!("{} changes pending", report.pending)));
         }
         self.same_rows(&self.nodes[node], &fresh).map_err(fault)?;
+        if self.nodes[node].pending()? != fresh.pending()? {
+            return Err(fault("other records wait".into()));
+        }
         if self.nodes[node].digests()? != fresh.digests()? {
             return Err(fault("the digests differ".into()));
         }

@@ -3,6 +3,7 @@
 use super::ops::Part;
 use super::schema::quote;
 use super::world::{Outcome, World};
+use crate::support::script::literal;
 
 impl World {
     /// A transaction with savepoints, committed or not.
@@ -17,7 +18,7 @@ impl World {
         for part in parts {
             match part {
                 Part::Do(write) => {
-                    let sql = self.sql(write);
+                    let sql = self.sql(node, write);
                     self.script.line(node, &sql);
                     self.nodes[node].write(&sql, false)?;
                 }
@@ -43,26 +44,27 @@ impl World {
         let names: Vec<_> = self.nodes[node].known.records.keys().cloned().collect();
         let record = names.get(usize::from(how / 8) % names.len().max(1));
         let view = quote(&format!("_{table}_crdt"));
-        let (sql, arguments) = match (how % 8, record) {
-            (0, Some((table, pk))) => ("SELECT crdt_inspect(?1, ?2)".to_string(), vec![table.clone(), pk.clone()]),
-            (1, Some((table, pk))) => ("SELECT crdt_state(?1, ?2)".to_string(), vec![table.clone(), pk.clone()]),
-            (2, _) if !within => ("SELECT crdt_cursor()".into(), vec![]),
-            (3, _) if !within => ("SELECT crdt_now()".into(), vec![]),
-            (4, _) => ("SELECT crdt_status()".into(), vec![]),
-            (5, _) => (format!("SELECT count(*) FROM {view}"), vec![]),
-            (6, _) => ("SELECT crdt_check()".into(), vec![]),
+        let call =
+            |name: &str, (table, pk): &(String, String)| format!("SELECT {name}({}, {})", literal(table), literal(pk));
+        let sql = match (how % 8, record) {
+            (0, Some(id)) => call("crdt_inspect", id),
+            (1, Some(id)) => call("crdt_state", id),
+            (2, _) if !within => "SELECT crdt_cursor()".into(),
+            (3, _) if !within => "SELECT crdt_now()".into(),
+            (4, _) => "SELECT crdt_status()".into(),
+            (5, _) => format!("SELECT count(*) FROM {view}"),
+            (6, _) => "SELECT crdt_check()".into(),
             // Nothing is old enough to be forgotten: it prunes the log.
-            (7, _) if !within && how % 16 > 8 => ("SELECT crdt_cleanup_tombstones()".into(), vec![]),
-            _ => ("SELECT crdt_digest(?1)".into(), vec![table.to_string()]),
+            (7, _) if !within && how % 16 > 8 => "SELECT crdt_cleanup_tombstones()".into(),
+            _ => format!("SELECT crdt_digest({})", literal(table)),
         };
-        self.script.line(node, &format!("{sql} -- {arguments:?}"));
+        self.script.line(node, &sql);
         if sql.contains("crdt_now") {
             self.now_is_later(node)?;
         } else if sql.contains("crdt_check") {
             self.nodes[node].check_storage()?;
         } else {
-            let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-            self.nodes[node].ask(&sql, &arguments)?;
+            self.nodes[node].ask(&sql, &[])?;
         }
         self.nodes[node].same_but_for_waiting()
     }

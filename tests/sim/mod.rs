@@ -1,24 +1,27 @@
 //! A simulation of several nodes, written against the contract only.
 
+mod aside;
 mod cell;
 mod claims;
-mod clock;
-mod compare;
+pub mod clock;
+pub mod compare;
+mod copies;
+pub mod count;
 mod deliver;
 mod finish;
+pub mod generate;
 mod json;
 mod local;
-mod model;
+pub mod model;
 #[cfg(test)]
 mod model_tests;
 mod node;
-pub mod ops;
-mod random;
-pub mod replay;
+mod ops;
+pub mod random;
 pub mod run;
 pub mod schema;
-mod script;
+pub mod shrink;
 mod sql;
 mod values;
-mod wire;
+pub mod wire;
 mod world;

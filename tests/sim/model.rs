@@ -74,6 +74,13 @@ impl Model {
         record.take(change).map_err(|e| format!("{e}: {}", change.raw))
     }
 
+    /// Takes in all that another model knows.
+    pub fn absorb(&mut self, other: &Model) {
+        for (id, record) in &other.records {
+            self.records.entry(id.clone()).or_default().absorb(record);
+        }
+    }
+
     /// The live records of a table, by key.
     pub fn alive(&self, table: &str) -> BTreeMap<&str, &Record> {
         let of_table = self.records.iter().filter(|((t, _), _)| t == table);
@@ -102,6 +109,14 @@ impl Record {
     /// What the column shows, or None when no change has spoken of it.
     pub fn shown(&self, field: &str) -> Option<Shown> {
         self.fields.get(field).map(Field::shown)
+    }
+
+    fn absorb(&mut self, other: &Record) {
+        other.tomb.iter().for_each(|stamp| raise(&mut self.tomb, stamp));
+        other.top.iter().for_each(|stamp| raise(&mut self.top, stamp));
+        for (name, field) in &other.fields {
+            self.fields.entry(name.clone()).and_modify(|mine| mine.absorb(field)).or_insert_with(|| field.clone());
+        }
     }
 
     fn take(&mut self, change: &Change) -> Result<(), String> {
@@ -154,6 +169,35 @@ impl Record {
 }
 
 impl Field {
+    /// Both are of one type: `take` has seen to that.
+    fn absorb(&mut self, other: &Field) {
+        match (self, other) {
+            (Field::Lww(mine, cells), Field::Lww(stamp, others)) => {
+                if stamp > mine {
+                    (*mine, *cells) = (stamp.clone(), others.clone());
+                } else if stamp == mine {
+                    cells.extend(others.iter().cloned());
+                }
+            }
+            (Field::Counter(mine), Field::Counter(parts)) => {
+                for (author, part) in parts {
+                    let one = mine.entry(author.clone()).or_insert_with(|| part.clone());
+                    one.inc = one.inc.max(part.inc);
+                    one.dec = one.dec.max(part.dec);
+                    one.stamp = one.stamp.clone().max(part.stamp.clone());
+                }
+            }
+            (Field::Set(mine), Field::Set(pairs)) => {
+                for (key, pair) in pairs {
+                    let one = mine.entry(key.clone()).or_default();
+                    pair.add.iter().for_each(|stamp| raise(&mut one.add, stamp));
+                    pair.removed.iter().for_each(|stamp| raise(&mut one.removed, stamp));
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// LWW: the highest stamp wins.
     fn lww(&mut self, stamp: &Stamp, cell: Cell) -> Result<(), String> {
         let Field::Lww(top, cells) = self else {

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use rusqlite::{params_from_iter, Connection};
 
 use super::cell::Cell;
+use super::clock;
 use super::compare::{dump, normal, refused, Row};
 use super::json::{parse, Json};
 use super::model::Model;
 use super::ops::NodeConfig;
 use super::schema::{quote, Shape};
-use super::wire::{Export, Stamp};
+use super::wire::{Change, Export, Stamp};
 use crate::common;
 
 /// What came of a merge.
@@ -26,10 +27,12 @@ pub struct Node {
     pub config: NodeConfig,
     pub tables: Vec<&'static Shape>,
     pub edges: bool,
-    /// A call that folds may show what was stamped in the future.
-    pub drift: bool,
-    /// All that this node exported or merged.
+    /// All that this node exported or merged, but for what it put aside.
     pub known: Model,
+    /// Merged, but stamped so far in the future that it need not be taken yet. It is when its time has come.
+    pub aside: Vec<Change>,
+    /// Whose stamps it may be the first to tell of: the nodes whose file it is a copy of.
+    pub ancestors: Vec<String>,
     /// Own stamps that were exported, and the latest stamp that the next new one must exceed.
     pub own: BTreeSet<Stamp>,
     pub floor: Option<Stamp>,
@@ -42,7 +45,7 @@ pub struct Node {
 
 type Outcome<T = ()> = Result<T, String>;
 
-fn text<E: ToString>(error: E) -> String {
+pub fn text<E: ToString>(error: E) -> String {
     error.to_string()
 }
 
@@ -55,8 +58,9 @@ impl Node {
             config: config.clone(),
             tables: tables.to_vec(),
             edges: false,
-            drift: false,
             known: Model::default(),
+            aside: Vec::new(),
+            ancestors: Vec::new(),
             own: BTreeSet::new(),
             floor: None,
             dirty: false,
@@ -76,16 +80,74 @@ impl Node {
             );
             node.twin.execute_batch(&trigger).map_err(text)?;
         }
-        let recursive = format!("PRAGMA recursive_triggers={}", u8::from(node.config.recursive_triggers));
-        node.twin.execute_batch(&recursive).map_err(text)?;
+        let recursive = u8::from(node.config.recursive_triggers);
+        let keys = u8::from(node.has_foreign_keys());
+        let pragmas = format!("PRAGMA recursive_triggers={recursive}; PRAGMA foreign_keys={keys}");
+        node.twin.execute_batch(&pragmas).map_err(text)?;
         Ok(node)
+    }
+
+    /// A node whose database is the file `path`, a copy of this one's.
+    pub fn copy(&self, path: PathBuf, config: NodeConfig) -> Outcome<Node> {
+        let mut node = Node::new(&self.id, &config, None, &self.tables)?;
+        node.path = Some(path);
+        node.config = config;
+        node.db = None;
+        node.open()?;
+        node.edges = self.edges;
+        node.known = self.known.clone();
+        node.aside = self.aside.clone();
+        node.floor = self.floor.clone();
+        node.dirty = self.dirty;
+        node.ancestors = self.ancestors.clone();
+        node.ancestors.push(self.id.clone());
+        node.reset_twin()?;
+        Ok(node)
+    }
+
+    /// The same without its connection.
+    pub fn closed(mut self) -> Node {
+        self.db = None;
+        self
+    }
+
+    /// After a fork: the id is another one. What its clock stood at stays below its next stamp.
+    pub fn forked(&mut self) -> Outcome {
+        let id = self.ask_text("SELECT crdt_node_id()", &[])?;
+        if id == self.id {
+            return Err(format!("{id}: a copied file has not taken an id of its own"));
+        }
+        self.id = id;
+        self.own.clear();
+        Ok(())
+    }
+
+    fn has_foreign_keys(&self) -> bool {
+        self.tables.iter().any(|shape| shape.parent().is_some())
+    }
+
+    /// The table gains its later columns. False: it has them, or there are none.
+    pub fn grow(&mut self) -> Outcome<Option<String>> {
+        for i in 0..self.tables.len() {
+            let Some((grown, alter)) = self.tables[i].grown else {
+                continue;
+            };
+            self.twin.execute_batch(alter).map_err(text)?;
+            self.tables[i] = grown;
+            let sql = format!("{alter}; {}", grown.enable());
+            self.run(&sql)?;
+            return Ok(Some(sql));
+        }
+        Ok(None)
     }
 
     /// The statements that a connection of this node begins with.
     pub fn pragmas(&self) -> String {
         format!(
-            "PRAGMA synchronous=OFF; PRAGMA journal_mode={}; PRAGMA recursive_triggers={}; PRAGMA trusted_schema={}",
+            "PRAGMA synchronous=OFF; PRAGMA journal_mode={}; PRAGMA foreign_keys={}; PRAGMA recursive_triggers={}; \
+             PRAGMA trusted_schema={}",
             if self.config.wal { "WAL" } else { "DELETE" },
+            u8::from(self.has_foreign_keys()),
             u8::from(self.config.recursive_triggers),
             u8::from(self.config.trusted_schema),
         )
@@ -96,6 +158,8 @@ impl Node {
             Some(path) => common::open_file(path),
             None => common::open(),
         };
+        clock::take_chance(&db).map_err(text)?;
+        db.set_prepared_statement_cache_capacity(60);
         db.execute_batch(&self.pragmas()).map_err(text)?;
         self.db = Some(db);
         Ok(())
@@ -112,7 +176,7 @@ impl Node {
         self.open()
     }
 
-    fn db(&self) -> Outcome<&Connection> {
+    pub fn db(&self) -> Outcome<&Connection> {
         self.db.as_ref().ok_or_else(|| "the node is closed".into())
     }
 
@@ -131,7 +195,7 @@ impl Node {
     /// The one value of a query.
     pub fn ask(&self, sql: &str, arguments: &[&str]) -> Outcome<Cell> {
         let ask = || {
-            let mut statement = self.db()?.prepare(sql).map_err(text)?;
+            let mut statement = self.db()?.prepare_cached(sql).map_err(text)?;
             let mut rows = statement.query(params_from_iter(arguments)).map_err(text)?;
             let row = rows.next().map_err(text)?.ok_or("no row")?;
             let cell = Cell::of(row.get_ref(0).map_err(text)?);
@@ -208,8 +272,8 @@ impl Node {
             let mine = dump(self.db()?, shape)?;
             let twin = dump(&self.twin, shape)?;
             let view = |rows: &[Row]| -> BTreeSet<_> { rows.iter().map(|r| normal(shape, r, self.edges)).collect() };
-            let strict = !folded || (shape.unique.is_empty() && !self.drift);
-            if strict && view(&mine) != view(&twin) {
+            let strict = !folded || (!shape.is_constrained() && self.aside.is_empty());
+            if strict && mine != twin && view(&mine) != view(&twin) {
                 return Err(format!(
                     "{}: table {} shows\n  {mine:?}\nplain SQLite would show\n  {twin:?}",
                     self.id, shape.table
@@ -226,13 +290,17 @@ impl Node {
     pub fn reset_twin(&mut self) -> Outcome {
         for shape in self.tables.clone() {
             let rows = dump(self.db()?, shape)?;
-            self.copy_to_twin(shape, &rows)?;
+            if rows != dump(&self.twin, shape)? {
+                self.copy_to_twin(shape, &rows)?;
+            }
         }
         Ok(())
     }
 
     fn copy_to_twin(&self, shape: &Shape, rows: &[Row]) -> Outcome {
         let table = shape.quoted();
+        let begin = "SAVEPOINT sim_copy; PRAGMA defer_foreign_keys = ON";
+        self.twin.execute_batch(begin).map_err(text)?;
         self.twin.execute(&format!("DELETE FROM {table}"), []).map_err(text)?;
         let mut columns: Vec<_> = shape.all_columns().map(quote).collect();
         if shape.rowid {
@@ -243,10 +311,10 @@ impl Node {
         for row in rows {
             let rowid = row.rowid.map(Cell::Int);
             let values = rowid.iter().chain(&row.cells);
-            let done = self.twin.execute(&sql, params_from_iter(values));
+            let done = self.twin.prepare_cached(&sql).and_then(|mut insert| insert.execute(params_from_iter(values)));
             done.map_err(|e| format!("twin: {sql} {row:?}: {e}"))?;
         }
-        Ok(())
+        self.twin.execute_batch("RELEASE sim_copy; PRAGMA defer_foreign_keys = OFF").map_err(text)
     }
 
     pub fn rows(&self, shape: &Shape) -> Outcome<Vec<Row>> {

@@ -1,7 +1,4 @@
-//! The generator: random cases as plain data, small numbers that shrink to small scripts.
-
-use proptest::collection::vec;
-use proptest::prelude::*;
+//! A schedule as plain data: small numbers, so that it shrinks to a small script.
 
 /// One simulated history.
 #[derive(Clone, Debug)]
@@ -13,8 +10,6 @@ pub struct Case {
     pub seeded: u8,
     /// Counters may reach the limits of i64.
     pub edges: bool,
-    /// Clocks are further apart than `max_drift` allows.
-    pub drift: bool,
     /// Quiesce with cursors rather than from the beginning.
     pub by_cursor: bool,
     pub steps: Vec<Step>,
@@ -84,6 +79,26 @@ pub enum Act {
     Check {
         node: usize,
     },
+    /// The node's file is copied and opened as another node, or as the node itself: a backup that is restored.
+    Copy {
+        node: usize,
+        how: Copy,
+    },
+    /// The node's table gains the columns that others may have already.
+    Grow {
+        node: usize,
+    },
+}
+
+/// How a copied file becomes a node of its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Copy {
+    /// By `crdt_fork()`.
+    Fork,
+    /// By itself, when it hears of what the original wrote after the copy.
+    Alone,
+    /// It replaces the original, as a backup does that is restored, and `crdt_fork()` is called.
+    Restore,
 }
 
 /// A request for changes.
@@ -207,161 +222,4 @@ pub enum Tag {
     DropFirst,
     DropLast,
     Null,
-}
-
-fn verb() -> impl Strategy<Value = Verb> {
-    prop_oneof![
-        4 => Just(Verb::Plain),
-        3 => Just(Verb::Replace),
-        1 => Just(Verb::Ignore),
-        1 => Just(Verb::Fail),
-        3 => Just(Verb::Upsert),
-        1 => Just(Verb::UpsertNothing),
-    ]
-}
-
-/// Mostly the first few keys, so that nodes meet.
-fn key() -> impl Strategy<Value = u8> {
-    prop_oneof![6 => 0..3u8, 1 => 0..12u8]
-}
-
-fn some_key() -> impl Strategy<Value = Option<u8>> {
-    prop_oneof![16 => key().prop_map(Some), 1 => Just(None)]
-}
-
-fn tag() -> impl Strategy<Value = Tag> {
-    prop_oneof![
-        3 => vec(any::<u8>(), 0..4).prop_map(Tag::Assign),
-        4 => (0..6u8).prop_map(Tag::Add),
-        1 => any::<u8>().prop_map(Tag::Add),
-        2 => Just(Tag::DropFirst),
-        2 => Just(Tag::DropLast),
-        1 => Just(Tag::Null),
-    ]
-}
-
-fn insert() -> impl Strategy<Value = Write> {
-    let rows = vec((key(), any::<[u8; 8]>()), 1..4);
-    let rowid = proptest::option::weighted(0.06, 0..5u8);
-    (0..6usize, verb(), rows, rowid).prop_map(|(table, verb, rows, rowid)| Write::Insert { table, verb, rows, rowid })
-}
-
-pub fn write() -> impl Strategy<Value = Write> {
-    let table = 0..6usize;
-    prop_oneof![
-        7 => insert(),
-        6 => (table.clone(), some_key(), any::<u8>(), any::<[u8; 8]>(), verb())
-            .prop_map(|(table, key, mask, values, verb)| Write::Update { table, key, mask, values, verb }),
-        2 => (table.clone(), key(), key(), verb())
-            .prop_map(|(table, from, to, verb)| Write::Rekey { table, from, to, verb }),
-        1 => (table.clone(), key(), 0..9u8).prop_map(|(table, key, to)| Write::Rerow { table, key, to }),
-        4 => (table.clone(), some_key()).prop_map(|(table, key)| Write::Delete { table, key }),
-        4 => (table.clone(), some_key(), any::<bool>(), any::<u8>())
-            .prop_map(|(table, key, add, n)| Write::Count { table, key, add, n }),
-        5 => (table.clone(), some_key(), tag()).prop_map(|(table, key, how)| Write::Tag { table, key, how }),
-        1 => (table, key(), any::<u8>()).prop_map(|(table, key, how)| Write::Bad { table, key, how }),
-    ]
-}
-
-fn part() -> impl Strategy<Value = Part> {
-    prop_oneof![
-        8 => write().prop_map(Part::Do),
-        2 => Just(Part::Savepoint),
-        2 => Just(Part::RollbackTo),
-        1 => Just(Part::Release),
-        1 => any::<u8>().prop_map(Part::Look),
-    ]
-}
-
-fn form() -> impl Strategy<Value = Form> {
-    prop_oneof![
-        3 => Just(Form::Whole),
-        1 => Just(Form::Object),
-        3 => any::<u64>().prop_map(Form::Shuffled),
-        2 => any::<u64>().prop_map(Form::Split),
-        2 => any::<u64>().prop_map(Form::Part),
-        1 => Just(Form::Twice),
-    ]
-}
-
-fn since() -> impl Strategy<Value = Since> {
-    prop_oneof![
-        8 => Just(Since::Cursor),
-        1 => Just(Since::Beginning),
-        1 => Just(Since::Foreign),
-        1 => any::<u8>().prop_map(Since::OneTable),
-    ]
-}
-
-fn skew() -> impl Strategy<Value = i64> {
-    prop_oneof![3 => Just(0), 2 => -3..4i64, 2 => -120_000..120_000i64]
-}
-
-fn pull() -> impl Strategy<Value = Pull> {
-    let fate = prop_oneof![4 => Just(Fate::Now), 2 => Just(Fate::Late), 1 => Just(Fate::Lost)];
-    (0..4usize, since(), 0..6u8, 1..4u8, fate, form()).prop_map(|(from, since, page, pages, fate, form)| Pull {
-        from,
-        since,
-        page,
-        pages,
-        fate,
-        form,
-    })
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    let node = 0..4usize;
-    prop_oneof![
-        22 => (node.clone(), proptest::bool::weighted(0.2), write())
-            .prop_map(|(node, plain, write)| Act::Write { node, plain, write }),
-        5 => (node.clone(), vec(part(), 1..7), proptest::bool::weighted(0.7))
-            .prop_map(|(node, parts, commit)| Act::Tx { node, parts, commit }),
-        14 => (node.clone(), pull()).prop_map(|(to, pull)| Act::Pull { to, pull }),
-        6 => (any::<usize>(), node.clone(), form()).prop_map(|(pick, to, form)| Act::Deliver { pick, to, form }),
-        2 => (any::<usize>(), node.clone(), write(), any::<bool>())
-            .prop_map(|(pick, to, write, commit)| Act::MergeInTx { pick, to, write, commit }),
-        4 => (node.clone(), any::<u8>()).prop_map(|(node, how)| Act::Look { node, how }),
-        1 => node.clone().prop_map(|node| Act::Reopen { node }),
-        1 => (node.clone(), skew()).prop_map(|(node, skew_ms)| Act::Skew { node, skew_ms }),
-        3 => node.prop_map(|node| Act::Check { node }),
-    ]
-}
-
-fn config() -> impl Strategy<Value = NodeConfig> {
-    let bools = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (bools, skew()).prop_map(|((file, wal, recursive_triggers, trusted_schema), skew_ms)| NodeConfig {
-        file,
-        wal,
-        recursive_triggers,
-        trusted_schema,
-        skew_ms,
-    })
-}
-
-/// Cases of 5 to `length` steps, after some inserts, over the table shapes `always` and a few of `some`.
-pub fn case(always: Vec<usize>, some: Vec<usize>, length: usize) -> impl Strategy<Value = Case> {
-    let tables = proptest::sample::subsequence(some, if always.is_empty() { 1..4 } else { 0..2 })
-        .prop_map(move |some| always.iter().copied().chain(some).collect());
-    let seeded = prop_oneof![3 => Just(0u8), 1 => any::<u8>()];
-    let step = (0..3u8, act()).prop_map(|(tick, act)| Step { tick, act });
-    let first =
-        (0..4usize, insert()).prop_map(|(node, write)| Step { tick: 0, act: Act::Write { node, plain: false, write } });
-    (
-        vec(config(), 2..5),
-        tables,
-        seeded,
-        (proptest::bool::weighted(0.2), proptest::bool::weighted(0.1)),
-        any::<bool>(),
-        vec(first, 0..8),
-        vec(step, 5..length),
-    )
-        .prop_map(|(nodes, tables, seeded, (edges, drift), by_cursor, first, steps)| Case {
-            nodes,
-            tables,
-            seeded,
-            edges,
-            drift,
-            by_cursor,
-            steps: first.into_iter().chain(steps).collect(),
-        })
 }

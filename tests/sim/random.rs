@@ -1,4 +1,5 @@
 //! Repeatable choices inside a step, from a seed that the step carries.
+#![allow(dead_code)]
 
 /// SplitMix64.
 pub struct Random(u64);

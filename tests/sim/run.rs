@@ -1,109 +1,87 @@
-//! Runs cases by seed and shrinks the ones that fail.
+//! Runs one case, and makes of one that fails the smallest that does.
 
+use std::cell::{Cell, RefCell};
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::sync::Once;
+use std::time::Duration;
 
-use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-
-use super::ops::{case, Case};
+use super::count::Counts;
+use super::generate::{self, Tables};
+use super::ops::Case;
 use super::schema::SHAPES;
+use super::shrink;
 use super::world::World;
+use crate::support::script::libraries;
 
-/// A failed case: what went wrong, and the script that leads there.
-struct Failure {
-    what: String,
-    script: String,
+/// A failed schedule: what went wrong, and the script for the `sqlite3` shell that leads there.
+pub struct Failure {
+    pub what: String,
+    pub script: String,
 }
 
-/// A number from the environment.
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+thread_local! {
+    static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+    static CATCHING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Which table shapes the cases are over.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Tables {
-    /// Those without UNIQUE indexes.
-    Plain,
-    /// Always one with, and perhaps others.
-    Unique,
+/// What `work` gives; a panic in it is an error with its message, and is not printed.
+pub fn caught<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| match CATCHING.get() {
+            true => PANIC.set(info.to_string()),
+            false => others(info),
+        }));
+    });
+    CATCHING.set(true);
+    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(PANIC.take()));
+    CATCHING.set(false);
+    result
 }
 
-/// Runs the cases of one worker out of `workers`; panics with the smallest script found for the first that fails.
+/// A folder for a schedule's files: in memory where there is one.
+pub fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.exists() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a temporary folder")
+}
+
+/// The schedule of a seed.
 ///
-/// From the environment: `SIM_CASES`, how many cases all workers run together; `SIM_SEED`, the first seed; `SIM_STEPS`, the
-/// longest schedule; `SIM_SHRINK`, the seconds to spend on shrinking; `SIM_SURVEY=1`, run all and list what fails;
-/// `SIM_TRACE=1`, print each step before it runs.
-pub fn cases(worker: u64, workers: u64, default: u64, tables: Tables) {
-    with_room(move || work(worker, workers, default, tables));
-}
-
-/// The generator is deeply nested types: with optimised dependencies it needs more stack than a test's thread has.
-fn with_room(work: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::Builder::new().stack_size(32 << 20).spawn(work).expect("a thread");
-    if let Err(panic) = thread.join() {
-        std::panic::resume_unwind(panic);
-    }
-}
-
-fn work(worker: u64, workers: u64, default: u64, tables: Tables) {
-    let first = setting("SIM_SEED", 1);
-    let steps = usize::try_from(setting("SIM_STEPS", 80)).unwrap_or(80).max(6);
-    let (unique, plain) = (0..SHAPES.len()).partition(|i| !SHAPES[*i].unique.is_empty());
-    let strategy = match tables {
-        Tables::Plain => case(Vec::new(), plain, steps),
-        Tables::Unique => case(unique, plain, steps),
-    };
-    let mut failed = 0;
-    for seed in (first..first + setting("SIM_CASES", default)).filter(|seed| seed % workers == worker) {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-        let Ok(mut tree) = strategy.new_tree(&mut runner) else {
-            panic!("seed {seed}: no case");
-        };
-        let Err(failure) = run(&tree.current()) else {
-            continue;
-        };
-        failed += 1;
-        if setting("SIM_SURVEY", 0) > 0 {
-            println!("seed {seed}: {}", failure.what);
-            continue;
-        }
-        let Failure { what, script } = shrink(&mut tree, failure);
-        panic!("SIM_SEED={seed} SIM_CASES=1 fails\n\n{what}\n\n-- the script; before the failure:\n{script}\n");
-    }
-    assert_eq!(failed, 0, "cases that failed");
-}
-
-/// Simplifies while it still fails.
-fn shrink(tree: &mut impl ValueTree<Value = Case>, mut failure: Failure) -> Failure {
-    let until = Instant::now() + Duration::from_secs(setting("SIM_SHRINK", 60));
-    let mut more = tree.simplify();
-    while more && Instant::now() < until {
-        more = match run(&tree.current()) {
-            Err(smaller) => {
-                failure = smaller;
-                tree.simplify()
+/// # Errors
+/// What went wrong, with the smallest script found for it in `time`.
+pub fn schedule(seed: u64, tables: Tables, time: Duration) -> Result<Counts, Failure> {
+    let case = generate::case(seed, tables);
+    run(&case).map_err(|first| {
+        let mut last = first;
+        shrink::smallest(case, time, |smaller| match run(smaller) {
+            Err(failure) => {
+                last = failure;
+                true
             }
-            Ok(()) => tree.complicate(),
-        };
-    }
-    failure
+            Ok(_) => false,
+        });
+        last
+    })
 }
 
 /// Runs one case from start to end.
-fn run(case: &Case) -> Result<(), Failure> {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let trace = setting("SIM_TRACE", 0) > 0;
+fn run(case: &Case) -> Result<Counts, Failure> {
+    let folder = folder();
+    let trace = std::env::var_os("SOAK_TRACE").is_some();
+    let tables: Vec<_> = case.tables.iter().map(|i| SHAPES[*i].table).collect();
     let fail = |what: String| Failure { what, script: format!("{case:#?}") };
-    let mut world = World::new(case, folder.path(), trace).map_err(fail)?;
-    let steps = AssertUnwindSafe(|| {
+    let mut world = caught(|| World::new(case, folder.path(), trace)).map_err(fail)?;
+    let result = caught(|| {
         case.steps.iter().try_for_each(|step| world.step(step))?;
         world.finish(case.by_cursor)
     });
-    let result = catch_unwind(steps).unwrap_or_else(|_| Err("a panic".to_string()));
-    result.map_err(|what| Failure { what, script: world.script.text() })
+    result.map_err(|what| {
+        let (clock, library) = libraries();
+        Failure { script: world.script.text(&tables, &what, &clock, &library), what }
+    })?;
+    world.counts.schedules = 1;
+    Ok(world.counts)
 }

@@ -19,8 +19,12 @@ pub enum Kind {
     Json,
     /// lww, declared BOOLEAN: mostly 0 and 1.
     Bool,
-    /// lww under a UNIQUE index: few values, so that records meet.
+    /// lww under a UNIQUE index or a CHECK: few values, so that records meet.
     Claim,
+    /// lww that refers to a key of the table, or NULL.
+    Parent,
+    /// lww in a column that comes on the way, with the default 'none'.
+    Late,
     Counter,
     /// A counter that is NOT NULL DEFAULT 0.
     Count0,
@@ -42,10 +46,27 @@ pub struct Shape {
     pub columns: &'static [(&'static str, Kind)],
     /// The columns of each UNIQUE index besides the key.
     pub unique: &'static [&'static [&'static str]],
+    /// The table CHECKs that the first of these columns is not above the second.
+    pub ordered: Option<[&'static str; 2]>,
+    /// The table as it becomes, and the statements that make it so.
+    pub grown: Option<(&'static Shape, &'static str)>,
 }
 
+/// A table that no constraint is on but its key's.
+pub const FREE: Shape = Shape {
+    table: "",
+    ddl: "",
+    rowid: false,
+    key: &[],
+    keys: &[],
+    columns: &[],
+    unique: &[],
+    ordered: None,
+    grown: None,
+};
+
 /// Every shape; a case takes a few.
-pub const SHAPES: &[Shape] = &[
+pub static SHAPES: &[Shape] = &[
     Shape {
         table: "tasks",
         ddl: "CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, title TEXT, priority INTEGER DEFAULT 0,
@@ -73,7 +94,7 @@ pub const SHAPES: &[Shape] = &[
             ("tags", Kind::Set),
             ("done", Kind::Any),
         ],
-        unique: &[],
+        ..FREE
     },
     Shape {
         table: "num",
@@ -95,7 +116,7 @@ pub const SHAPES: &[Shape] = &[
             ("a", Kind::Any),
             ("b", Kind::Any),
         ],
-        unique: &[],
+        ..FREE
     },
     Shape {
         table: "pair",
@@ -113,7 +134,7 @@ pub const SHAPES: &[Shape] = &[
             &["1", "char(0)"],
         ],
         columns: &[("v", Kind::Any), ("c", Kind::Count0), ("w", Kind::Any)],
-        unique: &[],
+        ..FREE
     },
     Shape {
         table: "wr o\"w",
@@ -135,7 +156,7 @@ pub const SHAPES: &[Shape] = &[
             ("it's", Kind::Set),
             ("a b", Kind::Any),
         ],
-        unique: &[],
+        ..FREE
     },
     Shape {
         table: "st",
@@ -152,7 +173,7 @@ pub const SHAPES: &[Shape] = &[
             ("t", Kind::Text),
             ("b", Kind::Blob),
         ],
-        unique: &[],
+        ..FREE
     },
     Shape {
         table: "bare",
@@ -161,7 +182,7 @@ pub const SHAPES: &[Shape] = &[
         key: &["k"],
         keys: &[&["'a'"], &["'b'"], &["'c'"], &["x'00'"], &["NULL"]],
         columns: &[],
-        unique: &[],
+        ..FREE
     },
     Shape {
         table: "typed",
@@ -175,7 +196,7 @@ pub const SHAPES: &[Shape] = &[
             ("f", Kind::Bool),
             ("mine", Kind::Local),
         ],
-        unique: &[],
+        ..FREE
     },
     Shape {
         table: "wi",
@@ -184,7 +205,7 @@ pub const SHAPES: &[Shape] = &[
         key: &["id"],
         keys: &[&["1"], &["2"], &["'x'"], &["x'00'"], &["1.5"], &["'[1]'"]],
         columns: &[("v", Kind::Any), ("n", Kind::Counter)],
-        unique: &[],
+        ..FREE
     },
     Shape {
         table: "uq",
@@ -200,12 +221,80 @@ pub const SHAPES: &[Shape] = &[
             ("x", Kind::Any),
         ],
         unique: &[&["u"], &["v", "w"]],
+        ..FREE
+    },
+    Shape {
+        table: "tree",
+        ddl: "CREATE TABLE tree(id TEXT PRIMARY KEY NOT NULL, up TEXT REFERENCES tree(id), low INTEGER, high INTEGER, c TEXT UNIQUE,
+              n INTEGER, CHECK (low <= high))",
+        rowid: true,
+        key: &["id"],
+        keys: TREE_KEYS,
+        columns: TREE,
+        unique: &[&["c"]],
+        ordered: Some(["low", "high"]),
+        ..FREE
+    },
+    Shape {
+        table: "twig",
+        ddl: "CREATE TABLE twig(id TEXT PRIMARY KEY NOT NULL, up TEXT REFERENCES twig(id) ON DELETE CASCADE ON UPDATE CASCADE,
+              low INTEGER, high INTEGER, c TEXT UNIQUE, n INTEGER, CHECK (low <= high)) WITHOUT ROWID",
+        key: &["id"],
+        keys: TREE_KEYS,
+        columns: TREE,
+        unique: &[&["c"]],
+        ordered: Some(["low", "high"]),
+        ..FREE
+    },
+    Shape {
+        table: "grow",
+        ddl: "CREATE TABLE grow(id TEXT PRIMARY KEY NOT NULL, a, n INTEGER)",
+        rowid: true,
+        key: &["id"],
+        keys: &[&["'a'"], &["'b'"], &["'c'"], &["'[1]'"]],
+        columns: &[("a", Kind::Any), ("n", Kind::Counter)],
+        grown: Some((
+            &GROWN,
+            "ALTER TABLE grow ADD COLUMN late DEFAULT 'none'; ALTER TABLE grow ADD COLUMN votes INTEGER;
+             ALTER TABLE grow ADD COLUMN tags TEXT DEFAULT '[]'",
+        )),
+        ..FREE
     },
 ];
+
+const TREE_KEYS: &[&[&str]] = &[&["'a'"], &["'b'"], &["'c'"], &["'d'"]];
+const TREE: &[(&str, Kind)] =
+    &[("up", Kind::Parent), ("low", Kind::Claim), ("high", Kind::Claim), ("c", Kind::Claim), ("n", Kind::Counter)];
+
+static GROWN: Shape = Shape {
+    table: "grow",
+    ddl: "CREATE TABLE grow(id TEXT PRIMARY KEY NOT NULL, a, n INTEGER, late DEFAULT 'none', votes INTEGER, tags TEXT DEFAULT '[]')",
+    rowid: true,
+    key: &["id"],
+    keys: &[&["'a'"], &["'b'"], &["'c'"], &["'[1]'"]],
+    columns: &[
+        ("a", Kind::Any),
+        ("n", Kind::Counter),
+        ("late", Kind::Late),
+        ("votes", Kind::Counter),
+        ("tags", Kind::Set),
+    ],
+    ..FREE
+};
 
 impl Shape {
     pub fn quoted(&self) -> String {
         quote(self.table)
+    }
+
+    /// Whether the table may refuse a record that was merged.
+    pub fn is_constrained(&self) -> bool {
+        !self.unique.is_empty() || self.ordered.is_some()
+    }
+
+    /// The column that refers to the table's own key.
+    pub fn parent(&self) -> Option<&'static str> {
+        self.of_kind(&[Kind::Parent]).first().copied()
     }
 
     /// Key columns, then the others.

@@ -54,6 +54,7 @@ pub const TEXTS: &[&str] = &["'a'", "'é😀'", "NULL", "''", "char(0)", "CAST(x
 pub const BLOBS: &[&str] = &["x'00'", "x''", "NULL", "x'ff61'", "CAST('a' AS BLOB)"];
 pub const BOOLS: &[&str] = &["1", "0", "NULL", "2", "'true'", "'x'", "1.5", "'1'"];
 pub const CLAIMS: &[&str] = &["1", "2", "NULL", "'x'", "1.0", "'X'"];
+pub const PARENTS: &[&str] = &["NULL", "'a'", "'b'", "'c'", "'d'"];
 pub const JSONS: &[&str] = &[
     "'{\"a\":1}'",
     "'[1,2]'",

@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::clock;
-use super::compare::{against_model, When};
+use super::compare::{against_model, waits, When};
+use super::copies::Backup;
+use super::count::Counts;
 use super::deliver::Message;
+use super::generate::NODES;
 use super::model::{Id, Model};
 use super::node::Node;
 use super::ops::{Act, Case, Step, Verb, Write};
 use super::schema::{Shape, SHAPES};
-use super::script::Script;
 use super::sql::Render;
 use super::wire::{Export, Says, Stamp};
+use crate::support::script::{literal, Script};
 
 /// Node ids: one begins another, two need quoting, two differ in case only.
-const IDS: [&str; 4] = ["n", "n'ü\"", "N", "n-1"];
+const IDS: [&str; NODES] = ["n", "n'ü\"", "N", "n-1", "0", "z"];
 /// When the simulation begins, in milliseconds since the Unix epoch.
 const START: i64 = 1_767_225_600_000;
 pub struct World {
@@ -27,9 +30,16 @@ pub struct World {
     /// `cursors[to][from]`: where `to` stands in the log of `from`.
     pub cursors: Vec<Vec<Option<String>>>,
     edges: bool,
-    /// Clocks may be further apart than `max_drift`: what a node has merged it need not have taken yet.
-    pub drift: bool,
     pub messages: Vec<Message>,
+    pub counts: Counts,
+    /// Backups by node, and the next file's number.
+    pub backups: BTreeMap<usize, Backup>,
+    pub files: usize,
+    /// A backup was restored: what its node wrote since is in `all`, and may be nowhere else.
+    pub restored: bool,
+    /// The furthest that a clock was ever ahead, in milliseconds.
+    pub ahead: i64,
+    pub folder: PathBuf,
     /// What each stamp was used for.
     stamps: BTreeMap<Stamp, Id>,
     /// What was said of a field under a stamp.
@@ -51,8 +61,13 @@ impl World {
             all: Model::default(),
             script: Script::new(trace),
             edges: case.edges,
-            drift: case.drift,
             messages: Vec::new(),
+            counts: Counts::default(),
+            backups: BTreeMap::new(),
+            files: 0,
+            restored: false,
+            ahead: case.nodes.iter().map(|node| node.skew_ms).max().unwrap_or(0).max(0),
+            folder: folder.to_path_buf(),
             stamps: BTreeMap::new(),
             said: BTreeMap::new(),
             now: START,
@@ -61,8 +76,6 @@ impl World {
             let path: Option<PathBuf> = config.file.then(|| folder.join(format!("{i}.db")));
             let mut node = Node::new(IDS[i], config, path, &world.tables)?;
             node.edges = case.edges;
-            node.drift = case.drift;
-            node.config.skew_ms *= world.stretch();
             world.nodes.push(node);
             world.start(i, case.seeded >> i & 1 == 1)?;
         }
@@ -73,28 +86,19 @@ impl World {
     pub fn fresh(&mut self) -> Outcome<Node> {
         clock::set(self.now);
         let config = self.nodes[0].config.clone();
-        let mut node = Node::new("fresh", &config, None, &self.tables)?;
+        let mut node = Node::new("fresh", &config, None, &self.nodes[0].tables)?;
         node.run("SELECT crdt_node_id('fresh')")?;
-        for shape in &self.tables {
+        for shape in &node.tables {
             node.run(&shape.enable())?;
         }
         node.edges = self.edges;
         Ok(node)
     }
 
-    /// Skews are up to two minutes, or an hour where clocks drift beyond the limit.
-    fn stretch(&self) -> i64 {
-        if self.drift {
-            30
-        } else {
-            1
-        }
-    }
-
     fn start(&mut self, i: usize, seeded: bool) -> Outcome {
-        self.turn(i);
         let pragmas = self.nodes[i].pragmas();
-        self.script.line(i, &pragmas);
+        self.script.open(i, self.nodes[i].config.file, &pragmas);
+        self.turn(i);
         let rename = format!("SELECT crdt_node_id('{}')", IDS[i].replace('\'', "''"));
         self.script.line(i, &rename);
         self.nodes[i].run(&rename)?;
@@ -104,7 +108,7 @@ impl World {
                 let values = [1, 2, 3, 4, 5, 6, 7, 8];
                 let rows = vec![(0, values), (1, values)];
                 let verb = Verb::Plain;
-                let sql = self.sql(&Write::Insert { table, verb, rows, rowid: None });
+                let sql = self.sql(i, &Write::Insert { table, verb, rows, rowid: None });
                 self.script.line(i, &sql);
                 self.nodes[i].write(&sql, false)?;
             }
@@ -117,13 +121,17 @@ impl World {
 
     pub fn step(&mut self, step: &Step) -> Outcome {
         self.now += i64::from(step.tick);
+        self.counts.step(&step.act);
         let count = self.nodes.len();
         match &step.act {
             Act::Write { node, plain, write } => {
-                let (node, sql) = (node % count, self.sql(write));
+                let (node, sql) = (node % count, self.sql(node % count, write));
                 self.turn(node);
                 let plain = *plain && self.nodes[node].config.file;
-                self.script.line(node, &format!("{sql}{}", if plain { " -- without the extension" } else { "" }));
+                if plain {
+                    self.script.note(node, "by a connection without the extension:");
+                }
+                self.script.line(node, &sql);
                 self.nodes[node].write(&sql, plain)
             }
             Act::Tx { node, parts, commit } => self.transaction(node % count, parts, *commit),
@@ -142,36 +150,43 @@ impl World {
             }
             Act::Reopen { node } => {
                 self.turn(node % count);
-                self.script.line(node % count, ".reopen");
-                self.nodes[node % count].reopen()?;
-                self.nodes[node % count].same_as_twin()
+                let node = node % count;
+                if self.nodes[node].config.file {
+                    let pragmas = self.nodes[node].pragmas();
+                    self.script.open(node, true, &pragmas);
+                    self.nodes[node].reopen()?;
+                }
+                self.nodes[node].same_as_twin()
             }
             Act::Skew { node, skew_ms } => {
-                self.nodes[node % count].config.skew_ms = *skew_ms * self.stretch();
+                self.nodes[node % count].config.skew_ms = *skew_ms;
+                self.ahead = self.ahead.max(*skew_ms);
                 Ok(())
             }
-            Act::Check { node } if self.drift => self.look(node % count, 6, false),
             Act::Check { node } => self.check(node % count, false),
+            Act::Copy { node, how } => self.copy(node % count, *how),
+            Act::Grow { node } => self.grow(node % count),
         }
     }
 
-    /// Lets a node act: the wall clock is its own now.
-    pub fn turn(&mut self, node: usize) {
+    /// Lets a node act: the wall clock is its own now, in milliseconds.
+    pub fn turn(&mut self, node: usize) -> i64 {
         let now = self.now + self.nodes[node].config.skew_ms;
         self.script.clock(node, now);
         clock::set(now);
+        now
     }
 
     /// Sets every wall clock to one that is later than all of them.
     pub fn align_clocks(&mut self) {
-        self.now += 3 * 3_600_000;
+        self.now += 13 * 3_600_000;
         for node in &mut self.nodes {
             node.config.skew_ms = 0;
         }
     }
 
-    pub fn sql(&self, write: &Write) -> String {
-        Render { tables: &self.tables, edges: self.edges }.sql(write)
+    pub fn sql(&self, node: usize, write: &Write) -> String {
+        Render { tables: &self.nodes[node].tables, edges: self.edges }.sql(write)
     }
 
     /// One export, its records noted and checked.
@@ -183,7 +198,7 @@ impl World {
         limit: Option<u8>,
     ) -> Outcome<Export> {
         self.turn(node);
-        let show = |v: Option<&str>| v.map_or("NULL".into(), |v| format!("'{v}'"));
+        let show = |v: Option<&str>| v.map_or("NULL".into(), literal);
         let limit_text = limit.map_or("NULL".into(), |n| n.to_string());
         let call = format!("SELECT crdt_changes_since({}, {}, {limit_text})", show(since), show(table));
         self.script.line(node, &call);
@@ -191,6 +206,7 @@ impl World {
         if limit.is_none() && export.has_more {
             return Err(format!("{}: has_more without a limit", self.nodes[node].id));
         }
+        self.counts.exported += export.changes.len() as u64;
         self.note(node, &export, table.is_none() && !export.has_more)?;
         self.nodes[node].same_but_for_waiting()?;
         Ok(export)
@@ -210,12 +226,14 @@ impl World {
             }
             let id = (change.table.clone(), change.pk.clone());
             let own = stamp.node == node.id;
-            if !own && !self.stamps.contains_key(stamp) {
+            if !own && !node.ancestors.contains(&stamp.node) && !self.stamps.contains_key(stamp) {
                 return fault("a stamp that its author never issued");
             }
             if own && stamp.ts % 1000 != 0 {
                 return fault("an own stamp that is not whole microseconds");
             }
+            // What a copied file folded otherwise than its original may come back: that is not new.
+            let new = !self.stamps.contains_key(stamp);
             if *self.stamps.entry(stamp.clone()).or_insert_with(|| id.clone()) != id {
                 return fault("a stamp used for two records");
             }
@@ -229,7 +247,7 @@ impl World {
             if *self.said.entry(key).or_insert_with(|| says.clone()) != says {
                 return fault("another thing said under the same stamp");
             }
-            if own && node.own.insert(stamp.clone()) {
+            if own && node.own.insert(stamp.clone()) && new {
                 fresh.push(stamp.clone());
             }
         }
@@ -248,8 +266,9 @@ impl World {
         let full = self.shows_its_state(node, settled)?;
         let mut paged = Model::default();
         let mut cursor = None;
+        let limit = 3 + (self.counts.merges % 11) as u8;
         loop {
-            let page = self.export(node, cursor.as_deref(), None, Some(3))?;
+            let page = self.export(node, cursor.as_deref(), None, Some(limit))?;
             page.changes.iter().try_for_each(|c| paged.take(c))?;
             cursor = Some(page.cursor);
             if !page.has_more {
@@ -267,13 +286,16 @@ impl World {
     /// A node's whole export must carry all that it is known to hold, and be what it shows. Which of rival
     /// claims are shown need be right only when all is `settled`: local writes settle nothing by themselves.
     pub fn shows_its_state(&mut self, node: usize, settled: bool) -> Outcome<Model> {
+        self.retry(node)?;
         let full = Model::of(&self.export(node, None, None, None)?.changes)?;
         let node = &self.nodes[node];
         let lacks = full.lacks(&node.known);
         let mut faults: Vec<_> = lacks.iter().map(|l| format!("the export: {l}")).collect();
-        for shape in &self.tables {
+        for shape in &node.tables {
             faults.extend(against_model(shape, &full, &node.rows(shape)?, When { complete: false, settled }));
         }
+        faults.extend(waits(node, &full, settled)?);
+        self.counts.compared += full.records.len() as u64;
         match faults.len() {
             0 => Ok(full),
             _ => Err(format!("{}: {}", node.id, faults.join("\n  "))),

@@ -2,7 +2,9 @@
 #![allow(dead_code)]
 
 pub mod clock;
+pub mod script;
 pub mod shell;
+pub mod shim;
 
 use std::path::Path;
 
