@@ -70,8 +70,8 @@ pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record, known: Know
     };
     match outcome {
         Ok(()) => {
-            let quiet = known.quiet && settle_unread(form, record, &inserted);
-            if record.alive() && !quiet && !settle(conn, form, pk, &key, record)? {
+            let settled = !record.alive() || (known.quiet && settle_unread(form, record, &inserted));
+            if !settled && !settle(conn, form, pk, &key, record)? {
                 return Ok(Shown::Pending("a trigger of the application took the row away".to_owned()));
             }
             Ok(Shown::Yes)
