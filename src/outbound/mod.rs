@@ -35,6 +35,9 @@ const WINDOW: usize = 50_000;
 /// A record to be told: what of it, and the first row of the log that asks for it.
 type Found = (RecordKey, Pick, i64);
 
+/// Tells a record, somewhere.
+type Telling<'t> = dyn FnMut(&mut Export, &Rc<Table>, &Found) -> Result<()> + 't;
+
 /// Goes through the log from a cursor on, record by record.
 #[derive(Clone)]
 pub struct Export {
@@ -135,12 +138,7 @@ impl Export {
     }
 
     /// Goes to the next record and has it told.
-    fn step(
-        &mut self,
-        store: &Store<'_>,
-        scope: &Scope,
-        tell: &mut dyn FnMut(&mut Export, &Rc<Table>, &Found) -> Result<()>,
-    ) -> Result<bool> {
+    fn step(&mut self, store: &Store<'_>, scope: &Scope, tell: &mut Telling<'_>) -> Result<bool> {
         loop {
             let queue = Rc::clone(&self.queue);
             let Some(found) = queue.get(self.told) else {
