@@ -1,11 +1,13 @@
 //! Shows a record's state in the application's table: the merged value is the state, the row is its picture.
 
+use std::borrow::Cow;
+
 use crate::conn::Conn;
 use crate::error::{Error, Kind, Result};
 use crate::ffi::Value;
 use crate::key::Pk;
 use crate::record::Record;
-use crate::schema::Form;
+use crate::schema::{Form, Tracked};
 use crate::types::Type;
 use crate::{foreign, rollback, row};
 
@@ -47,6 +49,7 @@ pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record, known: Know
         return Ok(Shown::Pending(why));
     };
     let live = if known.absent { None } else { row::read(conn, form, pk)? };
+    let mut inserted = Vec::new();
     let outcome = match (record.alive(), live) {
         (true, Some(live)) => {
             if !known.quiet {
@@ -58,7 +61,7 @@ pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record, known: Know
             }
             outcome
         }
-        (true, None) => insert(conn, form, pk, &key, record),
+        (true, None) => insert(conn, form, pk, &key, record).map(|cells| inserted = cells),
         (false, Some(live)) => {
             keep_values(form, record, &live);
             delete(conn, form, &key)
@@ -67,8 +70,8 @@ pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record, known: Know
     };
     match outcome {
         Ok(()) => {
-            if record.alive() && !(known.quiet && settle_unread(form, record)) && !settle(conn, form, pk, &key, record)?
-            {
+            let settled = !record.alive() || (known.quiet && settle_unread(form, record, &inserted));
+            if !settled && !settle(conn, form, pk, &key, record)? {
                 return Ok(Shown::Pending("a trigger of the application took the row away".to_owned()));
             }
             Ok(Shown::Yes)
@@ -93,13 +96,13 @@ pub fn is_overruled(conn: &Conn, form: &Form, pk: &Pk, record: &Record) -> Resul
 /// Puts the state into the rows of `records` once more, with triggers off: a trigger that writes the very row that fires it
 /// writes again whenever its cells are put back, and the merged value is the state.
 pub fn insist<'r>(conn: &Conn, records: impl Iterator<Item = (&'r Form, &'r Pk, &'r mut Record)>) -> Result<()> {
-    conn.db.set_triggers_enabled(false)?;
-    let outcome = records.into_iter().try_for_each(|(form, pk, record)| match pk.decode(&form.shape.classes) {
-        Some(key) => settle(conn, form, pk, &key, record).map(|_| ()),
-        None => Ok(()),
-    });
-    conn.db.set_triggers_enabled(true)?;
-    outcome
+    let mut records = records.into_iter();
+    conn.db.without_triggers(|| {
+        records.try_for_each(|(form, pk, record)| match pk.decode(&form.shape.classes) {
+            Some(key) => settle(conn, form, pk, &key, record).map(|_| ()),
+            None => Ok(()),
+        })
+    })
 }
 
 /// Takes a record's row away for the moment; its values go into the record. Rows that refer to it are seen to later.
@@ -166,11 +169,12 @@ pub fn is_refusal(e: &Error) -> bool {
     matches!(e.kind(), Kind::Sqlite(code) if matches!(code & 0xff, CONSTRAINT | ERROR | MISMATCH | TOO_BIG))
 }
 
-fn insert(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], record: &Record) -> Result<()> {
+/// Inserts the row, and gives the cells that it was given.
+fn insert(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], record: &Record) -> Result<Vec<(usize, Value)>> {
     let cells: Vec<(usize, Value)> =
         form.tracked.iter().enumerate().filter_map(|(i, t)| Some((i, row::shown(record, t)?))).collect();
     if row::key_is_exact(&form.shape.classes, key) {
-        return row::insert(conn, form, key, &cells);
+        return row::insert(conn, form, key, &cells).map(|()| cells);
     }
     // Affinity may make another key of it: then the row is taken back.
     conn.savepoint("crdt_key", || {
@@ -180,7 +184,8 @@ fn insert(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], record: &Record) -> 
         } else {
             Err(Error::sqlite(20, "the key is none that this table's primary key can hold"))
         }
-    })
+    })?;
+    Ok(cells)
 }
 
 fn update(conn: &Conn, form: &Form, key: &[Value], record: &Record, live: &[Value]) -> Result<()> {
@@ -211,15 +216,22 @@ fn keep_values(form: &Form, record: &mut Record, live: &[Value]) {
     }
 }
 
-/// Lets values go that the row certainly holds as they are; false when one is in doubt, and nothing is let go.
-fn settle_unread(form: &Form, record: &mut Record) -> bool {
-    let certain = form.tracked.iter().all(|tracked| {
+/// Lets values go that the row certainly holds as they are; false when one is in doubt, and nothing is let go. `cells` are
+/// those that were just written, where that is known.
+fn settle_unread(form: &Form, record: &mut Record, cells: &[(usize, Value)]) -> bool {
+    let mut json = String::new();
+    let mut certain = |i: usize, tracked: &Tracked| {
+        let known = cells.iter().find(|(place, _)| *place == i).map(|(_, value)| Cow::Borrowed(value));
+        let Some(value) = known.or_else(|| row::shown(record, tracked).map(Cow::Owned)) else { return true };
         let saved = record.lww.get(&tracked.field).and_then(|lww| lww.saved.as_ref());
-        row::shown(record, tracked).is_none_or(|value| {
-            let same = |json: &String| crate::value::to_json(value.as_ref(), tracked.column.form) == *json;
-            tracked.column.affinity.keeps(&value) && saved.is_none_or(same)
-        })
-    });
+        tracked.column.affinity.keeps(&value)
+            && saved.is_none_or(|saved| {
+                json.clear();
+                crate::value::encode(&mut json, value.as_ref().as_ref(), tracked.column.form);
+                json == *saved
+            })
+    };
+    let certain = form.tracked.iter().enumerate().all(|(i, tracked)| certain(i, tracked));
     if certain {
         let fields = form.tracked.iter().filter_map(|tracked| Some(tracked.field).filter(|_| tracked.ty == Type::Lww));
         for field in fields {

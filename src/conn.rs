@@ -23,7 +23,7 @@ const MAX_STATEMENTS: usize = 256;
 pub struct Conn {
     /// The connection.
     pub db: Db,
-    statements: RefCell<HashMap<String, Stmt>>,
+    statements: RefCell<HashMap<String, Stmt, foldhash::fast::RandomState>>,
     touched: Cell<bool>,
     /// The enabled tables as last read, and the marks of what was read.
     pub catalog: RefCell<Option<Rc<Catalog>>>,

@@ -67,6 +67,11 @@ impl Foreign {
         Ok(all)
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// The tables that a table's rows refer to.
     pub fn parents<'f>(&'f self, child: &'f str) -> impl Iterator<Item = &'f str> {
         self.keys.iter().filter(move |key| key.child.eq_ignore_ascii_case(child)).map(|key| key.parent.as_str())

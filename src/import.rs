@@ -1,12 +1,12 @@
 //! Change JSON in: text → limits → changes, each checked before anything is written.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::change::{check, Body, Change, Names, Wire};
+use crate::change::{check, payload, Body, Change, Names, Wire};
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::record::FieldId;
@@ -16,6 +16,10 @@ use crate::types::Type;
 /// Reads an array of changes, or an object with `changes`.
 pub fn parse(json: &str) -> Result<Vec<Change>> {
     let mut names = Names::default();
+    // Once more where that fails: one by one it is known which change is wrong, and the text of those of unknown types.
+    if let Some(changes) = payload::read(json, &mut names) {
+        return Ok(changes);
+    }
     raw_changes(json)?
         .iter()
         .enumerate()
@@ -48,26 +52,10 @@ pub fn raw_changes(json: &str) -> Result<Vec<&RawValue>> {
     }
 }
 
-/// A change with its table and field found.
-pub struct Resolved {
-    /// The table.
-    pub table: Rc<Table>,
-    /// The field's number; 0 for the row itself and for deletes.
-    pub field: FieldId,
-    /// Whether a column here shows it.
-    pub local: bool,
-}
-
 /// Finds the tables of changes: all must be enabled.
 pub fn check_tables<'c>(catalog: &Catalog, changes: impl Iterator<Item = &'c Change>) -> Result<()> {
-    let mut seen: Option<&str> = None;
-    for change in changes {
-        if seen != Some(change.table.as_str()) {
-            catalog.enabled(&change.table)?;
-            seen = Some(&change.table);
-        }
-    }
-    Ok(())
+    let mut finder = Finder::new(catalog);
+    changes.into_iter().try_for_each(|change| finder.table(change).map(drop))
 }
 
 /// The kind of field that a change speaks of; None for the row itself and for deletes.
@@ -81,18 +69,73 @@ fn kind(body: &Body) -> Option<Kind> {
     }
 }
 
+/// A change with its table and field found.
+pub struct Resolved {
+    /// The table.
+    pub table: Rc<Table>,
+    /// The field's number; 0 for the row itself and for deletes.
+    pub field: FieldId,
+    /// Whether a column here shows it.
+    pub local: bool,
+}
+
+/// Finds tables and fields of changes; of those with the same names once.
+pub struct Finder<'c> {
+    catalog: &'c Catalog,
+    table: Option<(Rc<str>, Rc<Table>)>,
+    /// Fields found of this table: name, kind, number, whether a column here shows it.
+    fields: Vec<(Rc<str>, Kind, FieldId, bool)>,
+}
+
+impl<'c> Finder<'c> {
+    /// A finder that knows nothing yet.
+    pub fn new(catalog: &'c Catalog) -> Finder<'c> {
+        Finder { catalog, table: None, fields: Vec::new() }
+    }
+
+    /// The enabled table of a change.
+    pub fn table(&mut self, change: &Change) -> Result<Rc<Table>> {
+        match &self.table {
+            Some((name, table)) if Rc::ptr_eq(name, &change.table) => Ok(Rc::clone(table)),
+            _ => {
+                let table = Rc::clone(self.catalog.enabled(&change.table)?);
+                self.table = Some((Rc::clone(&change.table), Rc::clone(&table)));
+                self.fields.clear();
+                Ok(table)
+            }
+        }
+    }
+
+    /// The table and field of a change; None where this database does not know the field.
+    pub fn find(&mut self, change: &Change) -> Result<Option<Resolved>> {
+        let table = self.table(change)?;
+        let Some(kind) = kind(&change.body) else { return Ok(Some(Resolved { table, field: 0, local: true })) };
+        let mut known = self.fields.iter();
+        if let Some((_, _, field, local)) = known.find(|(name, k, ..)| Rc::ptr_eq(name, &change.field) && *k == kind) {
+            return Ok(Some(Resolved { table, field: *field, local: *local }));
+        }
+        let Some((field, local)) = table.named(&change.field, &kind).map(|found| (found.id, found.is_local())) else {
+            return Ok(None);
+        };
+        self.fields.push((Rc::clone(&change.field), kind, field, local));
+        Ok(Some(Resolved { table, field, local }))
+    }
+}
+
 /// Gives numbers to the fields that this database does not know yet; true when there were any.
 pub fn intern_fields<'c>(conn: &Conn, catalog: &Catalog, changes: impl Iterator<Item = &'c Change>) -> Result<bool> {
-    let mut new: HashMap<(i64, &str, Kind), ()> = HashMap::new();
+    let mut new: HashSet<(i64, &str, Kind)> = HashSet::new();
+    let mut finder = Finder::new(catalog);
     for change in changes {
-        let (Some(kind), Some(table)) = (kind(&change.body), catalog.by_name(&change.table)) else { continue };
-        if table.named(&change.field, &kind).is_none()
-            && new.insert((table.id, &change.field, kind.clone()), ()).is_none()
-        {
+        if finder.find(change)?.is_some() {
+            continue;
+        }
+        let (Some(kind), table) = (kind(&change.body), finder.table(change)?) else { continue };
+        if new.insert((table.id, &change.field, kind.clone())) {
             conn.run(
                 "INSERT INTO main._crdt_field(t, f, name, type)
                  SELECT ?1, 1 + coalesce(max(f), 0), ?2, ?3 FROM main._crdt_field WHERE t = ?1",
-                &[table.id.into(), change.field.as_str().into(), kind.name().into()],
+                &[table.id.into(), (&*change.field).into(), kind.name().into()],
             )?;
         }
     }
@@ -104,11 +147,7 @@ pub fn intern_fields<'c>(conn: &Conn, catalog: &Catalog, changes: impl Iterator<
 
 /// The table and field of a change, once all fields have numbers.
 pub fn resolve(catalog: &Catalog, change: &Change) -> Result<Resolved> {
-    let table = Rc::clone(catalog.enabled(&change.table)?);
-    let Some(kind) = kind(&change.body) else { return Ok(Resolved { table, field: 0, local: true }) };
-    let field = table.named(&change.field, &kind).ok_or_else(|| Error::internal("a field was not interned"))?;
-    let (field, local) = (field.id, field.is_local());
-    Ok(Resolved { table, field, local })
+    Finder::new(catalog).find(change)?.ok_or_else(|| Error::internal("a field was not interned"))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! The road in: changes → merge record by record → show. All in the caller's savepoint.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::change::Change;
 use crate::clock::Hlc;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fold::{fold, Into};
 use crate::hooks::{Inbound, Passage};
 use crate::import;
@@ -13,11 +13,15 @@ use crate::key::Pk;
 use crate::left::{self, Leaving};
 use crate::merge::{merge, Outcome};
 use crate::pending;
+use crate::putback::Watch;
 use crate::record::{FieldId, Record};
 use crate::schema::{Catalog, Form, Table};
 use crate::show::{show, Work};
-use crate::store::{RecordKey, Store};
+use crate::store::Store;
 use crate::{conflicts, row};
+
+/// Records that are merged and shown at a time, where no row has to do with another: bounds the memory.
+const WINDOW: usize = 1_000;
 
 /// What a merge did, in changes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -37,6 +41,7 @@ pub struct Report {
 /// A record that the changes touch.
 struct Incoming<'c> {
     table: Rc<Table>,
+    pk: Pk,
     changes: Vec<(&'c Change, FieldId, bool)>,
     /// That it left the sender's filter, and what came before that.
     leaving: Option<Leaving<'c, FieldId>>,
@@ -58,32 +63,70 @@ pub fn merge_changes(store: &mut Store<'_>, changes: &[Change]) -> Result<Report
         store.clock = store.clock.observe(change.hlc.tick());
     }
     let mut hooks = Inbound::default();
-    let (mut work, own) = merge_records(store, &incoming, &mut hooks, &mut report)?;
-    if let Some(stamp) = own {
-        crate::node::fork_because(store, &stamp)?;
+    if is_apart(store, &incoming)? {
+        let conn = store.conn;
+        conn.db.without_triggers(|| {
+            let mut rest = incoming.as_slice();
+            while !rest.is_empty() {
+                // What waits is tried again each time: no more often than need be.
+                let size = if store.any_pending.get() { rest.len() } else { WINDOW.min(rest.len()) };
+                let (now, later) = rest.split_at(size);
+                rest = later;
+                merge_and_show(store, now, &mut hooks, &mut report)?;
+            }
+            Ok(())
+        })?;
+    } else {
+        merge_and_show(store, &incoming, &mut hooks, &mut report)?;
     }
-    report.pending += show(store, &mut work)?;
     hooks.after(store)?;
     crate::prune::if_due(store)?;
     Ok(report)
 }
 
-/// Changes by record, in key order.
-fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<BTreeMap<RecordKey, Incoming<'c>>> {
-    let mut records: BTreeMap<RecordKey, Incoming<'c>> = BTreeMap::new();
-    for change in changes {
-        let found = import::resolve(&store.catalog, change)?;
-        let form = found.table.form(store.conn)?;
-        let pk = Pk::from_wire(&form.shape.classes, &change.pk);
-        let record = records.entry((found.table.id, pk)).or_insert_with(|| Incoming {
-            table: Rc::clone(&found.table),
-            changes: Vec::new(),
-            leaving: None,
-        });
-        record.changes.push((*change, found.field, found.local));
+fn merge_and_show(
+    store: &mut Store<'_>,
+    incoming: &[Incoming<'_>],
+    hooks: &mut Inbound,
+    report: &mut Report,
+) -> Result<()> {
+    let (mut work, own) = merge_records(store, incoming, hooks, report)?;
+    if let Some(stamp) = own {
+        crate::node::fork_because(store, &stamp)?;
     }
+    report.pending += show(store, &mut work)?;
+    Ok(())
+}
+
+/// Changes by record, in key order.
+fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<Vec<Incoming<'c>>> {
+    let mut records: Vec<Incoming<'c>> = Vec::new();
+    let mut finder = import::Finder::new(&store.catalog);
+    let mut last: Option<&Rc<str>> = None;
+    for change in changes {
+        let found = finder.find(change)?.ok_or_else(|| Error::internal("a field was not interned"))?;
+        let same = last.is_some_and(|last| Rc::ptr_eq(last, &change.pk));
+        match records.last_mut().filter(|record| same && record.table.id == found.table.id) {
+            Some(record) => record.changes.push((*change, found.field, found.local)),
+            None => {
+                let pk = Pk::from_wire(&found.table.form(store.conn)?.shape.classes, &change.pk);
+                let changes = vec![(*change, found.field, found.local)];
+                records.push(Incoming { table: found.table, pk, changes, leaving: None });
+                last = Some(&change.pk);
+            }
+        }
+    }
+    // Stable: the changes of one record stay in the order of the payload.
+    records.sort_by(|a, b| (a.table.id, &a.pk).cmp(&(b.table.id, &b.pk)));
+    records.dedup_by(|later, record| {
+        let same = (record.table.id, &record.pk) == (later.table.id, &later.pk);
+        if same {
+            record.changes.append(&mut later.changes);
+        }
+        same
+    });
     // In the order of their stamps: what an author deleted after writing it is no conflict.
-    for record in records.values_mut() {
+    for record in &mut records {
         let (leaving, after) = left::split(std::mem::take(&mut record.changes));
         (record.leaving, record.changes) = (leaving, after);
         if let Some(leaving) = &mut record.leaving {
@@ -97,15 +140,15 @@ fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<BTreeMap<Recor
 /// Merges each record's changes; the records that changed, and a stamp that this node should have issued but never did.
 fn merge_records(
     store: &Store<'_>,
-    incoming: &BTreeMap<RecordKey, Incoming<'_>>,
+    incoming: &[Incoming<'_>],
     hooks: &mut Inbound,
     report: &mut Report,
 ) -> Result<(Vec<Work>, Option<Hlc>)> {
     let mut all = Vec::new();
     let until = crate::cleanup::dropped_until(store)?;
     let mut pass = Pass { store, hooks, report, log: conflicts::Log::default(), own: None, until, twins: 0 };
-    for ((_, pk), record) in incoming {
-        let table = &record.table;
+    for record in incoming {
+        let (table, pk) = (&record.table, &record.pk);
         let before = store.load(table, pk)?;
         let mut now = before.clone().unwrap_or_default();
         let mut touched = Touched::default();
@@ -133,6 +176,25 @@ fn merge_records(
         store.conn.run("UPDATE main._crdt_state SET twins = twins + ?1", &[pass.twins.into()])?;
     }
     Ok((all, pass.own))
+}
+
+/// Whether the records can be merged some at a time: nothing that becomes of one has to do with another.
+fn is_apart(store: &Store<'_>, incoming: &[Incoming<'_>]) -> Result<bool> {
+    if incoming.len() <= WINDOW || !store.catalog.hooks.all().is_empty() || !Watch::new(store)?.is_lone(store) {
+        return Ok(false);
+    }
+    let mut last = None;
+    for record in incoming {
+        if record.leaving.is_some() || record.changes.iter().any(|(change, _, _)| change.hlc.node == store.me) {
+            return Ok(false);
+        }
+        if last != Some(record.table.id) && !crate::unique::read(store.conn, record.table.form(store.conn)?)?.is_empty()
+        {
+            return Ok(false);
+        }
+        last = Some(record.table.id);
+    }
+    Ok(true)
 }
 
 /// What is about while records are merged, and what was met.

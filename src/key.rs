@@ -85,6 +85,17 @@ impl Pk {
         Pk::Text(array(values))
     }
 
+    /// The key column's value, where it is the stored key itself.
+    pub fn plain(&self, classes: &[KeyClass]) -> Option<ValueRef<'_>> {
+        match (self, classes) {
+            (Pk::Int(i), [_]) => Some(ValueRef::Integer(*i)),
+            (Pk::Text(text), [KeyClass::Text]) => {
+                plain_text(text.as_bytes()).map(|text| ValueRef::Text(text.as_bytes()))
+            }
+            _ => None,
+        }
+    }
+
     /// The values of the key columns; None when no row of such a table can have this key.
     pub fn decode(&self, classes: &[KeyClass]) -> Option<Vec<Value>> {
         let values = match (self, classes) {

@@ -137,7 +137,7 @@ pub fn drop_waiting(store: &Store<'_>, changes: &[Change]) -> Result<()> {
     let mut left = BTreeMap::new();
     for change in changes {
         if let Body::Left(known) = &change.body {
-            left.insert((change.table.to_ascii_lowercase(), change.pk.as_str()), known.as_deref());
+            left.insert((change.table.to_ascii_lowercase(), &*change.pk), known.as_deref());
         }
     }
     if left.is_empty() {
@@ -152,7 +152,7 @@ pub fn drop_waiting(store: &Store<'_>, changes: &[Change]) -> Result<()> {
             known.authors.get(&hlc.node).is_some_and(|latest| hlc.tick() <= *latest)
                 || known.stamps.get(&change.field.to_ascii_lowercase()).is_some_and(|later| hlc <= later)
         };
-        let known = left.get(&(change.table.to_ascii_lowercase(), change.pk.as_str()));
+        let known = left.get(&(change.table.to_ascii_lowercase(), &*change.pk));
         gone.extend(rows.i64(0).filter(|_| known.is_some_and(|known| known.is_none_or(seen))));
     }
     drop(rows);

@@ -71,6 +71,11 @@ impl Watch {
         !self.possible
     }
 
+    /// Whether no row has to do with another: no triggers, no foreign keys.
+    pub fn is_lone(&self, store: &Store<'_>) -> bool {
+        self.quiet() && store.conn.foreign.borrow().is_empty()
+    }
+
     /// Before a record is shown: what its row should show, should it also be written by others. Its cells from before the
     /// merge go into the record, as the row may be gone by now.
     pub fn intend(&mut self, form: &Form, t: i64, pk: &Pk, record: &mut Record) {
@@ -144,10 +149,7 @@ impl Watch {
         }
         self.put_back_once(store, reasons)?;
         // Triggers have fired on that again. The state has the last word.
-        store.conn.db.set_triggers_enabled(false)?;
-        let outcome = self.put_back_once(store, reasons);
-        store.conn.db.set_triggers_enabled(true)?;
-        outcome
+        store.conn.db.without_triggers(|| self.put_back_once(store, reasons))
     }
 
     fn put_back_once(&self, store: &Store<'_>, reasons: &mut BTreeMap<RecordKey, String>) -> Result<()> {

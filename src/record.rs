@@ -47,6 +47,12 @@ pub struct Record {
 }
 
 impl Record {
+    /// A row that was inserted and not touched since.
+    pub fn new(base: &Hlc, covered: &[FieldId]) -> Record {
+        let lww = covered.iter().map(|field| (*field, Lww::live(base.clone(), None))).collect();
+        Record { row: Some(base.clone()), lww, ..Record::default() }
+    }
+
     /// The latest stamp of any field, the row's own not included.
     fn latest_field(&self) -> Option<Hlc> {
         let lww = self.lww.values().map(|l| &l.hlc);

@@ -37,6 +37,8 @@ pub enum Text {
     Exists,
     /// A row's tracked columns.
     Read,
+    /// A record's clock, its key where there is a row, the row's tracked columns; the second parameter is the table's number.
+    Whole,
     /// A new row with these tracked columns.
     Insert(Vec<usize>),
     /// The same, ignored where it cannot be: only its triggers matter.
@@ -69,6 +71,15 @@ fn write(form: &Form, what: &Text) -> String {
         Text::Read => {
             let all = list(form.tracked.iter().map(|t| ident(&t.column.name)));
             format!("SELECT {} FROM main.{table} WHERE {key}", if all.is_empty() { "1" } else { &all })
+        }
+        Text::Whole => {
+            let columns = form.shape.key.iter().chain(form.tracked.iter().map(|t| &t.column.name));
+            let columns = list(columns.map(|column| format!("r.{}", ident(column))));
+            let key = key_condition_of(form, "r.");
+            format!(
+                "SELECT c.g, c.ts, c.c, c.n, c.x, {columns} FROM main._crdt_clock c LEFT JOIN main.{table} r ON {key}
+                 WHERE c.t = ?2 AND c.pk = ?1"
+            )
         }
         Text::Insert(cells) | Text::Probe(cells) => {
             let rule = if matches!(what, Text::Probe(_)) { " OR IGNORE" } else { rule };
@@ -107,6 +118,11 @@ pub fn read(conn: &Conn, form: &Form, pk: &Pk) -> Result<Option<Vec<Value>>> {
         return Ok(None);
     }
     Ok(Some((0..form.tracked.len()).map(|i| row.column(i).to_value()).collect()))
+}
+
+/// The SQL that reads a record's clock and its row at once, for tables whose key is one column.
+pub fn whole(form: &Form) -> Rc<str> {
+    text(form, Text::Whole)
 }
 
 /// Inserts a row with `cells` (column index in `form.tracked`, value); other columns get their defaults.

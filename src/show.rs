@@ -37,7 +37,12 @@ pub fn show(store: &mut Store<'_>, work: &mut [Work]) -> Result<u64> {
     let mut watch = Watch::new(store)?;
     let mut reasons = loop {
         store.conn.run("SAVEPOINT crdt_rows", &[])?;
-        let mut copies: Vec<Record> = work.iter().map(|w| w.now.clone()).collect();
+        // Where nothing can make us start anew, there is no need to keep what we started from.
+        let copy = |work: &mut Work| match watch.quiet() {
+            true => std::mem::take(&mut work.now),
+            false => work.now.clone(),
+        };
+        let mut copies: Vec<Record> = work.iter_mut().map(copy).collect();
         let outcome = show_rows(store, work, &mut copies, &mut watch, mark);
         if matches!(&outcome, Ok(Some(_))) {
             store.conn.run("RELEASE crdt_rows", &[])?;

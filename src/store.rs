@@ -143,23 +143,30 @@ impl<'a> Store<'a> {
         }
         let mut record = self.unpack(table, row.i64(0), [row.i64(1), row.i64(2), row.i64(3)], row.bytes(4))?;
         drop(row);
-        if record.apart {
-            self.load_parts(table, pk, &mut record)?;
-        }
+        self.complete(table, pk, &mut record)?;
         Ok(Some(record))
+    }
+
+    /// Reads the parts that a record has in rows of their own.
+    pub fn complete(&self, table: &Table, pk: &Pk, record: &mut Record) -> Result<()> {
+        if record.apart {
+            self.load_parts(table, pk, record)?;
+        }
+        Ok(())
+    }
+
+    /// A base stamp as stored.
+    pub fn base(&self, stored: [Option<i64>; 3]) -> Result<Option<Hlc>> {
+        let damaged = || Error::data("a row of _crdt_clock is none of ours");
+        let [Some(ts), Some(c), Some(n)] = stored else { return Ok(None) };
+        let c = u32::try_from(c).map_err(|_| damaged())?;
+        Ok(Some(Hlc { ts, c, node: self.nodes.node(u32::try_from(n).map_err(|_| damaged())?)? }))
     }
 
     /// Reads a row of the clock table: generation, base stamp, exceptions.
     pub fn unpack(&self, table: &Table, gen: Option<i64>, base: [Option<i64>; 3], x: Option<&[u8]>) -> Result<Record> {
         let damaged = || Error::data("a row of _crdt_clock is none of ours");
-        let base = match base {
-            [Some(ts), Some(c), Some(n)] => Some(Hlc {
-                ts,
-                c: u32::try_from(c).map_err(|_| damaged())?,
-                node: self.nodes.node(u32::try_from(n).map_err(|_| damaged())?)?,
-            }),
-            _ => None,
-        };
+        let base = self.base(base)?;
         let x = x.unwrap_or_default();
         let gen = u32::try_from(gen.unwrap_or(0)).map_err(|_| damaged())?;
         let mut record = if gen == table.gen {

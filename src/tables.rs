@@ -317,9 +317,9 @@ fn pending_rows(store: &Store<'_>) -> Result<Vec<Vec<Out>>> {
             false => "",
         };
         rows.push(vec![
-            Out::Text(change.table),
-            Out::Text(change.pk),
-            Out::Text(change.field),
+            Out::Text(change.table.to_string()),
+            Out::Text(change.pk.to_string()),
+            Out::Text(change.field.to_string()),
             Out::Text(format!(
                 "stamped {ts} when the wall clock stood at {since} (nanoseconds): more than max_drift ahead{why}"
             )),

@@ -18,6 +18,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+pub mod payload;
 mod read;
 mod write;
 
@@ -26,7 +27,7 @@ use crate::error::Result;
 use crate::ffi::Value;
 use crate::types::seen::Seen;
 pub use read::{check, Names, Wire};
-pub use write::Writer;
+pub use write::{write_seen, Writer};
 
 /// The field name of a delete.
 pub const TOMBSTONE: &str = "_tombstone";
@@ -41,11 +42,11 @@ pub const MAX_NAME_BYTES: usize = 4 * 1024;
 #[derive(Clone, PartialEq, Debug)]
 pub struct Change {
     /// Source table.
-    pub table: String,
+    pub table: Rc<str>,
     /// Key text.
-    pub pk: String,
+    pub pk: Rc<str>,
     /// Column; for a delete or the row itself see [`Body`].
-    pub field: String,
+    pub field: Rc<str>,
     /// Stamp of the write; its node is the author.
     pub hlc: Hlc,
     /// What was written.

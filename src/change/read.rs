@@ -1,7 +1,7 @@
 //! Reading a change: its JSON as it stands, and the checks that give it a meaning. Pure.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
 use serde::Deserialize;
@@ -94,20 +94,30 @@ fn some_raw<'de, D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Optio
     <&RawValue>::deserialize(d).map(Some)
 }
 
-/// Shares node ids between the stamps of one payload.
+/// Shares what the changes of one payload have in common: the names of tables, fields and nodes, and the key that changes
+/// one after the other have.
 #[derive(Default)]
-pub struct Names(HashMap<String, Rc<str>>);
+pub struct Names {
+    all: HashSet<Rc<str>, foldhash::fast::RandomState>,
+    key: Option<Rc<str>>,
+}
 
 impl Names {
-    /// The shared form of a node id.
-    pub fn share(&mut self, node: &str) -> Rc<str> {
-        match self.0.get(node) {
-            Some(shared) => Rc::clone(shared),
-            None => {
-                let shared: Rc<str> = Rc::from(node);
-                self.0.insert(node.to_owned(), Rc::clone(&shared));
-                shared
-            }
+    /// The shared form of a name.
+    pub fn share(&mut self, name: &str) -> Rc<str> {
+        if let Some(shared) = self.all.get(name) {
+            return Rc::clone(shared);
+        }
+        let shared: Rc<str> = Rc::from(name);
+        self.all.insert(Rc::clone(&shared));
+        shared
+    }
+
+    /// The key of a change: that of the one before, if it is the same.
+    fn key(&mut self, key: &str) -> Rc<str> {
+        match &self.key {
+            Some(last) if **last == *key => Rc::clone(last),
+            _ => Rc::clone(self.key.insert(Rc::from(key))),
         }
     }
 
@@ -149,7 +159,7 @@ pub fn check(wire: &Wire<'_>, json: Option<&str>, names: &mut Names) -> Result<C
         Body::Lww { .. } | Body::Tombstone { .. } => wire.seen.map(|json| seen(json.get(), names)).transpose()?,
         _ => None,
     };
-    let (table, pk, field) = (wire.table.to_string(), wire.pk.to_string(), wire.field.to_string());
+    let (table, pk, field) = (names.share(&wire.table), names.key(&wire.pk), names.share(&wire.field));
     Ok(Change { table, pk, field, hlc, body, seen })
 }
 
@@ -215,7 +225,7 @@ fn known(wire: &Wire<'_>, names: &mut Names) -> Result<Option<Known>> {
 
 fn lww(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {
     let value = wire.value.map_or("null", RawValue::get);
-    crate::value::decode(value)?;
+    crate::value::check(value)?;
     let prev = wire.prev.as_ref().map(|prev| names.stamp(prev)).transpose()?;
     Ok(Body::Lww { value: crate::value::escaped(value), prev, altered: wire.altered == Some(true) })
 }

@@ -115,7 +115,8 @@ impl Writer<'_> {
     }
 }
 
-fn write_seen(out: &mut String, seen: Option<&Seen>) {
+/// Appends what an author had seen, where it tells.
+pub fn write_seen(out: &mut String, seen: Option<&Seen>) {
     if let Some(seen) = seen {
         out.push_str(",\"seen\":");
         write_array(out, seen.stamps(), Hlc::write_json);

@@ -128,10 +128,7 @@ impl Retry<'_, '_> {
                     if self.take_away(table, form, &pk, &mut now)?.is_some() {
                         // A trigger would have the commit fail.
                         let conn = self.store.conn;
-                        conn.db.set_triggers_enabled(false)?;
-                        let taken = self.take_row(table, form, &pk, &mut now);
-                        conn.db.set_triggers_enabled(true)?;
-                        taken?;
+                        conn.db.without_triggers(|| self.take_row(table, form, &pk, &mut now))?;
                     }
                     moved |= !row::exists(self.store.conn, form, &pk)?;
                     self.store.save(table, &pk, Some(&before), &now)?;

@@ -113,6 +113,7 @@ routines! {
     result_error_code: (*mut sqlite3_context, c_int);
     result_int64: (*mut sqlite3_context, i64);
     result_null: (*mut sqlite3_context);
+    result_text: (*mut sqlite3_context, *const c_char, c_int, Destructor);
     result_text64: (*mut sqlite3_context, *const c_char, u64, Destructor, c_uchar);
     set_last_insert_rowid: (*mut sqlite3, i64);
     step: (*mut sqlite3_stmt) -> c_int;

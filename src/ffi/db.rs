@@ -5,6 +5,7 @@ use super::stmt::Stmt;
 use crate::error::{Error, Result};
 use sqlite_loadable::ext::sqlite3;
 use std::ffi::{c_char, c_int, c_uint};
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 use std::ptr::{null, null_mut};
 
 const OK: c_int = 0;
@@ -178,16 +179,26 @@ impl Db {
         code == OK && now > 0
     }
 
-    /// Lets triggers fire or not, on this connection. A change makes SQLite prepare every statement of the connection anew.
+    /// Runs `work` with triggers off, on this connection. A change makes SQLite prepare every statement of it anew.
     ///
     /// # Errors
     /// SQLite's own.
-    pub fn set_triggers_enabled(&self, enabled: bool) -> Result<()> {
+    pub fn without_triggers<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let before = self.triggers(-1)?;
+        self.triggers(0)?;
+        let outcome = catch_unwind(AssertUnwindSafe(work));
+        let back = self.triggers(before);
+        let outcome = outcome.unwrap_or_else(|panic| resume_unwind(panic))?;
+        back.map(|_| outcome)
+    }
+
+    /// Lets triggers fire (1) or not (0), or leaves them as they are (-1); how they are now.
+    fn triggers(&self, set: c_int) -> Result<c_int> {
         let mut now: c_int = 0;
         let place: *mut c_int = &mut now;
         // SAFETY: the connection is open; this option takes an int and a pointer to an int.
-        let code = unsafe { (self.api.db_config)(self.raw, DBCONFIG_ENABLE_TRIGGER, c_int::from(enabled), place) };
-        self.check(code)
+        let code = unsafe { (self.api.db_config)(self.raw, DBCONFIG_ENABLE_TRIGGER, set, place) };
+        self.check(code).map(|()| now)
     }
 
     /// What the last failed call on this connection said.

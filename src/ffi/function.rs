@@ -13,6 +13,11 @@ use std::rc::Rc;
 
 const UTF8: u8 = 1;
 
+/// Texts of so many bytes and more are handed to SQLite instead of copied.
+const LONG: usize = 64 * 1024;
+/// SQLite measures a text up to here.
+const LONGEST: usize = 1 << 30;
+
 /// What SQLite may assume about a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flags(c_int);
@@ -87,6 +92,16 @@ impl Context<'_> {
         unsafe { (self.api.result_text64)(self.raw, start, len, transient(), UTF8) }
     }
 
+    /// Answers a long TEXT without copying it.
+    fn result_long_text(&self, text: String) {
+        let mut bytes = text.into_bytes();
+        bytes.push(0);
+        let start = Box::into_raw(bytes.into_boxed_slice()).cast();
+        // SAFETY: the context is alive; the text ends at its only NUL, and SQLite calls `free_text` once, also when it
+        // refuses the text.
+        unsafe { (self.api.result_text)(self.raw, start, -1, Some(free_text)) }
+    }
+
     /// Answers a BLOB; beyond the connection's length limit, the error SQLITE_TOOBIG.
     pub fn result_blob(&self, blob: &[u8]) {
         let (start, len) = (blob.as_ptr().cast(), blob.len() as u64);
@@ -118,14 +133,29 @@ impl Context<'_> {
     }
 
     /// Answers what a function gave.
-    pub fn result_out(&self, out: &Out) {
+    pub fn result_out(&self, out: Out) {
         match out {
             Out::Null => self.result_null(),
-            Out::Int(number) => self.result_i64(*number),
+            Out::Int(number) => self.result_i64(number),
+            Out::Text(text) if (LONG..LONGEST).contains(&text.len()) && !text.contains('\0') => {
+                self.result_long_text(text)
+            }
             Out::Text(text) => self.result_text(text.as_bytes()),
             Out::Value(value) => self.result(value.as_ref()),
         }
     }
+}
+
+/// Frees a text that was handed over.
+unsafe extern "C" fn free_text(text: *mut c_void) {
+    // SAFETY: the boxed bytes of `result_long_text`, given up there and not used again. SQLite does not write into memory
+    // that it was given, so their only NUL is still their last byte.
+    drop(unsafe {
+        Box::from_raw(std::ptr::slice_from_raw_parts_mut(
+            text.cast::<u8>(),
+            CStr::from_ptr(text.cast()).to_bytes_with_nul().len(),
+        ))
+    });
 }
 
 /// One call of a function: its arguments, its connection, the state it was registered with.
@@ -228,7 +258,7 @@ unsafe extern "C" fn call<S: 'static>(context: *mut sqlite3_context, argc: c_int
     let state = &registered.state;
     let outcome = guarded(|| {
         let out = (registered.run)(&Call { db, state, args })?;
-        answer.result_out(&out);
+        answer.result_out(out);
         Ok(())
     });
     if let Err(error) = outcome {

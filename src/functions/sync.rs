@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::ffi::{Call, Out};
 use crate::inbound::{merge_changes, Report};
 use crate::limits::Limits;
-use crate::outbound::{Export, Item, Scope};
+use crate::outbound::{Export, Item, Json, Scope};
 use crate::store::Store;
 use crate::value::write_text;
 use crate::{import, peers, pragma, session};
@@ -108,7 +108,7 @@ fn check_options(text: &str) -> Result<()> {
 
 /// One answer: the changes after a cursor, as many as fit.
 fn page(store: &Store<'_>, since: Option<&str>, tables: Option<&[String]>, limit: Option<i64>) -> Result<String> {
-    Ok(page_of(store, since, &Scope::new(store, tables)?, limit, &|_| true)?.0)
+    Ok(page_of(store, since, &Scope::new(store, tables)?, limit, None)?.0)
 }
 
 /// The answer's JSON, and the place in the log that it reaches to.
@@ -117,21 +117,22 @@ fn page_of(
     since: Option<&str>,
     scope: &Scope,
     limit: Option<i64>,
-    wanted: &dyn Fn(&Item) -> bool,
+    wanted: Option<&dyn Fn(&Item) -> bool>,
 ) -> Result<(String, i64)> {
     let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
     let limit = limit.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
     let mut export = Export::new(store, since, scope)?;
-    let (mut out, mut items, mut count) = (String::from("{\"changes\":["), Vec::new(), 0usize);
-    let frame = out.len();
-    while count < limit && (count == 0 || out.len() - frame < bytes) && export.next(store, scope, &mut items)? {
-        for item in items.drain(..).filter(|item| wanted(item)) {
-            if count > 0 {
-                out.push(',');
-            }
-            item.write_json(&mut out);
-            count += 1;
+    let (mut out, mut items) = (String::from("{\"changes\":["), Vec::new());
+    let (mut json, frame) = (Json::new(&mut out), "{\"changes\":[".len());
+    while json.count < limit && (json.count == 0 || json.len() - frame < bytes) {
+        let more = match wanted {
+            None => export.write_next(store, scope, &mut json)?,
+            Some(_) => export.next(store, scope, &mut items)?,
+        };
+        if !more {
+            break;
         }
+        items.drain(..).filter(|item| wanted.is_none_or(|wanted| wanted(item))).for_each(|item| json.item(&item));
     }
     out.push_str("],\"latest_hlc\":");
     let unmoved = matches!(export.since, Since::Place(seq, _) if seq == export.at);
@@ -272,7 +273,9 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
             if let Some(own) = own {
                 scope = scope.filtered(&format!("|operations|{own}"));
             }
-            let (answer, sent) = page_of(store, since, &scope, None, &|item| filter.wants(item) && !is_own(item))?;
+            let wanted = |item: &Item| filter.wants(item) && !is_own(item);
+            let sifted = own.is_some() || request.filter.is_some();
+            let (answer, sent) = page_of(store, since, &scope, None, sifted.then_some(&wanted))?;
             Ok((answer, scope, sent))
         })?;
         if let Some(node) = &request.node_id {

@@ -116,10 +116,10 @@ impl Inbound {
 /// A change with the names that its table and field have here: a hook compares them, and a peer may spell them otherwise.
 fn named(table: &Table, field: FieldId, change: &Change) -> Change {
     let field = match (&change.body, table.field(field)) {
-        (Body::Tombstone { .. }, _) => TOMBSTONE.to_owned(),
-        (Body::Row, _) => ROW.to_owned(),
-        (_, Some(field)) => field.name.clone(),
-        (_, None) => change.field.clone(),
+        (Body::Tombstone { .. }, _) => Rc::from(TOMBSTONE),
+        (Body::Row, _) => Rc::from(ROW),
+        (_, Some(field)) => Rc::from(field.name.as_str()),
+        (_, None) => Rc::clone(&change.field),
     };
-    Change { table: table.name.clone(), field, ..change.clone() }
+    Change { table: Rc::from(table.name.as_str()), field, ..change.clone() }
 }

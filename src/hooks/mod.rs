@@ -188,9 +188,11 @@ pub fn outbound(store: &Store<'_>, table: &Table, from: usize, items: &mut Vec<I
     }
     for item in items.split_off(from) {
         let Item { table, pk, field, hlc, body, seen } = item;
-        let change = Change { table: table.name.clone(), pk, field, hlc, body, seen: seen.map(Box::new) };
+        let (pk, field, seen) = (Rc::from(pk), Rc::from(field), seen.map(Box::new));
+        let change = Change { table: Rc::from(table.name.as_str()), pk, field, hlc, body, seen };
         if let Some(Change { pk, field, hlc, body, seen, .. }) = run::before(store.conn, &chain, change)? {
-            items.push(Item { table, pk, field, hlc, body, seen: seen.map(|seen| *seen) });
+            let (pk, field, seen) = (pk.to_string(), field.to_string(), seen.map(|seen| *seen));
+            items.push(Item { table, pk, field, hlc, body, seen });
         }
     }
     Ok(())

@@ -84,9 +84,9 @@ fn bound<'c>(conn: &'c Conn, hook: &Hook, change: &Change, json: &str) -> Result
         let value;
         let bound = match name.as_str() {
             ":change" => json.into(),
-            ":table" => change.table.as_str().into(),
-            ":pk" => change.pk.as_str().into(),
-            ":field" => change.field.as_str().into(),
+            ":table" => (&*change.table).into(),
+            ":pk" => (&*change.pk).into(),
+            ":field" => (&*change.field).into(),
             ":crdt_type" => change.body.crdt_type().into(),
             ":node_id" => ValueRef::from(&*change.hlc.node),
             ":value" => {

@@ -156,12 +156,7 @@ fn exceptions(record: &Record, covered: &[FieldId], base: Option<&Hlc>, nodes: &
 
 /// Reads back what [`pack`] wrote; parts that are kept apart are not in the result.
 pub fn unpack(base: Option<Hlc>, x: &[u8], covered: &[FieldId], nodes: &impl Nodes) -> Result<Record> {
-    let mut record = Record { row: base.clone(), ..Record::default() };
-    if let Some(base) = &base {
-        for field in covered {
-            record.lww.insert(*field, Lww::live(base.clone(), None));
-        }
-    }
+    let mut record = base.as_ref().map_or_else(Record::default, |base| Record::new(base, covered));
     if x.is_empty() {
         return Ok(record);
     }

@@ -1,0 +1,231 @@
+//! The road out: log rows after a cursor → the fields they touched, by record → each one's present state, once.
+
+mod ahead;
+mod item;
+mod json;
+mod pick;
+mod tell;
+mod whole;
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use crate::clock::Tick;
+use crate::cursor::{self, Since};
+use crate::error::Result;
+use crate::filter::{Debt, Reach, Verdict};
+use crate::hooks;
+use crate::log::Reader;
+use crate::schema::Table;
+pub use crate::scope::Scope;
+use crate::store::{RecordKey, Store};
+pub use item::Item;
+pub use json::Json;
+pub use pick::{picked, touches, Pick};
+pub use whole::with_values;
+
+use ahead::Ahead;
+use item::Items;
+use tell::tell;
+use whole::Whole;
+
+/// Records gathered before they are written out: bounds the memory of a page.
+const WINDOW: usize = 50_000;
+
+/// A record to be told: what of it, and the first row of the log that asks for it.
+type Found = (RecordKey, Pick, i64);
+
+/// Tells a record, somewhere.
+type Telling<'t> = dyn FnMut(&mut Export, &Rc<Table>, &Found) -> Result<()> + 't;
+
+/// Goes through the log from a cursor on, record by record.
+#[derive(Clone)]
+pub struct Export {
+    /// Where it began.
+    pub since: Since,
+    /// What the peer may hold from other filters.
+    debts: Vec<Debt>,
+    /// The cursor that it began with.
+    given: Option<Rc<str>>,
+    /// The last log row delivered.
+    pub at: i64,
+    end: i64,
+    /// The latest stamp delivered.
+    pub latest: Tick,
+    /// The records gathered, and how many of them are told.
+    queue: Rc<[Found]>,
+    told: usize,
+    ahead: Ahead,
+    /// The log row that the gathered records reach to.
+    gathered: i64,
+}
+
+impl Export {
+    /// An export of what lies after the cursor `given` up to the present end of the log.
+    pub fn new(store: &Store<'_>, given: Option<&str>, scope: &Scope) -> Result<Export> {
+        let (since, debts) = match given {
+            None => (Since::Start, Vec::new()),
+            Some(json) => cursor::read(store, json, scope)?,
+        };
+        let (at, latest) = match since {
+            Since::Start => (0, Tick::default()),
+            Since::Instant(tick) => (0, tick),
+            Since::Place(seq, tick) => (seq, tick),
+        };
+        let end = store.last_seq()?;
+        let given = given.map(|json| Rc::from(json.trim()));
+        Ok(Export {
+            since,
+            debts,
+            given,
+            at,
+            end,
+            latest,
+            queue: Rc::from([]),
+            told: 0,
+            ahead: Ahead::default(),
+            gathered: at,
+        })
+    }
+
+    /// Whether records may be left.
+    pub fn has_more(&self) -> bool {
+        self.told < self.queue.len() || self.gathered < self.end
+    }
+
+    /// The cursor to go on from.
+    pub fn cursor(&self, store: &Store<'_>, scope: &Scope) -> Result<String> {
+        if let (Some(given), false) = (&self.given, self.debts.is_empty()) {
+            // Before the first row there is no place for debts: the peer comes back as it came.
+            let sql = "SELECT 1 FROM main._crdt_log WHERE seq <= ?1 LIMIT 1";
+            if store.conn.int(sql, &[self.at.into()])?.is_none() {
+                return Ok(given.to_string());
+            }
+        }
+        cursor::write(store, self.at, self.latest, scope, &self.debts)
+    }
+
+    /// Where its peer stands, for filters.
+    fn reach(&self) -> Reach<'_> {
+        let upto = match self.since {
+            Since::Start => Some(0),
+            Since::Place(seq, _) => Some(seq),
+            Since::Instant(_) => None,
+        };
+        Reach { upto, debts: &self.debts }
+    }
+
+    /// Appends the changes of the next record to `items`; false when there is none left.
+    pub fn next(&mut self, store: &Store<'_>, scope: &Scope, items: &mut Vec<Item>) -> Result<bool> {
+        self.step(store, scope, &mut |export, table, found| export.gather_items(store, table, found, items))
+    }
+
+    /// Appends the changes of the next record to an answer; false when there is none left.
+    pub fn write_next(&mut self, store: &Store<'_>, scope: &Scope, out: &mut Json<'_>) -> Result<bool> {
+        self.step(store, scope, &mut |export, table, found| {
+            if found.1 == Pick::Later || store.catalog.hooks.any(hooks::Event::BeforeOutbound) {
+                let mut items = Vec::new();
+                export.gather_items(store, table, found, &mut items)?;
+                items.iter().for_each(|item| out.item(item));
+                return Ok(());
+            }
+            if !export.ahead.has(export.told) {
+                export.ahead = Ahead::read(store, &export.queue, export.told, export.ahead.size())?;
+            }
+            export.latest = export.latest.max(export.ahead.write(export.told, out));
+            Ok(())
+        })
+    }
+
+    /// Goes to the next record and has it told.
+    fn step(&mut self, store: &Store<'_>, scope: &Scope, tell: &mut Telling<'_>) -> Result<bool> {
+        loop {
+            let queue = Rc::clone(&self.queue);
+            let Some(found) = queue.get(self.told) else {
+                self.at = self.gathered;
+                if self.gathered >= self.end {
+                    return Ok(false);
+                }
+                self.gather(store, scope)?;
+                continue;
+            };
+            if let Some(table) = store.table(found.0 .0) {
+                tell(self, &table, found)?;
+            }
+            self.told += 1;
+            // Everything before the first row of the next record is delivered.
+            self.at = queue.get(self.told).map_or(self.gathered, |(_, _, first)| first.saturating_sub(1));
+            return Ok(true);
+        }
+    }
+
+    /// Appends the changes of a record, through the hooks on the way out.
+    fn gather_items(
+        &mut self,
+        store: &Store<'_>,
+        table: &Rc<Table>,
+        ((_, pk), pick, _): &Found,
+        items: &mut Vec<Item>,
+    ) -> Result<()> {
+        let Some(whole) = Whole::read(store, table, pk)? else { return Ok(()) };
+        let from = items.len();
+        tell(table, &whole, pick, &mut Items { table, pk: &pk.wire(), items });
+        drop(whole); // hooks run SQL of their own
+        if let (Since::Instant(tick), Pick::Later) = (self.since, pick) {
+            let later = items.split_off(from).into_iter().filter(|item| item.hlc.tick() > tick);
+            items.extend(later);
+        }
+        hooks::outbound(store, table, from, items)?;
+        let told = items.iter().skip(from).map(|item| item.hlc.tick()).max();
+        self.latest = self.latest.max(told.unwrap_or_default());
+        Ok(())
+    }
+
+    /// Reads log rows until the window is full.
+    fn gather(&mut self, store: &Store<'_>, scope: &Scope) -> Result<()> {
+        let mut index: HashMap<RecordKey, usize, foldhash::fast::RandomState> = HashMap::default();
+        let mut found: Vec<(RecordKey, Pick, i64)> = Vec::new();
+        let mut rows = Reader::new(store.conn, self.gathered, self.end)?;
+        let mut covered: BTreeMap<i64, Option<Rc<Table>>> = BTreeMap::new();
+        while found.len() < WINDOW && rows.step()? {
+            self.gathered = rows.seq();
+            let t = rows.table();
+            let table = covered.entry(t).or_insert_with(|| store.table(t).filter(|table| scope.covers(table)));
+            let Some(table) = table else { continue };
+            let Some(form) = table.form_if_usable(store.conn)? else { continue };
+            let Some(mut pick) = picked(&rows, table)? else { continue };
+            let key = (t, rows.pk(&form.shape.classes)?);
+            match scope.filters.judge(store, t, &key.1, rows.seq(), &self.reach())? {
+                Verdict::Send => {}
+                Verdict::Whole => pick = Pick::All,
+                Verdict::Gone => pick = Pick::Gone,
+                Verdict::Skip => continue,
+                Verdict::End => {
+                    self.gathered = rows.seq().saturating_sub(1);
+                    self.end = self.gathered;
+                    break;
+                }
+            }
+            if let Since::Instant(tick) = self.since {
+                if rows.at() < tick.ts {
+                    if pick == Pick::Gone {
+                        continue;
+                    }
+                    pick = Pick::Later;
+                }
+            }
+            match index.get(&key).and_then(|i| found.get_mut(*i)) {
+                Some((_, have, _)) => have.add(pick),
+                None => {
+                    index.insert(key.clone(), found.len());
+                    found.push((key, pick, rows.seq()));
+                }
+            }
+        }
+        if found.len() < WINDOW {
+            self.gathered = self.end;
+        }
+        (self.queue, self.told, self.ahead) = (found.into(), 0, Ahead::default());
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! A record and its row, read together: one statement where the key allows.
+
+use crate::clock::Hlc;
+use crate::conn::Cached;
+use crate::error::Result;
+use crate::ffi::{Value, ValueRef};
+use crate::key::Pk;
+use crate::record::{FieldId, Record};
+use crate::row;
+use crate::schema::{Form, Table};
+use crate::store::Store;
+use crate::types::Type;
+
+/// Columns of the statement before those of the row: five of the clock, and the key, which is NULL where there is no row.
+const BEFORE: usize = 6;
+
+/// A record with its row.
+pub struct Whole<'w> {
+    /// What is known of the record.
+    pub state: State,
+    /// Its row.
+    pub live: Live<'w>,
+}
+
+/// What is known of a record.
+pub enum State {
+    /// All covered fields carry this stamp, and there is nothing else: most records end here.
+    Base(Hlc),
+    /// Anything more.
+    Record(Record),
+}
+
+/// The live row of a record.
+pub struct Live<'w> {
+    form: Option<&'w Form>,
+    cells: Cells<'w>,
+}
+
+enum Cells<'w> {
+    None,
+    Statement(Cached<'w>),
+    Values(Vec<Value>),
+}
+
+impl Live<'_> {
+    /// What the column of a lww field holds; None without row or column.
+    pub fn cell(&self, field: FieldId) -> Option<(ValueRef<'_>, crate::value::Form)> {
+        let form = self.form?;
+        let i = form.tracked.binary_search_by_key(&field, |t| t.field).ok()?;
+        let tracked = form.tracked.get(i).filter(|tracked| tracked.ty == Type::Lww)?;
+        let value = match &self.cells {
+            Cells::None => return None,
+            Cells::Statement(row) => row.column(BEFORE + i),
+            Cells::Values(values) => values.get(i)?.as_ref(),
+        };
+        Some((value, tracked.column.form))
+    }
+}
+
+impl<'w> Whole<'w> {
+    /// Reads a record and its row; None when nothing is known of it.
+    pub fn read(store: &Store<'w>, table: &'w Table, pk: &Pk) -> Result<Option<Whole<'w>>> {
+        // The table may have been dropped, or made again: then no live cell is what the stamp speaks of.
+        let form = table.form_if_usable(store.conn)?.filter(|_| table.captured);
+        let key = form.and_then(|form| pk.plain(&form.shape.classes));
+        match (form, key) {
+            (Some(form), Some(key)) if store.overlay.is_empty() => together(store, table, form, pk, key),
+            _ => apart(store, table, form, pk),
+        }
+    }
+}
+
+fn together<'w>(
+    store: &Store<'w>,
+    table: &'w Table,
+    form: &'w Form,
+    pk: &Pk,
+    key: ValueRef<'_>,
+) -> Result<Option<Whole<'w>>> {
+    let mut row = store.conn.stmt(&row::whole(form))?;
+    row.bind_all(&[key, table.id.into()])?;
+    if !row.step()? {
+        return Ok(None);
+    }
+    // A table of nothing but its key tells the row itself.
+    let plain = row.column(4) == ValueRef::Null && row.i64(0) == Some(table.gen.into()) && !table.covered().is_empty();
+    let base = [row.i64(1), row.i64(2), row.i64(3)];
+    let state = match store.base(base)? {
+        Some(base) if plain && table.ended().is_none() => State::Base(base),
+        _ => {
+            let mut record = store.unpack(table, row.i64(0), base, row.bytes(4))?;
+            store.complete(table, pk, &mut record)?;
+            State::Record(record)
+        }
+    };
+    let cells = if row.column(5) == ValueRef::Null { Cells::None } else { Cells::Statement(row) };
+    Ok(Some(Whole { state, live: Live { form: Some(form), cells } }))
+}
+
+fn apart<'w>(store: &Store<'w>, table: &'w Table, form: Option<&'w Form>, pk: &Pk) -> Result<Option<Whole<'w>>> {
+    let Some(record) = store.load(table, pk)? else { return Ok(None) };
+    let needed = record.lww.values().any(|lww| lww.saved.is_none());
+    let cells = match form.filter(|_| needed) {
+        Some(form) => row::read(store.conn, form, pk)?.map_or(Cells::None, Cells::Values),
+        None => Cells::None,
+    };
+    Ok(Some(Whole { state: State::Record(record), live: Live { form, cells } }))
+}
+
+/// A record with the values of its live cells filled in, as JSON.
+pub fn with_values(store: &Store<'_>, table: &Table, pk: &Pk) -> Result<Option<Record>> {
+    let Some(mut record) = store.load(table, pk)? else { return Ok(None) };
+    let form = table.form_if_usable(store.conn)?.filter(|_| table.captured);
+    let cells = match form {
+        Some(form) => row::read(store.conn, form, pk)?.map_or(Cells::None, Cells::Values),
+        None => Cells::None,
+    };
+    let live = Live { form, cells };
+    for (field, lww) in record.lww.iter_mut().filter(|(_, lww)| lww.saved.is_none()) {
+        lww.saved = live.cell(*field).map(|(value, form)| crate::value::to_json(value, form));
+    }
+    Ok(Some(record))
+}
