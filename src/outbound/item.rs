@@ -36,9 +36,7 @@ impl Item {
             self.seen.as_ref(),
         );
     }
-}
 
-impl Item {
     /// The type's name on the wire.
     pub fn crdt_type(&self) -> &str {
         self.body.crdt_type()
