@@ -65,18 +65,14 @@ pub fn merge_changes(store: &mut Store<'_>, changes: &[Change]) -> Result<Report
     }
     let mut hooks = Inbound::default();
     if is_apart(store, &incoming)? {
-        let conn = store.conn;
-        conn.db.without_triggers(|| {
-            let mut rest = incoming.as_slice();
-            while !rest.is_empty() {
-                // What waits is tried again each time: no more often than need be.
-                let size = if store.any_pending.get() { rest.len() } else { WINDOW.min(rest.len()) };
-                let (now, later) = rest.split_at(size);
-                rest = later;
-                merge_and_show(store, now, &mut hooks, &mut report)?;
-            }
-            Ok(())
-        })?;
+        let mut rest = incoming.as_slice();
+        while !rest.is_empty() {
+            // What waits is tried again each time: no more often than need be.
+            let size = if store.any_pending.get() { rest.len() } else { WINDOW.min(rest.len()) };
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            merge_and_show(store, now, &mut hooks, &mut report)?;
+        }
     } else {
         merge_and_show(store, &incoming, &mut hooks, &mut report)?;
     }
