@@ -19,6 +19,10 @@ use crate::schema::Catalog;
 /// Most statements kept; past that the cache starts over.
 const MAX_STATEMENTS: usize = 256;
 
+/// A write that can be prepared after an interrupt: SQLite's parser looks for one at spaces and at the end of the text, and
+/// leaves at the semicolon. (Switching triggers on or off makes every statement be prepared anew.)
+const INTERRUPTED_WRITE: &str = r#"UPDATE"main"."_crdt_state"SET"one"=1;"#;
+
 /// The state behind every function and virtual table of one connection.
 pub struct Conn {
     /// The connection.
@@ -132,7 +136,7 @@ impl Conn {
         if !undone && !self.db.autocommit() {
             // An interrupt stops the rollback too; an interrupted write rolls back the whole transaction.
             // https://sqlite.org/c3ref/interrupt.html
-            let _ = self.run("UPDATE main._crdt_state SET one = 1", &[]);
+            let _ = self.run(INTERRUPTED_WRITE, &[]);
         }
     }
 

@@ -54,7 +54,7 @@ impl World {
             (4, _) => "SELECT crdt_status()".into(),
             (5, _) => format!("SELECT count(*) FROM {view}"),
             (6, _) => "SELECT crdt_check()".into(),
-            // Nothing is old enough to be forgotten: it prunes the log.
+            // Nothing is old enough to be forgotten (KEEP): it prunes the log.
             (7, _) if !within && how % 16 > 8 => "SELECT crdt_cleanup_tombstones()".into(),
             _ => format!("SELECT crdt_digest({})", literal(table)),
         };
