@@ -90,7 +90,7 @@ pub fn is_overruled(conn: &Conn, form: &Form, pk: &Pk, record: &Record) -> Resul
     }
     let Some(live) = row::read(conn, form, pk)? else { return Ok(false) };
     let wrong = differing(form, record, &live);
-    Ok(wrong.iter().any(|(i, want)| form.tracked.get(*i).is_some_and(|t| t.column.affinity.keeps(want))))
+    Ok(wrong.iter().any(|(i, want)| form.tracked.get(*i).is_some_and(|t| t.column.affinity.keeps(want.as_ref()))))
 }
 
 /// Puts the state into the rows of `records` once more, with triggers off: a trigger that writes the very row that fires it
@@ -224,7 +224,7 @@ fn settle_unread(form: &Form, record: &mut Record, cells: &[(usize, Value)]) -> 
         let known = cells.iter().find(|(place, _)| *place == i).map(|(_, value)| Cow::Borrowed(value));
         let Some(value) = known.or_else(|| row::shown(record, tracked).map(Cow::Owned)) else { return true };
         let saved = record.lww.get(&tracked.field).and_then(|lww| lww.saved.as_ref());
-        tracked.column.affinity.keeps(&value)
+        tracked.column.affinity.keeps(value.as_ref().as_ref())
             && saved.is_none_or(|saved| {
                 json.clear();
                 crate::value::encode(&mut json, value.as_ref().as_ref(), tracked.column.form);

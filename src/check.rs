@@ -93,7 +93,9 @@ impl Sure {
 
     /// Whether a cell of an lww column says something else than the record's own value, and nothing can be the reason.
     fn contradicts(self, tracked: &Tracked, want: &Value, cell: &Value) -> bool {
-        self.quiet && tracked.column.affinity.keeps(want) && !crate::value::identical(want.as_ref(), cell.as_ref())
+        self.quiet
+            && tracked.column.affinity.keeps(want.as_ref())
+            && !crate::value::identical(want.as_ref(), cell.as_ref())
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Conn {
     pub put_off: Cell<bool>,
     /// How often the clock was saved by this connection.
     pub saves: Cell<u32>,
+    /// Log rows, since pruning was last due, of records that nothing was known of: no earlier ones stand for them.
+    pub fresh: Cell<i64>,
     /// The log's end at which pruning is due, as last read.
     pub prune_due: Cell<i64>,
     /// The foreign keys, as read when rows began to be shown.
@@ -67,6 +69,7 @@ impl Conn {
             put_off: Cell::new(false),
             prune_due: Cell::new(0),
             saves: Cell::new(0),
+            fresh: Cell::new(0),
             foreign: RefCell::default(),
             rollbacks: Rollbacks::default(),
             _attachment: attachment,

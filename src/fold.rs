@@ -403,6 +403,7 @@ fn insert_fresh(store: &Store<'_>, table: &Table, pk: &Pk, stamp: &Hlc) -> Resul
     let changed = store
         .conn
         .run("INSERT OR IGNORE INTO main._crdt_clock(t, pk, g, ts, c, n) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", &values)?;
+    store.conn.fresh.set(store.conn.fresh.get().saturating_add(changed));
     Ok(changed > 0)
 }
 

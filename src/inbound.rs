@@ -18,7 +18,7 @@ use crate::record::{FieldId, Record};
 use crate::schema::{Catalog, Form, Table};
 use crate::show::{show, Work};
 use crate::store::Store;
-use crate::{conflicts, row};
+use crate::{conflicts, fresh, row};
 
 /// Records that are merged and shown at a time, where no row has to do with another: bounds the memory. Few where assertions
 /// are on, so that tests come past the end of a window.
@@ -40,10 +40,13 @@ pub struct Report {
 }
 
 /// A record that the changes touch.
-struct Incoming<'c> {
-    table: Rc<Table>,
-    pk: Pk,
-    changes: Vec<(&'c Change, FieldId, bool)>,
+pub struct Incoming<'c> {
+    /// Its table.
+    pub table: Rc<Table>,
+    /// Its key.
+    pub pk: Pk,
+    /// The changes, the number of the field of each, and whether a column here shows it.
+    pub changes: Vec<(&'c Change, FieldId, bool)>,
     /// That it left the sender's filter, and what came before that.
     leaving: Option<Leaving<'c, FieldId>>,
 }
@@ -65,13 +68,15 @@ pub fn merge_changes(store: &mut Store<'_>, changes: &[Change]) -> Result<Report
     }
     let mut hooks = Inbound::default();
     if is_apart(store, &incoming)? {
-        let mut rest = incoming.as_slice();
-        while !rest.is_empty() {
+        let mut rest = incoming.into_iter();
+        while rest.len() > 0 {
             // What waits is tried again each time: no more often than need be.
-            let size = if store.any_pending.get() { rest.len() } else { WINDOW.min(rest.len()) };
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            merge_and_show(store, now, &mut hooks, &mut report)?;
+            let size = if store.any_pending.get() { rest.len() } else { WINDOW };
+            let mut now: Vec<_> = rest.by_ref().take(size).collect();
+            if !store.any_pending.get() {
+                report.merged += fresh::take(store, &mut now)?;
+            }
+            merge_and_show(store, &now, &mut hooks, &mut report)?;
         }
     } else {
         merge_and_show(store, &incoming, &mut hooks, &mut report)?;
@@ -113,8 +118,7 @@ fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<Vec<Incoming<'
             }
         }
     }
-    // Stable: the changes of one record stay in the order of the payload.
-    records.sort_by(|a, b| (a.table.id, &a.pk).cmp(&(b.table.id, &b.pk)));
+    let mut records = sorted(records);
     records.dedup_by(|later, record| {
         let same = (record.table.id, &record.pk) == (later.table.id, &later.pk);
         if same {
@@ -132,6 +136,16 @@ fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<Vec<Incoming<'
         record.changes.sort_by(|a, b| a.0.hlc.cmp(&b.0.hlc));
     }
     Ok(records)
+}
+
+/// Records in the order of tables and keys; those of one record stay in their order. Most are told apart by a number.
+fn sorted(records: Vec<Incoming<'_>>) -> Vec<Incoming<'_>> {
+    let number = |record: &Incoming<'_>| (record.table.id, record.pk.number());
+    let mut order: Vec<_> = records.iter().map(number).zip(0..).collect();
+    let key = |place: usize| records.get(place).map(|record| &record.pk);
+    order.sort_unstable_by(|(a, i), (b, k)| a.cmp(b).then_with(|| key(*i).cmp(&key(*k))).then(i.cmp(k)));
+    let mut records: Vec<_> = records.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|(_, place)| records.get_mut(place)?.take()).collect()
 }
 
 /// Merges each record's changes; the records that changed, and a stamp that this node should have issued but never did.

@@ -57,6 +57,18 @@ impl Pk {
         }
     }
 
+    /// A number that orders keys as far as it goes: of two keys, the lesser never has the greater one.
+    pub fn number(&self) -> u128 {
+        match self {
+            Pk::Int(i) => u128::from(i.abs_diff(i64::MIN)),
+            Pk::Text(text) => {
+                let mut first = [0; 16];
+                first.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
+                1 << 127 | u128::from_be_bytes(first) >> 1 // texts come after all integers
+            }
+        }
+    }
+
     /// Read back from storage.
     pub fn from_stored(value: ValueRef<'_>) -> Result<Pk> {
         match value {
@@ -267,6 +279,16 @@ mod tests {
             let same = back.as_ref().is_some_and(|b| b.len() == values.len()
                 && b.iter().zip(&values).all(|(x, y)| crate::value::identical(x.as_ref(), y.as_ref())));
             prop_assert!(same, "{} gives {:?}", text, back);
+        }
+
+        #[test]
+        fn numbers_never_contradict_the_order((a, x) in any_key(), (b, y) in any_key(), tail in "[ab\\x00]{0,20}") {
+            let key = |classes: &[KeyClass], values: &[Value]| Pk::from_wire(classes, &wire(classes, values));
+            let (a, b) = (key(&a, &x), key(&b, &y));
+            let longer = Pk::Text(format!("{}{tail}", a.wire()));
+            for (a, b) in [(&a, &b), (&a, &longer), (&longer, &b)] {
+                prop_assert!(a.number().cmp(&b.number()) != b.cmp(a) || a == b, "{:?} {:?}", a, b);
+            }
         }
     }
 }

@@ -57,6 +57,7 @@ mod apply;
 mod claims;
 mod conflicts;
 mod foreign;
+mod fresh;
 mod import;
 mod inbound;
 mod left;

@@ -169,6 +169,13 @@ pub fn rewrite_relay(conn: &Conn, seq: i64, pk: &Pk, fields: ValueRef<'_>) -> Re
     Ok(())
 }
 
+/// Makes what the triggers logged of inserts after `mark` relay entries of whole records, for keys that the log holds as they
+/// are stored. How many there were.
+pub fn rewrite_inserts(conn: &Conn, mark: i64, at: i64) -> Result<i64> {
+    let at = crate::store::julian_day(at).into();
+    conn.run("UPDATE main._crdt_log SET m = -4, at = ?2 WHERE seq > ?1 AND m = -1", &[mark.into(), at])
+}
+
 /// Drops what the triggers logged after `mark` while a merge wrote rows: it is no local write.
 pub fn drop_after(conn: &Conn, mark: i64) -> Result<()> {
     conn.run("DELETE FROM main._crdt_log WHERE seq > ?1", &[mark.into()])?;

@@ -88,6 +88,16 @@ pub fn if_due(store: &Store<'_>) -> Result<()> {
     }
     let (pruned, kept) = (horizon(store.conn, "pruned")?, horizon(store.conn, "kept")?);
     let (end, due) = (store.last_seq()?, pruned.saturating_add(LEAST.max(kept)));
+    let fresh = store.conn.fresh.take();
+    if end >= due && fresh > 0 {
+        // Pruning would keep these. So it is due when as many others have come as there are to keep.
+        store.conn.run(
+            "INSERT INTO main._crdt_horizon(one, pruned, kept, own) VALUES (1, 0, ?1, 0)
+             ON CONFLICT(one) DO UPDATE SET kept = kept + ?1",
+            &[fresh.saturating_mul(2).into()],
+        )?;
+        return if_due(store);
+    }
     if end >= due {
         // As many as it says it kept may never have been there: what was changed by hand must not cost more than the log.
         let kept = kept.clamp(0, rows(store)?);

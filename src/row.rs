@@ -132,6 +132,11 @@ pub fn insert(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)])
     written(conn.rollbacks.watch(conn, form, key, || conn.run(&sql, &values(key, cells)))?)
 }
 
+/// The SQL that inserts a row with all its tracked columns.
+pub fn insert_whole(form: &Form) -> Rc<str> {
+    text(form, Text::Insert((0..form.tracked.len()).collect()))
+}
+
 /// As [`insert`], ignored where the row cannot be: for what the triggers before it note.
 pub fn probe(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)]) -> Result<()> {
     conn.run(&text(form, Text::Probe(places(cells))), &values(key, cells))?;

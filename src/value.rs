@@ -11,6 +11,7 @@
 //! A column declared `JSON…` carries an object or array as JSON where that gives back the same text; one declared `BOOL…`
 //! sends 0 and 1 as `false` and `true`. Pure.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::Write;
 
@@ -103,12 +104,91 @@ fn unescaped(json: &str) -> Option<&str> {
     (!text.as_bytes().chunks(32).any(special)).then_some(text)
 }
 
+/// The value of JSON that is certainly spelled as a column of that form would spell it: what [`encode`] makes of the value is
+/// `json`. None where that takes a closer look.
+pub fn plain(json: &str, form: Form) -> Option<Plain<'_>> {
+    let number = |json: &str| json.parse().ok().map(Plain::Integer);
+    match json.as_bytes() {
+        b"null" => Some(Plain::Null),
+        [b'"', first, ..] if form != Form::Json || !matches!(first, b'{' | b'[') => {
+            let text = unescaped(json).map(Cow::Borrowed).or_else(|| usually_escaped(json).map(Cow::Owned))?;
+            (!has_no_character(text.as_bytes())).then_some(Plain::Text(text))
+        }
+        [b'0' | b'1'] if form == Form::Bool => None,
+        [b'0'..=b'9'] => number(json),
+        [b'1'..=b'9', rest @ ..] | [b'-', b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => {
+            number(json)
+        }
+        _ => None,
+    }
+}
+
+/// A value, borrowed from its JSON where that can be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Plain<'j> {
+    /// NULL
+    Null,
+    /// INTEGER
+    Integer(i64),
+    /// TEXT
+    Text(Cow<'j, str>),
+}
+
+impl Plain<'_> {
+    /// As a value for SQL.
+    pub fn as_ref(&self) -> ValueRef<'_> {
+        match self {
+            Plain::Null => ValueRef::Null,
+            Plain::Integer(i) => ValueRef::Integer(*i),
+            Plain::Text(text) => ValueRef::Text(text.as_bytes()),
+        }
+    }
+}
+
+/// The text of a JSON string in which just that is escaped, and in the way, that [`write_text`] would escape.
+fn usually_escaped(json: &str) -> Option<String> {
+    let mut rest = json.strip_prefix('"')?.strip_suffix('"')?;
+    let mut text = String::with_capacity(rest.len());
+    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
+        let (before, escape) = rest.split_at(at);
+        text.push_str(before);
+        text.push(match escape.as_bytes() {
+            [b'\\', b'"', ..] => '"',
+            [b'\\', b'\\', ..] => '\\',
+            [b'\\', b'n', ..] => '\n',
+            [b'\\', b'r', ..] => '\r',
+            [b'\\', b't', ..] => '\t',
+            _ => return None, // rare, or never written by us
+        });
+        rest = escape.get(2..)?;
+    }
+    text.push_str(rest);
+    Some(text)
+}
+
 /// Refuses what [`decode`] refuses.
 pub fn check(json: &str) -> Result<()> {
-    match unescaped(json) {
-        Some(_) => Ok(()),
-        None => decode(json).map(drop),
+    match unescaped(json).is_some() || is_simply_escaped(json) {
+        true => Ok(()),
+        false => decode(json).map(drop),
     }
+}
+
+/// Whether a well-formed JSON value is a string without control characters and code points by number.
+fn is_simply_escaped(json: &str) -> bool {
+    let Some(mut rest) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return false };
+    if rest.bytes().fold(false, |any, b| any | (b < 0x20)) {
+        return false;
+    }
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let Some((b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', after)) =
+            rest.as_bytes().get(at + 1).and_then(|escape| Some((*escape, rest.get(at + 2..)?)))
+        else {
+            return false;
+        };
+        rest = after;
+    }
+    true
 }
 
 fn container(json: &str) -> Result<Value> {

@@ -28,6 +28,26 @@ proptest! {
     }
 
     #[test]
+    fn what_is_plain_is_what_we_would_write(
+        json in prop_oneof![
+            any_value().prop_map(|value| to_json(value.as_ref(), Form::Plain)),
+            any_value().prop_map(|value| to_json(value.as_ref(), Form::Bool)),
+            r#""([a-zü\u{ffff}\x01]|\\\\|\\"|\\n|\\/|\\u000a|\{|\[){0,6}""#,
+            "-?[0-9]{0,3}|-?[0-9]{17,21}|true|null|1.0",
+        ],
+        form in prop_oneof![Just(Form::Plain), Just(Form::Json), Just(Form::Bool)],
+    ) {
+        if let Some(value) = plain(&json, form) {
+            prop_assert!(decode(&json).is_ok_and(|other| identical(other.as_ref(), value.as_ref())), "{}", json);
+            prop_assert_eq!(to_json(value.as_ref(), form), json.clone());
+        }
+        // What is refused is what cannot be read.
+        if serde_json::from_str::<&serde_json::value::RawValue>(&json).is_ok() {
+            prop_assert_eq!(check(&json).is_ok(), decode(&json).is_ok());
+        }
+    }
+
+    #[test]
     fn json_text_survives_in_a_json_column(text in r#"[\[\{ ]("[a-z]"|1|null|:|,|[\]\} ]){0,8}"#) {
         let value = Value::Text(text.into_bytes());
         prop_assert!(identical(round(&value, Form::Json).as_ref(), value.as_ref()));

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 pub mod payload;
+mod quick;
 mod read;
 mod write;
 

@@ -114,7 +114,7 @@ impl Names {
     }
 
     /// The key of a change: that of the one before, if it is the same.
-    fn key(&mut self, key: &str) -> Rc<str> {
+    pub(super) fn key(&mut self, key: &str) -> Rc<str> {
         match &self.key {
             Some(last) if **last == *key => Rc::clone(last),
             _ => Rc::clone(self.key.insert(Rc::from(key))),

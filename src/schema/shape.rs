@@ -3,7 +3,7 @@
 
 use crate::conn::Conn;
 use crate::error::{Error, Result};
-use crate::ffi::Value;
+use crate::ffi::ValueRef;
 use crate::key::KeyClass;
 use crate::value::Form;
 
@@ -41,15 +41,15 @@ impl Affinity {
     }
 
     /// Whether a column of this affinity certainly holds `value` as it is; false when in doubt.
-    pub fn keeps(self, value: &Value) -> bool {
+    pub fn keeps(self, value: ValueRef<'_>) -> bool {
         let numeric =
             |text: &[u8]| text.first().is_none_or(|b| b.is_ascii_digit() || b" \t\n\r\x0b\x0c+-.".contains(b));
         match (self, value) {
-            (_, Value::Text(text)) if !crate::value::has_all_forms(text) => false,
-            (_, Value::Null | Value::Blob(_)) | (Affinity::Blob, _) | (Affinity::Text, Value::Text(_)) => true,
-            (Affinity::Integer | Affinity::Numeric, Value::Integer(_)) => true,
-            (Affinity::Real, Value::Real(r)) => *r != 0.0,
-            (Affinity::Integer | Affinity::Numeric | Affinity::Real, Value::Text(text)) => {
+            (_, ValueRef::Text(text)) if !crate::value::has_all_forms(text) => false,
+            (_, ValueRef::Null | ValueRef::Blob(_)) | (Affinity::Blob, _) | (Affinity::Text, ValueRef::Text(_)) => true,
+            (Affinity::Integer | Affinity::Numeric, ValueRef::Integer(_)) => true,
+            (Affinity::Real, ValueRef::Real(r)) => r != 0.0,
+            (Affinity::Integer | Affinity::Numeric | Affinity::Real, ValueRef::Text(text)) => {
                 !text.is_empty() && !numeric(text)
             }
             _ => false,

@@ -1,0 +1,224 @@
+//! Cells in the very spelling of our own exports, read without looking for keys; all else is left to the reader of any JSON. Pure.
+//!
+//! A record's cells follow one another and mostly share their stamp, so that nearly all of a change is what stood in the
+//! one before, byte for byte: a comparison reads it.
+
+use std::rc::Rc;
+
+use super::{Body, Change, Names, MAX_NAME_BYTES};
+use crate::clock::{check_node, Hlc};
+use crate::key::MAX_KEY_BYTES;
+
+/// Reads cells from JSON text, one after the other.
+pub struct Quick<'j> {
+    json: &'j str,
+    /// `{"table":"…","pk":"…","field":"` as last read, and what it says.
+    head: Option<(&'j str, Rc<str>, Rc<str>)>,
+    /// `","crdt_type":"lww","hlc":{…},"node_id":"…","value":` as last read, and what it says.
+    middle: Option<(&'j str, Hlc)>,
+}
+
+impl<'j> Quick<'j> {
+    /// A reader of places in `json`.
+    pub fn new(json: &'j str) -> Quick<'j> {
+        Quick { json, head: None, middle: None }
+    }
+
+    /// The cell at `at`, and where it ends; None when what stands there is anything else, or is spelled otherwise.
+    pub fn cell(&mut self, at: usize, names: &mut Names) -> Option<(Change, usize)> {
+        let mut text = Text { json: self.json, at };
+        self.head(&mut text, names)?;
+        let field = text.plain(MAX_NAME_BYTES)?;
+        if field.is_empty() || field.starts_with('_') {
+            return None; // it may be no cell
+        }
+        self.middle(&mut text, names)?;
+        let value = text.value()?;
+        let prev = match text.take(",\"prev\":{") {
+            Some(()) => Some(text.stamp(names)?),
+            None => None,
+        };
+        text.take("}")?;
+        let ((_, table, pk), (_, hlc)) = (self.head.as_ref()?, self.middle.as_ref()?);
+        crate::value::check(value).ok()?;
+        let body = Body::Lww { value: crate::value::escaped(value), prev, altered: false };
+        let (table, pk, field) = (Rc::clone(table), Rc::clone(pk), names.share(field));
+        Some((Change { table, pk, field, hlc: hlc.clone(), body, seen: None }, text.at))
+    }
+
+    fn head(&mut self, text: &mut Text<'j>, names: &mut Names) -> Option<()> {
+        if let Some((same, ..)) = &self.head {
+            if text.take(same).is_some() {
+                return Some(());
+            }
+        }
+        let from = text.at;
+        text.take("{\"table\":\"")?;
+        let table = text.plain(MAX_NAME_BYTES)?;
+        text.take("\",\"pk\":\"")?;
+        let pk = text.plain(MAX_KEY_BYTES)?;
+        text.take("\",\"field\":\"")?;
+        self.head = Some((self.json.get(from..text.at)?, names.share(table), names.key(pk)));
+        Some(())
+    }
+
+    fn middle(&mut self, text: &mut Text<'j>, names: &mut Names) -> Option<()> {
+        if let Some((same, _)) = &self.middle {
+            if text.take(same).is_some() {
+                return Some(());
+            }
+        }
+        let from = text.at;
+        text.take("\",\"crdt_type\":\"lww\",\"hlc\":{")?;
+        let hlc = text.stamp(names)?;
+        text.take(",\"node_id\":\"")?;
+        text.take(&hlc.node)?;
+        text.take("\",\"value\":")?;
+        self.middle = Some((self.json.get(from..text.at)?, hlc));
+        Some(())
+    }
+}
+
+/// A place in JSON text.
+struct Text<'j> {
+    json: &'j str,
+    at: usize,
+}
+
+impl<'j> Text<'j> {
+    fn rest(&self) -> &'j [u8] {
+        self.json.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    /// Goes past `what`, if it stands here.
+    fn take(&mut self, what: &str) -> Option<()> {
+        self.rest().starts_with(what.as_bytes()).then(|| self.at += what.len())
+    }
+
+    /// What a string without escapes holds, up to its closing quote: at most `most` bytes.
+    fn plain(&mut self, most: usize) -> Option<&'j str> {
+        let length = self.rest().iter().take(most + 1).position(|b| *b < 0x20 || *b == b'"' || *b == b'\\')?;
+        let text = self.json.get(self.at..self.at + length)?;
+        self.at += length;
+        (self.rest().first() == Some(&b'"')).then_some(text)
+    }
+
+    /// A whole number as JSON spells it, of 64 bits.
+    fn number(&mut self) -> Option<i64> {
+        let digits = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
+        let text = self.json.get(self.at..self.at + digits)?;
+        if digits > 1 && text.starts_with('0') {
+            return None;
+        }
+        self.at += digits;
+        text.parse().ok()
+    }
+
+    /// A stamp behind its opening brace.
+    fn stamp(&mut self, names: &mut Names) -> Option<Hlc> {
+        self.take("\"ts\":")?;
+        let ts = self.number()?;
+        self.take(",\"c\":")?;
+        let c = u32::try_from(self.number()?).ok()?;
+        self.take(",\"node\":\"")?;
+        let node = self.plain(MAX_NAME_BYTES)?;
+        self.take("\"}")?;
+        check_node(node).ok()?;
+        Some(Hlc { ts, c, node: names.share(node) })
+    }
+
+    /// A value that is no object, array or broken number. What stands in a string is not looked at.
+    fn value(&mut self) -> Option<&'j str> {
+        let from = self.at;
+        match self.rest().first()? {
+            b'"' => self.string()?,
+            b'-' => {
+                self.at += 1;
+                self.number().filter(|number| *number > 0)?;
+            }
+            b'n' => self.take("null")?,
+            b't' => self.take("true")?,
+            b'f' => self.take("false")?,
+            _ => drop(self.number()?),
+        }
+        self.json.get(from..self.at)
+    }
+
+    fn string(&mut self) -> Option<()> {
+        self.at += 1;
+        loop {
+            let found = memchr::memchr2(b'"', b'\\', self.rest())?;
+            self.at += found + 1;
+            if self.json.as_bytes().get(self.at - 1) == Some(&b'"') {
+                return Some(());
+            }
+            self.at += 1; // what is escaped
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::payload::canonical;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Cells of a few records, next to each other or not, and here and there something else.
+    fn payload() -> impl Strategy<Value = String> {
+        let name = prop_oneof![Just("t".to_owned()), Just("ü\"".to_owned()), "[a-z_\\\\]{0,3}"];
+        let stamp = (0i64..3, 0u32..2, prop_oneof![Just("n"), Just("n\"1")]).prop_map(|(ts, c, node)| {
+            let ts = if ts == 2 { i64::MAX } else { ts };
+            Hlc::new(ts, c, &Rc::from(node))
+        });
+        let value = crate::value::tests_any_value()
+            .prop_map(|value| crate::value::to_json(value.as_ref(), crate::value::Form::Plain));
+        let cell = (name.clone(), name, stamp.clone(), value, proptest::option::of(stamp), 0u8..9).prop_map(
+            |(table, field, hlc, value, prev, kind)| {
+                let body = match kind {
+                    0 => Body::Counter { inc: 1, dec: 0, born: None, operation: false },
+                    _ => Body::Lww { value, prev, altered: kind == 1 },
+                };
+                let pk: Rc<str> = Rc::from(format!("{}", hlc.c));
+                Change { table: Rc::from(table), pk, field: Rc::from(field), hlc, body, seen: None }
+            },
+        );
+        proptest::collection::vec(cell, 0..6).prop_map(|changes| {
+            let texts = changes.iter().map(|change| {
+                let mut out = String::new();
+                change.write_json(&mut out);
+                out
+            });
+            format!("{{\"changes\":[{}],\"more\":false}}", texts.collect::<Vec<_>>().join(","))
+        })
+    }
+
+    fn slowly(json: &str) -> Option<Vec<Change>> {
+        let mut names = Names::default();
+        let raw = crate::import::raw_changes(json).ok()?;
+        raw.iter().map(|raw| crate::import::one(raw.get(), &mut names).ok()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn both_readers_read_the_same(json in payload(), at in any::<prop::sample::Index>(), put in "[\"\\\\0-9,{}a :]{0,2}") {
+            let quick = canonical(&json, &mut Names::default());
+            prop_assert_eq!(quick, slowly(&json));
+            // What was changed anywhere is read the same, or left to the other.
+            let at = at.index(json.len());
+            if let (Some(before), Some(after)) = (json.get(..at), json.get(at + 1..)) {
+                for changed in [format!("{before}{put}{after}"), format!("{before}{put}{}", &json[at..])] {
+                    if let Some(quick) = canonical(&changed, &mut Names::default()) {
+                        prop_assert_eq!(Some(quick), slowly(&changed));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn cells_as_we_write_them_are_read_quickly() {
+        let text = r#"{"table":"t","pk":"1","field":"a","crdt_type":"lww","hlc":{"ts":1,"c":0,"node":"n"},"node_id":"n","value":"[\"x\"]","prev":{"ts":0,"c":7,"node":"m"}}"#;
+        let (change, end) = Quick::new(text).cell(0, &mut Names::default()).unwrap();
+        assert_eq!((end, Some(vec![change])), (text.len(), slowly(&format!("[{text}]"))));
+    }
+}
