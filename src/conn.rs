@@ -43,6 +43,8 @@ pub struct Conn {
     pub put_off: Cell<bool>,
     /// How often the clock was saved by this connection.
     pub saves: Cell<u32>,
+    /// What `_crdt_batch` gives.
+    pub batch: RefCell<Rc<crate::batch::Rows>>,
     /// Log rows, since pruning was last due, of records that nothing was known of: no earlier ones stand for them.
     pub fresh: Cell<i64>,
     /// The log's end at which pruning is due, as last read.
@@ -70,6 +72,7 @@ impl Conn {
             prune_due: Cell::new(0),
             saves: Cell::new(0),
             fresh: Cell::new(0),
+            batch: RefCell::default(),
             foreign: RefCell::default(),
             rollbacks: Rollbacks::default(),
             _attachment: attachment,

@@ -22,7 +22,7 @@ use crate::{conflicts, fresh, row};
 
 /// Records that are merged and shown at a time, where no row has to do with another: bounds the memory. Few where assertions
 /// are on, so that tests come past the end of a window.
-const WINDOW: usize = if cfg!(debug_assertions) { 2 } else { 1_000 };
+pub const WINDOW: usize = if cfg!(debug_assertions) { 2 } else { 1_000 };
 
 /// What a merge did, in changes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -62,21 +62,25 @@ pub fn merge_changes(store: &mut Store<'_>, changes: &[Change]) -> Result<Report
             store.catalog = catalog;
         }
     }
-    let incoming = group(store, &due)?;
+    let mut incoming = group(store, &due)?;
     for change in &due {
         store.clock = store.clock.observe(change.hlc.tick());
     }
     let mut hooks = Inbound::default();
     if is_apart(store, &incoming)? {
-        let mut rest = incoming.into_iter();
-        while rest.len() > 0 {
+        if !store.any_pending.get() {
+            report.merged += fresh::take(store, &mut incoming)?;
+            // The clock is ahead of what was taken, and the log has grown.
+            store.folded = store.last_seq()?;
+            store.save_clock()?;
+        }
+        let mut rest = incoming.as_slice();
+        while !rest.is_empty() {
             // What waits is tried again each time: no more often than need be.
-            let size = if store.any_pending.get() { rest.len() } else { WINDOW };
-            let mut now: Vec<_> = rest.by_ref().take(size).collect();
-            if !store.any_pending.get() {
-                report.merged += fresh::take(store, &mut now)?;
-            }
-            merge_and_show(store, &now, &mut hooks, &mut report)?;
+            let size = if store.any_pending.get() { rest.len() } else { WINDOW.min(rest.len()) };
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            merge_and_show(store, now, &mut hooks, &mut report)?;
         }
     } else {
         merge_and_show(store, &incoming, &mut hooks, &mut report)?;

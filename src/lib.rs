@@ -54,10 +54,12 @@ mod scope;
 
 // In.
 mod apply;
+mod batch;
 mod claims;
 mod conflicts;
 mod foreign;
 mod fresh;
+mod gap;
 mod import;
 mod inbound;
 mod left;

@@ -1,5 +1,8 @@
 //! The log: what the triggers appended, row by row, and what a merge appends.
 
+use std::rc::Rc;
+
+use crate::batch::Rows;
 use crate::conn::{Cached, Conn};
 use crate::error::{Error, Result};
 use crate::ffi::ValueRef;
@@ -169,11 +172,15 @@ pub fn rewrite_relay(conn: &Conn, seq: i64, pk: &Pk, fields: ValueRef<'_>) -> Re
     Ok(())
 }
 
-/// Makes what the triggers logged of inserts after `mark` relay entries of whole records, for keys that the log holds as they
-/// are stored. How many there were.
-pub fn rewrite_inserts(conn: &Conn, mark: i64, at: i64) -> Result<i64> {
+/// Appends a relay entry of the whole record for each of `keys`, the first columns of a batch. `at` is nanoseconds.
+pub fn append_relays(conn: &Conn, t: i64, at: i64, keys: &Rc<Rows>) -> Result<()> {
     let at = crate::store::julian_day(at).into();
-    conn.run("UPDATE main._crdt_log SET m = -4, at = ?2 WHERE seq > ?1 AND m = -1", &[mark.into(), at])
+    conn.run_batch(
+        "INSERT INTO main._crdt_log(t, m, at, k0) SELECT ?1, -4, ?2, c0 FROM _crdt_batch",
+        &[t.into(), at],
+        keys,
+    )?;
+    Ok(())
 }
 
 /// Drops what the triggers logged after `mark` while a merge wrote rows: it is no local write.

@@ -43,6 +43,8 @@ pub enum Text {
     Insert(Vec<usize>),
     /// The same, ignored where it cannot be: only its triggers matter.
     Probe(Vec<usize>),
+    /// The rows of a batch: the key, then all tracked columns.
+    Batch,
     /// New values of these tracked columns.
     Update(Vec<usize>),
     /// A row's end.
@@ -80,6 +82,12 @@ fn write(form: &Form, what: &Text) -> String {
                 "SELECT c.g, c.ts, c.c, c.n, c.x, {columns} FROM main._crdt_clock c LEFT JOIN main.{table} r ON {key}
                  WHERE c.t = ?2 AND c.pk = ?1"
             )
+        }
+        Text::Batch => {
+            let names =
+                list(form.shape.key.iter().chain(form.tracked.iter().map(|t| &t.column.name)).map(|name| ident(name)));
+            let places = list((0..=form.tracked.len()).map(|i| format!("c{i}")));
+            format!("INSERT{rule} INTO main.{table}({names}) SELECT {places} FROM _crdt_batch")
         }
         Text::Insert(cells) | Text::Probe(cells) => {
             let rule = if matches!(what, Text::Probe(_)) { " OR IGNORE" } else { rule };
@@ -132,9 +140,9 @@ pub fn insert(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)])
     written(conn.rollbacks.watch(conn, form, key, || conn.run(&sql, &values(key, cells)))?)
 }
 
-/// The SQL that inserts a row with all its tracked columns.
-pub fn insert_whole(form: &Form) -> Rc<str> {
-    text(form, Text::Insert((0..form.tracked.len()).collect()))
+/// The SQL that inserts the rows of a batch: the key of one column, then all tracked columns.
+pub fn insert_batch(form: &Form) -> Rc<str> {
+    text(form, Text::Batch)
 }
 
 /// As [`insert`], ignored where the row cannot be: for what the triggers before it note.

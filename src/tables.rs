@@ -16,6 +16,7 @@ const BATCH: usize = 2_000;
 /// Registers every table-valued function.
 pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     to.table::<Changes>(c"crdt_changes", conn)?;
+    to.table::<crate::batch::Batch>(c"_crdt_batch", conn)?;
     to.table::<Tables>(c"crdt_tables", conn)?;
     to.table::<Fields>(c"crdt_fields", conn)?;
     to.table::<Peers>(c"crdt_peers", conn)?;

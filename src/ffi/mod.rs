@@ -22,7 +22,7 @@ pub use db::Db;
 #[cfg(feature = "extension-init")]
 pub use entry::sqlite3_extension_init;
 pub use entry::{sqlite3_grovecrdt_init, Attachment, Registrar};
-pub use function::{Call, Flags, Out};
+pub use function::{Call, Context, Flags, Out};
 pub use stmt::Stmt;
 pub use table::{RowCursor, TableFunction};
 pub use value::{Value, ValueRef};

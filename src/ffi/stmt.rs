@@ -120,16 +120,6 @@ impl Stmt {
         }
     }
 
-    /// Runs to its end, ignoring rows, and is reset.
-    ///
-    /// # Errors
-    /// SQLite's own.
-    pub fn run(&mut self) -> Result<()> {
-        while self.step()? {}
-        self.reset();
-        Ok(())
-    }
-
     /// Back to before the first row, giving up locks; the parameters stay.
     pub fn reset(&mut self) {
         if self.stepped {

@@ -1,6 +1,6 @@
 //! What a table-valued function of this crate provides.
 
-use super::function::Out;
+use super::function::{Context, Out};
 use super::value::Value;
 use crate::error::Result;
 use std::ffi::CStr;
@@ -42,6 +42,15 @@ pub trait RowCursor: 'static {
     /// # Errors
     /// Whatever makes the statement fail.
     fn column(&self, i: usize) -> Result<Out>;
+
+    /// Answers column `i` of the row.
+    ///
+    /// # Errors
+    /// As [`RowCursor::column`].
+    fn answer(&self, i: usize, to: Context<'_>) -> Result<()> {
+        to.result_out(self.column(i)?);
+        Ok(())
+    }
 
     /// A number for the row.
     fn rowid(&self) -> i64;

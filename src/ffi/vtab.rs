@@ -316,7 +316,7 @@ unsafe extern "C" fn column<T: TableFunction>(
                         answer.result(value.as_ref());
                     }
                 }
-                (None, Some(rows)) => answer.result_out(rows.column(i)?),
+                (None, Some(rows)) => rows.answer(i, answer)?,
                 (None, None) => {}
             }
             Ok(())
