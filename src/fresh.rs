@@ -78,20 +78,15 @@ impl<'c, 'j> Lane<'c, 'j> {
     /// Writes all that was added; the number of changes. What the table refuses goes the other road, with all of its lane.
     fn write(self, store: &Store<'_>, rest: &mut Vec<Incoming<'j>>) -> Result<u64> {
         let Some(Incoming { table, .. }) = self.records.first() else { return Ok(0) };
-        let (conn, t) = (store.conn, ValueRef::from(table.id));
+        let conn = store.conn;
         if let Err(e) = conn.run_batch(&row::insert_batch(table.form(conn)?), &[], &Rc::new(self.rows)) {
             crate::apply::refused(conn, e)?;
             rest.extend(self.records);
             return Ok(0);
         }
         let clocks = Rc::new(self.clocks);
-        conn.run_batch(
-            "INSERT INTO main._crdt_clock(t, pk, g, ts, c, n) SELECT ?1, c0, ?2, c1, c2, c3 FROM _crdt_batch",
-            &[t, i64::from(table.gen).into()],
-            &clocks,
-        )?;
+        store.add_fresh(table, &clocks)?;
         crate::log::append_relays(conn, table.id, store.wall.max(store.clock.ts), &clocks)?;
-        conn.fresh.set(conn.fresh.get().saturating_add(self.records.len() as i64));
         Ok(self.records.iter().map(|record| record.changes.len() as u64).sum())
     }
 }

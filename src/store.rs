@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use crate::batch::Rows;
 use crate::clock::{Hlc, Tick, MILLISECOND};
 use crate::conn::Conn;
 use crate::error::{Error, Result};
@@ -16,6 +17,9 @@ use crate::types::Type;
 
 /// A record's name: table number and key.
 pub type RecordKey = (i64, Pk);
+
+/// Records that are written by one statement.
+pub const TOGETHER: usize = 1_000;
 
 /// The state of one database during one call.
 pub struct Store<'a> {
@@ -212,22 +216,16 @@ impl<'a> Store<'a> {
 
     /// Writes the state of a record; `before` is what is stored now.
     pub fn save(&self, table: &Table, pk: &Pk, before: Option<&Record>, now: &Record) -> Result<()> {
-        let Packed { base, x, apart } = pack::pack(now, table.covered(), &self.nodes)?;
-        let (ts, c, n) = match &base {
-            Some(b) => (b.ts.into(), i64::from(b.c).into(), i64::from(self.nodes.number(&b.node)?).into()),
-            None => (ValueRef::Null, ValueRef::Null, ValueRef::Null),
-        };
-        let gen = if base.is_some() { i64::from(table.gen).into() } else { ValueRef::Null };
-        let dead = if now.alive() { ValueRef::Null } else { 1.into() };
-        let x = if x.is_empty() { ValueRef::Null } else { ValueRef::Blob(&x) };
-        let values = [table.id.into(), pk.as_ref(), gen, ts, c, n, dead, x];
-        self.conn.run(
-            "INSERT OR REPLACE INTO main._crdt_clock(t, pk, g, ts, c, n, dead, x) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            &values,
-        )?;
-        if apart {
-            self.save_parts(table, pk, before.filter(|before| before.apart), now)?;
-        }
+        let mut saves = Saves::default();
+        saves.add(self, table, pk, before, now)?;
+        saves.write(self)
+    }
+
+    /// Writes the states of rows never seen before, as they were inserted: key, ts, c, node of each.
+    pub fn add_fresh(&self, table: &Table, rows: &Rc<Rows>) -> Result<()> {
+        let sql = "INSERT INTO main._crdt_clock(t, pk, g, ts, c, n) SELECT ?1, c0, ?2, c1, c2, c3 FROM _crdt_batch";
+        let count = self.conn.run_batch(sql, &[table.id.into(), i64::from(table.gen).into()], rows)?;
+        self.conn.fresh.set(self.conn.fresh.get().saturating_add(count));
         Ok(())
     }
 
@@ -273,6 +271,51 @@ impl<'a> Store<'a> {
     /// The end of the log.
     pub fn last_seq(&self) -> Result<i64> {
         Ok(self.conn.int("SELECT max(seq) FROM main._crdt_log", &[])?.unwrap_or(0))
+    }
+}
+
+/// States to be written, many at once.
+#[derive(Default)]
+pub struct Saves {
+    rows: Rows,
+}
+
+impl Saves {
+    /// Adds the state of a record, as [`Store::save`]. It is written with others, at the latest by [`Saves::write`].
+    pub fn add(
+        &mut self,
+        store: &Store<'_>,
+        table: &Table,
+        pk: &Pk,
+        before: Option<&Record>,
+        now: &Record,
+    ) -> Result<()> {
+        let Packed { base, x, apart } = pack::pack(now, table.covered(), &store.nodes)?;
+        let (ts, c, n) = match &base {
+            Some(b) => (b.ts.into(), i64::from(b.c).into(), i64::from(store.nodes.number(&b.node)?).into()),
+            None => (ValueRef::Null, ValueRef::Null, ValueRef::Null),
+        };
+        let gen = if base.is_some() { i64::from(table.gen).into() } else { ValueRef::Null };
+        let dead = if now.alive() { ValueRef::Null } else { 1.into() };
+        let x = if x.is_empty() { ValueRef::Null } else { ValueRef::Blob(&x) };
+        if self.rows.is_empty() {
+            self.rows = Rows::new(8);
+        }
+        self.rows.extend([table.id.into(), pk.as_ref(), gen, ts, c, n, dead, x]);
+        if apart {
+            store.save_parts(table, pk, before.filter(|before| before.apart), now)?;
+        }
+        match self.rows.len() < TOGETHER {
+            true => Ok(()),
+            false => self.write(store),
+        }
+    }
+
+    /// Writes what was added.
+    pub fn write(&mut self, store: &Store<'_>) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO main._crdt_clock(t, pk, g, ts, c, n, dead, x)
+                   SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM _crdt_batch";
+        store.conn.run_batch(sql, &[], &Rc::new(std::mem::take(&mut self.rows))).map(drop)
     }
 }
 

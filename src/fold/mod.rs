@@ -3,20 +3,21 @@
 //! Lazy: it runs before a merge, an export, an inspection. Stamps are a pure function of the log and the clock row, so it does
 //! not matter who folds, or when. Where the database cannot be written, the same is done in memory.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::cells::Cells;
 use crate::clock::{Hlc, BASE_NODE};
 use crate::error::Result;
 use crate::ffi::{Value, ValueRef};
-use crate::key::Pk;
 use crate::local;
 use crate::log::{Event, Reader};
 use crate::record::{FieldId, Record};
 use crate::schema::{Form, Table};
 use crate::store::{RecordKey, Store};
 use crate::types::Type;
+use write::fresh_row;
+
+mod write;
 
 /// Log rows folded before the records they touch are written.
 const CHUNK: usize = 100_000;
@@ -63,7 +64,12 @@ enum Slot {
     /// Inserted under this stamp, and not known to exist before: most rows end here.
     Fresh(Hlc),
     /// Read, and changed since.
-    Loaded { before: Option<Record>, now: Box<Record> },
+    Loaded(Box<Loaded>),
+}
+
+struct Loaded {
+    before: Option<Record>,
+    now: Record,
 }
 
 /// That a row may be gone though nothing says so.
@@ -78,7 +84,7 @@ struct Suspicion {
 struct Fold<'s, 'c> {
     store: &'s mut Store<'c>,
     into: Into,
-    slots: HashMap<RecordKey, Slot>,
+    slots: HashMap<RecordKey, Slot, foldhash::fast::RandomState>,
     suspects: BTreeMap<RecordKey, Suspicion>,
     /// Where rows were deleted.
     deleted: HashMap<RecordKey, i64>,
@@ -118,11 +124,13 @@ impl Fold<'_, '_> {
         }
         // Any other sign of the row shows that it was there. Before an insert it most likely was not: who read without writing
         // this down has told so already.
-        match self.suspects.remove(&key) {
+        let suspicion = if self.suspects.is_empty() { None } else { self.suspects.remove(&key) };
+        match suspicion {
             Some(was) if was.noted && event == Event::Insert => self.delete(&table, form, &key, was.seq, &was.stamp)?,
             _ => {}
         }
-        match self.deleted.get(&key) {
+        let deleted = if self.deleted.is_empty() { None } else { self.deleted.get(&key) };
+        match deleted {
             // A trigger that deletes the row just written is logged before that write.
             Some(seq) if event != Event::Delete => {
                 let again = Suspicion { seq: *seq, stamp: stamp.clone(), noted: false };
@@ -132,8 +140,8 @@ impl Fold<'_, '_> {
             _ => {}
         }
         if matches!(event, Event::Insert | Event::Backfill) && table.local(|ty| ty != Type::Lww).next().is_none() {
-            if let Entry::Vacant(free) = self.slots.entry(key.clone()) {
-                free.insert(Slot::Fresh(stamp));
+            if !self.slots.contains_key(&key) {
+                self.slots.insert(key, Slot::Fresh(stamp));
                 return Ok(());
             }
         }
@@ -156,20 +164,20 @@ impl Fold<'_, '_> {
     /// The state of a record as it stands now in this fold.
     fn record(&mut self, table: &Table, key: &RecordKey) -> Result<&mut Record> {
         let fresh = match self.slots.get(key) {
-            Some(Slot::Loaded { .. }) => None,
+            Some(Slot::Loaded(_)) => None,
             Some(Slot::Fresh(stamp)) => Some(Some(stamp.clone())),
             None => Some(None),
         };
         if let Some(inserted) = fresh {
             let before = self.store.load(table, &key.1)?;
-            let mut now = Box::new(before.clone().unwrap_or_default());
+            let mut now = before.clone().unwrap_or_default();
             if let Some(stamp) = inserted {
                 fresh_row(&mut now, table, &stamp);
             }
-            self.slots.insert(key.clone(), Slot::Loaded { before, now });
+            self.slots.insert(key.clone(), Slot::Loaded(Box::new(Loaded { before, now })));
         }
         match self.slots.get_mut(key) {
-            Some(Slot::Loaded { now, .. }) => Ok(now),
+            Some(Slot::Loaded(loaded)) => Ok(&mut loaded.now),
             _ => Err(crate::error::Error::internal("a record that was just read is gone")),
         }
     }
@@ -316,95 +324,6 @@ impl Fold<'_, '_> {
         };
         Ok(lenient.and_then(|text| crate::types::set::elements(&text).ok()))
     }
-
-    /// Writes the records met so far, in key order.
-    fn flush(&mut self) -> Result<()> {
-        self.deleted.clear();
-        let mut slots: Vec<(RecordKey, Slot)> = self.slots.drain().collect();
-        slots.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let mut current = None;
-        for (key, slot) in slots {
-            if current.as_ref().is_none_or(|t: &std::rc::Rc<Table>| t.id != key.0) {
-                current = self.store.table(key.0);
-            }
-            let Some(table) = &current else { continue };
-            write(self.store, self.into, table, key, slot)?;
-        }
-        Ok(())
-    }
-
-    /// Settles what is left: rows that a REPLACE removed, the records not yet written, the clock.
-    fn finish(mut self, end: i64) -> Result<Cells> {
-        for (key, Suspicion { seq, stamp, .. }) in std::mem::take(&mut self.suspects) {
-            let Some(table) = self.store.table(key.0) else { continue };
-            let Some(form) = table.form_if_usable(self.store.conn)? else { continue };
-            if crate::row::exists(self.store.conn, form, &key.1)? {
-                continue;
-            }
-            self.delete(&table, form, &key, seq, &stamp)?;
-        }
-        self.flush()?;
-        self.store.folded = end;
-        if self.into == Into::Database {
-            self.store.conn.run("DELETE FROM main._crdt_grave WHERE seq <= ?1", &[end.into()])?;
-            self.store.save_clock()?;
-        }
-        Ok(self.cells)
-    }
-}
-
-/// A row without counters and sets, new or from before `crdt_enable`.
-fn fresh_row(record: &mut Record, table: &Table, stamp: &Hlc) {
-    if &*stamp.node == BASE_NODE {
-        local::backfill(record, table.covered(), stamp);
-    } else {
-        local::insert(record, table.covered(), stamp);
-    }
-}
-
-fn write(store: &mut Store<'_>, into: Into, table: &Table, key: RecordKey, slot: Slot) -> Result<()> {
-    if let (Slot::Fresh(stamp), Into::Database) = (&slot, into) {
-        if insert_fresh(store, table, &key.1, stamp)? {
-            return Ok(());
-        }
-    }
-    let (before, now) = match slot {
-        Slot::Loaded { before, now } => (before, *now),
-        Slot::Fresh(stamp) => {
-            let before = store.load(table, &key.1)?;
-            let mut now = before.clone().unwrap_or_default();
-            fresh_row(&mut now, table, &stamp);
-            (before, now)
-        }
-    };
-    match into {
-        Into::Memory => {
-            store.overlay.insert(key, now);
-        }
-        Into::Database => {
-            store.save(table, &key.1, before.as_ref(), &now)?;
-        }
-    }
-    Ok(())
-}
-
-/// Writes the state of a row never seen before; false when it was seen.
-fn insert_fresh(store: &Store<'_>, table: &Table, pk: &Pk, stamp: &Hlc) -> Result<bool> {
-    use crate::pack::Nodes;
-    let node = i64::from(store.nodes.number(&stamp.node)?);
-    let values = [
-        table.id.into(),
-        pk.as_ref(),
-        i64::from(table.gen).into(),
-        stamp.ts.into(),
-        i64::from(stamp.c).into(),
-        node.into(),
-    ];
-    let changed = store
-        .conn
-        .run("INSERT OR IGNORE INTO main._crdt_clock(t, pk, g, ts, c, n) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", &values)?;
-    store.conn.fresh.set(store.conn.fresh.get().saturating_add(changed));
-    Ok(changed > 0)
 }
 
 /// The lww values of a row as it was deleted, as JSON, by field.
