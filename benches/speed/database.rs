@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use rusqlite::Connection;
@@ -119,6 +119,11 @@ impl Ground {
     pub fn new(rows: Vec<Row>, keys: Keys, cache: Cache) -> Ground {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         Ground { rows, keys, cache, folder, made: RefCell::default(), payloads: RefCell::default() }
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// A database of its own in that state.

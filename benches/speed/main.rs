@@ -7,6 +7,7 @@
 mod common;
 mod database;
 mod measure;
+mod memory;
 mod report;
 mod rows;
 mod scale;
@@ -24,9 +25,12 @@ fn main() {
     if cfg!(debug_assertions) {
         panic!("this measures the release profile: cargo bench");
     }
+    if memory::is_child() {
+        return;
+    }
     let settings = Settings::read();
     let workloads = match settings.large {
-        false => [tasks::all(settings.rows), scale::all()].concat(),
+        false => [tasks::all(settings.rows), scale::all(), memory::all()].concat(),
         true => scale::large(),
     };
     let wanted: Vec<usize> = (0..workloads.len()).filter(|i| settings.wants(&workloads[*i].name)).collect();

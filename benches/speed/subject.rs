@@ -88,7 +88,7 @@ impl Subject {
             Subject::Lww => format!("SELECT crdt_enable('{table}')"),
             Subject::Parts => format!("SELECT crdt_enable('{table}', 'priority:counter', 'tags:set')"),
             Subject::SqliteSync => format!("SELECT cloudsync_init('{table}')"),
-            Subject::CrSqlite => format!("SELECT crsql_as_crr('{table}')"),
+            Subject::CrSqlite => format!("SELECT crsql_as_crr('main', '{table}')"),
         };
         conn.query_row(&call, [], |_| Ok(()))
     }

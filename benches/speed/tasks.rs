@@ -4,6 +4,8 @@ use std::io::Write;
 use std::process::Stdio;
 use std::rc::Rc;
 
+use rusqlite::types::Value;
+
 use crate::common;
 use crate::database::{fold, Ground, Session, State};
 use crate::measure::Spent;
@@ -117,6 +119,7 @@ fn sync(n: usize) -> Vec<Workload> {
     let streamed = from(State::Folded, |_, it| {
         assert!(writes::read_all(it, "SELECT change FROM crdt_changes(NULL)") > 0);
     });
+    let as_json = from(State::Folded, |_, it| assert!(writes::read_all(it, writes::AS_JSON) > 0));
     let merge = |state, payload| -> Work {
         Rc::new(move |ground, subject| {
             let payload = ground.payload(subject, payload);
@@ -128,7 +131,8 @@ fn sync(n: usize) -> Vec<Workload> {
         Workload::new(name, n, merge(state, payload)).against(from(state, upsert)).ratio(limit).rivals()
     };
     vec![
-        out("export all, to SELECT", export).rivals(),
+        out("export all, to SELECT", export.clone()).rivals(),
+        out("export all, to SELECT of rows as JSON", export).against(as_json).goal(Goal::None).rivals(),
         out("export all, table-valued function, to SELECT", streamed),
         into("merge, empty peer, to upsert", 3.5, State::EmptyPeer, State::Folded),
         into("merge, all known, to upsert", 2.5, State::Peer, State::Folded),
@@ -142,7 +146,7 @@ fn sizes() -> Vec<Workload> {
         let bytes: usize = match &*ground.payload(subject, State::Folded) {
             Payload::Json(pages) => pages.iter().map(|page| deflated(page.as_bytes())).sum(),
             Payload::Blob(blob) => blob.len(),
-            Payload::Rows(rows) => deflated(format!("{rows:?}").as_bytes()),
+            Payload::Rows(rows) => deflated(&rows.iter().flatten().flat_map(plainly).collect::<Vec<_>>()),
         };
         Spent::amount(bytes as f64 / ground.rows.len() as f64)
     });
@@ -158,6 +162,19 @@ fn sizes() -> Vec<Workload> {
         // The compact form is to have a line of its own here, with 70 bytes as its target.
         Workload::new("payload, zlib 6, bytes a row", 1, payload).alone().unit(Unit::Bytes).rivals(),
     ]
+}
+
+/// A cell as bytes, with a comma: what a program that sends rows has to send at least.
+fn plainly(cell: &Value) -> Vec<u8> {
+    let mut bytes = match cell {
+        Value::Null => Vec::new(),
+        Value::Integer(number) => number.to_string().into_bytes(),
+        Value::Real(number) => number.to_string().into_bytes(),
+        Value::Text(text) => text.clone().into_bytes(),
+        Value::Blob(blob) => blob.clone(),
+    };
+    bytes.push(b',');
+    bytes
 }
 
 /// How many bytes zlib makes of these, at its level 6.

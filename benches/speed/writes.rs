@@ -1,5 +1,6 @@
 //! The work that is done in a table, the same SQL for every subject.
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, Statement};
 
 use crate::rows::Row;
@@ -106,6 +107,11 @@ pub fn update_five_unprepared(conn: &Connection, rows: &[Row]) {
     conn.execute_batch("COMMIT").unwrap();
 }
 
+/// Every row as JSON: what a program does that sends rows.
+pub const AS_JSON: &str =
+    "SELECT json_object('id', id, 'title', title, 'description', description, 'priority', priority, \
+    'tags', tags, 'completed', completed) FROM tasks";
+
 /// Reads rows by their keys.
 pub fn read_points(conn: &Connection, rows: &[Row]) {
     let mut stmt = conn.prepare("SELECT * FROM tasks WHERE id = ?1").unwrap();
@@ -115,7 +121,7 @@ pub fn read_points(conn: &Connection, rows: &[Row]) {
     }
 }
 
-/// Reads all columns of the rows of a query; how many rows.
+/// Reads all columns of the rows of a query, as values that the program owns; how many rows.
 pub fn read_all(conn: &Connection, sql: &str) -> usize {
     let mut stmt = conn.prepare(sql).unwrap();
     let width = stmt.column_count();
@@ -123,7 +129,7 @@ pub fn read_all(conn: &Connection, sql: &str) -> usize {
     let mut count = 0;
     while let Some(row) = rows.next().unwrap() {
         for i in 0..width {
-            std::hint::black_box(row.get_ref(i).unwrap());
+            std::hint::black_box(row.get::<_, Value>(i).unwrap());
         }
         count += 1;
     }
