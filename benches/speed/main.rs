@@ -1,7 +1,7 @@
 //! What grove-crdt costs against plain SQLite, and what its rivals cost: the same work on the table of each, in turns within
 //! every round, so that a busy machine slows all alike. A ratio is the median of the rounds' own ratios.
 //!
-//! `make bench`; docs/performance.md says what can be set.
+//! `make bench`; benches/README.md says what can be set, and what is compared with what.
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
