@@ -137,13 +137,20 @@ fn a_poll_with_nothing_new_reads_the_same_few_pages() {
     assert!(large <= 16, "{large}");
 }
 
-/// What a write, an export, a poll read and write with so many enabled tables, caches cold.
-fn with_tables(count: usize) -> [Pages; 3] {
+/// What a write, an export, a poll read and write with so many enabled tables, caches cold. `together`: all were there before the
+/// first was enabled, so that ours stand behind them in the schema.
+fn with_tables(count: usize, together: bool) -> [Pages; 3] {
     let folder = TempDir::new().unwrap();
     let conn = open(&folder.path().join("many.db"));
     run(&conn, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; BEGIN");
+    let create = |i| run(&conn, &TABLE.replace("tasks", &format!("tasks{i}")));
+    if together {
+        (0..count).for_each(create);
+    }
     for i in 0..count {
-        run(&conn, &TABLE.replace("tasks", &format!("tasks{i}")));
+        if !together {
+            create(i);
+        }
         run(&conn, &format!("SELECT crdt_enable('tasks{i}')"));
     }
     run(&conn, "COMMIT");
@@ -159,12 +166,22 @@ fn with_tables(count: usize) -> [Pages; 3] {
     [write, export, poll]
 }
 
-/// Tables that are idle cost nothing: there is one log for all.
-#[test]
-fn idle_tables_cost_no_pages() {
+fn idle_tables_cost_nothing(together: bool) {
     let _alone = alone();
-    let (one, many) = (with_tables(1), with_tables(200));
+    let (one, many) = (with_tables(1, together), with_tables(200, together));
     for (one, many) in one.into_iter().zip(many) {
         assert!(many.read <= one.read + 3 && many.logged <= one.logged, "{one:?}, {many:?}");
     }
+}
+
+/// Tables that are idle cost nothing: there is one log for all.
+#[test]
+fn idle_tables_cost_no_pages() {
+    idle_tables_cost_nothing(false);
+}
+
+#[test]
+#[ignore = "every call looks for our tables in the schema, row by row"]
+fn idle_tables_that_were_there_before_cost_no_pages() {
+    idle_tables_cost_nothing(true);
 }
