@@ -5,10 +5,10 @@ SEED ?= 1
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test asan valgrind coverage soak laws crash power faults concurrency fuzz fuzz-smoke bench bench-enable soak-log build clean
+.PHONY: help demo check test asan valgrind coverage soak laws crash power faults concurrency fuzz fuzz-smoke bench bench-large bench-compare soak-log build clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## two databases written apart with the sqlite3 shell, then merged
 	@tests/hosts/setup.sh shell
@@ -39,13 +39,17 @@ valgrind: ## the optimised extension in the sqlite3 shell and in Python, under v
 coverage: ## which lines of src the tests run; fails below 100 % of the pure ones, 90 % of the rest
 	tests/tools/coverage.sh
 
-bench: ## what capture, sync and storage cost against plain SQLite (BENCH_ROWS, BENCH_ROUNDS)
+bench: ## what everything costs against plain SQLite and rivals (BENCH_ROWS, BENCH_ROUNDS, BENCH_ONLY, BENCH_SKIP)
 	@tests/hosts/setup.sh python
-	cargo bench --locked --bench capture
+	@benches/rivals.sh || true
+	cargo bench --locked --bench speed
 	@/usr/bin/python3 benches/system.py $(TARGET)/release/deps/libgrove_crdt.so
 
-bench-enable: ## what crdt_enable costs on a million rows, against copying the table (BENCH_ROWS, BENCH_ROUNDS)
-	cargo bench --locked --bench enable
+bench-large: ## the same for what takes minutes: 3 million rows, crdt_enable on a million
+	BENCH_LARGE=1 BENCH_KEYS=$(or $(BENCH_KEYS),UUIDv4) BENCH_ROUNDS=$(or $(BENCH_ROUNDS),5) cargo bench --locked --bench speed
+
+bench-compare: ## two files of `make bench`, line by line (OLD, NEW)
+	@/usr/bin/python3 benches/compare.py $(OLD) $(NEW)
 
 soak: ## random schedules against a model, on all cores (SCHEDULES, SEED); docs/soak.md
 	@cargo build --locked --profile soak --example wall_clock

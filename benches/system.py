@@ -1,31 +1,67 @@
-"""The promised ratios again, on the SQLite that Debian's Python brings: system.py LIBRARY. The Rust benchmark in capture/
-brings a SQLite of its own. All-lww table, keys UUIDv4; BENCH_ROWS and BENCH_ROUNDS as there."""
+"""The writes of the benchmark again, on the SQLite that Debian's Python brings: system.py LIBRARY. benches/speed brings a SQLite
+of its own. All-lww table; BENCH_ROWS and BENCH_ROUNDS as there. Prints ratios of processor time, and keeps them in
+bench-system.json beside bench.json."""
 
+import json
 import os
 import random
 import sqlite3
 import statistics
 import sys
 import tempfile
+import time
 
 from measuring import database, key, size, spent
 
 LIBRARY = sys.argv[1]
 ROWS = int(os.environ.get("BENCH_ROWS", 100_000))
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", 7))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", 5))
 TABLE = """CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, title TEXT, description TEXT, priority INTEGER DEFAULT 0,
     tags TEXT, completed INTEGER DEFAULT 0)"""
 INSERT = "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?)"
 UPDATE = "UPDATE tasks SET title = 'one' WHERE id = ?"
-STATEMENT = "UPDATE tasks SET completed = 2"
+DELETE = "DELETE FROM tasks WHERE id = ?"
 
 
-def rows():
+def rows(ordered):
     chance = random.Random(42)
-    for _ in range(ROWS):
+    for i in range(ROWS):
         name = key(chance)
+        if ordered:
+            head = f"{1_795_000_000_000 + i:012x}"
+            name = f"{head[:8]}-{head[8:]}-7{name[15:]}"
         words = "write the report before friday " * chance.randint(1, 3)
         yield name, words[: chance.randint(8, 24)], words, chance.randint(0, 4), '["home","week"]', chance.randint(0, 1)
+
+
+def alone(conn, keys):
+    """Processor time of updates that are a transaction each."""
+    start = time.process_time()
+    for one in keys:
+        conn.execute("UPDATE tasks SET title = 'two' WHERE id = ?", one)
+    return time.process_time() - start
+
+
+def in_hundreds(conn, data):
+    """Processor time of inserts of a hundred rows a transaction, into the emptied table."""
+    conn.execute("DELETE FROM tasks")
+    start = time.process_time()
+    for i in range(0, len(data), 100):
+        spent(conn, INSERT, data[i : i + 100])
+    return time.process_time() - start
+
+
+def works(data):
+    """Name, target, what is done, one after the other in the same table."""
+    keys = [row[:1] for row in data]
+    return (
+        ("insert, one transaction", 1.7, lambda conn: spent(conn, INSERT, data)),
+        ("file before the fold", 1.4, size),
+        ("update one column", 1.7, lambda conn: spent(conn, UPDATE, keys)),
+        ("update, autocommit", 1.6, lambda conn: alone(conn, keys[: ROWS // 20])),
+        ("delete a tenth", 2.2, lambda conn: spent(conn, DELETE, keys[: ROWS // 10])),
+        ("insert, 100 rows a transaction", 1.8, lambda conn: in_hundreds(conn, data)),
+    )
 
 
 def enabled(conn):
@@ -35,29 +71,32 @@ def enabled(conn):
     return conn
 
 
-def main():
-    data = list(rows())
-    keys = [row[:1] for row in data]
-    ratios = {name: [] for name in ("bulk insert", "file after insert", "update a column", "update, one statement")}
+def measure(data):
+    """The median ratio of each work."""
+    ratios = {}
     for turn in range(ROUNDS):
         with tempfile.TemporaryDirectory() as folder:
             plain, tracked = (database(os.path.join(folder, name), TABLE) for name in ("plain.db", "tracked.db"))
             pair = [plain, enabled(tracked)]
-            work = (
-                lambda conn: spent(conn, INSERT, data),
-                size,
-                lambda conn: spent(conn, UPDATE, keys),
-                lambda conn: spent(conn, STATEMENT, [()]),
-            )
-            for name, do in zip(ratios, work):
+            for name, target, do in works(data):
                 took = {conn: do(conn) for conn in (pair[::-1] if turn % 2 else pair)}
-                ratios[name].append(took[pair[1]] / took[pair[0]])
+                ratios.setdefault((name, target), []).append(took[pair[1]] / took[pair[0]])
             for conn in pair:
                 conn.close()
-    print(f"The same on Python's SQLite {sqlite3.sqlite_version}:")
-    for name, target in zip(ratios, (2.0, 1.8, 2.0, 2.0)):
-        ratio = statistics.median(ratios[name])
-        print(f"{name:<54} | ratio {ratio:5.2f} | target {target}{' !' if ratio > target else ''}")
+    return {what: statistics.median(all_rounds) for what, all_rounds in ratios.items()}
+
+
+def main():
+    print(f"{ROWS} rows, {ROUNDS} rounds, Python's SQLite {sqlite3.sqlite_version}")
+    lines = []
+    for place in ("UUIDv4", "UUIDv7"):
+        for (name, target), ratio in measure(list(rows(place == "UUIDv7"))).items():
+            print(f"{name:<52} {place:<13} ratio {ratio:5.2f}  target {target}{' !' if ratio > target else ''}")
+            line = {"workload": name, "place": place, "target": f"{target:.2f}", "figure": ratio, "reached": ratio <= target}
+            lines.append(line)
+    folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(LIBRARY))))
+    with open(os.path.join(folder, "bench-system.json"), "w") as file:
+        json.dump({"rows": ROWS, "rounds": ROUNDS, "sqlite": sqlite3.sqlite_version, "lines": lines}, file, indent=2)
 
 
 main()

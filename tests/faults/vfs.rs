@@ -100,7 +100,7 @@ impl Idea for Faulty {
 fn code(io: &Io<'_>) -> c_int {
     match io {
         Io::Open { .. } => ffi::SQLITE_CANTOPEN,
-        Io::Read => ffi::SQLITE_IOERR_READ,
+        Io::Read { .. } => ffi::SQLITE_IOERR_READ,
         Io::Write { .. } => ffi::SQLITE_IOERR_WRITE,
         Io::Truncate(_) => ffi::SQLITE_IOERR_TRUNCATE,
         Io::Sync => ffi::SQLITE_IOERR_FSYNC,

@@ -21,7 +21,9 @@ pub enum Io<'a> {
     Open {
         created: bool,
     },
-    Read,
+    Read {
+        bytes: usize,
+    },
     Write {
         bytes: &'a [u8],
         at: u64,
@@ -231,7 +233,7 @@ pass! {
 }
 
 told! {
-    x_read = xRead(to: *mut c_void, n: c_int, at: sqlite3_int64) Io::Read;
+    x_read = xRead(to: *mut c_void, n: c_int, at: sqlite3_int64) Io::Read { bytes: n as usize };
     x_truncate = xTruncate(size: sqlite3_int64) Io::Truncate(size as u64);
     x_size = xFileSize(out: *mut sqlite3_int64) Io::Size;
     x_lock = xLock(level: c_int) Io::Lock;
