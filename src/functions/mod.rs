@@ -20,6 +20,7 @@ use crate::ffi::{Flags, Out, Registrar};
 pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     let (pure, writes, reads) = (Flags::INNOCUOUS | Flags::DETERMINISTIC, Flags::DIRECTONLY, Flags::INNOCUOUS);
     to.function(c"crdt_version", 0, pure, conn, |_| Ok(Out::Text(env!("CARGO_PKG_VERSION").to_owned())))?;
+    to.function(c"crdt_convert", -1, pure, conn, sync::convert)?;
 
     to.function(c"crdt_enable", -1, writes, conn, admin::enable)?;
     to.function(c"crdt_schema", -1, writes, conn, admin::schema)?;
