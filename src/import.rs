@@ -25,14 +25,14 @@ pub fn parse(json: &str) -> Result<Vec<Change>> {
         return Ok(changes);
     }
     let (changes, format) = raw_changes(json)?;
-    if format == Format::Compact {
+    let format = format.map_or(Ok(Format::Grove), |name| Format::named(&name));
+    if matches!(format, Ok(Format::Compact)) {
         return compact(json); // told after the changes, as where somebody sorted the keys
     }
-    changes
-        .iter()
-        .enumerate()
-        .map(|(i, raw)| one(raw.get(), &mut names).map_err(|e| e.context(&format!("change {i}"))))
-        .collect()
+    let read =
+        |(i, raw): (usize, &&RawValue)| one(raw.get(), &mut names).map_err(|e| e.context(&format!("change {i}")));
+    let read: Result<Vec<Change>> = changes.iter().enumerate().map(read).collect();
+    read.map_err(|e| format.err().unwrap_or(e))
 }
 
 fn compact(json: &str) -> Result<Vec<Change>> {
@@ -47,8 +47,8 @@ pub fn one(json: &str, names: &mut Names) -> Result<Change> {
     check(&wire, Some(json), names)
 }
 
-/// The changes of a payload, unread, and the form that they have.
-pub fn raw_changes(json: &str) -> Result<(Vec<&RawValue>, Format)> {
+/// The changes of a payload, unread, and the name of the form that they have, if it tells.
+fn raw_changes(json: &str) -> Result<(Vec<&RawValue>, Option<String>)> {
     #[derive(Deserialize)]
     struct Payload<'a> {
         // Grove answers null when there is nothing; a missing key is a mistake.
@@ -59,12 +59,11 @@ pub fn raw_changes(json: &str) -> Result<(Vec<&RawValue>, Format)> {
     }
     let bad = |e: serde_json::Error| Error::peer(format!("not JSON that carries changes: {e}"));
     match json.trim_start().as_bytes().first() {
-        Some(b'[') => Ok((serde_json::from_str(json).map_err(bad)?, Format::Grove)),
+        Some(b'[') => Ok((serde_json::from_str(json).map_err(bad)?, None)),
         Some(b'{') => {
             let payload: Payload<'_> = serde_json::from_str(json).map_err(bad)?;
-            let format = payload.format.is_some_and(|json| json.get() == "\"compact\"");
-            let format = if format { Format::Compact } else { Format::Grove };
-            Ok((payload.changes.unwrap_or_default(), format))
+            let name = payload.format.and_then(|json| serde_json::from_str(json.get()).ok());
+            Ok((payload.changes.unwrap_or_default(), name))
         }
         _ => Err(Error::peer("expected a JSON array of changes, or an object with \"changes\"")),
     }

@@ -12,6 +12,7 @@ use super::{CHANGE, NAME, NODE, SAME_KEY, SHAPE};
 
 /// `[node, ts, c]`, the last two as they lie from another stamp.
 #[derive(Deserialize, Clone, Copy)]
+#[serde(expecting = "a stamp, which is [node,ts,c]")]
 pub struct Delta(pub usize, pub i64, pub i64);
 
 /// What stands after the values of an entry.
@@ -50,7 +51,7 @@ enum Word<'a> {
 
 /// A field of a shape: its name, or name and type.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a field's name, or [name,type]")]
 enum Named<'a> {
     #[serde(borrow)]
     Lww(Cow<'a, str>),

@@ -13,8 +13,10 @@
 
 mod convert;
 mod items;
+mod nodes;
 mod read;
 mod write;
+mod written;
 
 pub use convert::{convert, Format};
 pub use read::{leads, read, read_changes};

@@ -1,17 +1,16 @@
 //! Writing: what is told of a record is drafted as entries, and written out when its turn comes. Only then it is known which
 //! stamp goes before it.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::{write_delta, CHANGE, MAX_SHARED_SEEN, NODE, SAME_KEY, SHAPE};
+use super::nodes::{define, Nodes, Numbers};
+use super::written::{Entry, Written};
+use super::{MAX_SHARED_SEEN, SHAPE};
 use crate::change::{Body, Change, Writer as Grove, ROW, TOMBSTONE};
-use crate::clock::{push_int, Hlc, Tick};
+use crate::clock::Hlc;
 use crate::types::seen::Seen;
 use crate::value::write_text;
-
-type Numbers<K> = HashMap<K, usize, foldhash::fast::RandomState>;
 
 /// A payload in the making.
 #[derive(Default)]
@@ -71,29 +70,6 @@ struct Open {
     prev: Option<Hlc>,
     from: usize,
     cells: usize,
-}
-
-enum Entry {
-    /// Cells of one write.
-    Write {
-        shape: usize,
-        node: usize,
-        tick: Tick,
-        prev: Option<(usize, Tick)>,
-        values: Range<usize>,
-        rest: Range<usize>,
-    },
-    /// A change in the Grove form.
-    Change(Range<usize>),
-}
-
-/// What went before, in the payload.
-#[derive(Default)]
-struct Written {
-    any: bool,
-    tick: Tick,
-    prev: Tick,
-    pk: Option<String>,
 }
 
 impl Writer {
@@ -337,18 +313,6 @@ impl Writer {
     }
 }
 
-/// Appends an item that defines what comes next in its numbering; `json` is what stands in it.
-fn define(defined: &mut String, word: &str, json: &str) {
-    if !defined.is_empty() {
-        defined.push(',');
-    }
-    defined.push_str("[\"");
-    defined.push_str(word);
-    defined.push_str("\",");
-    defined.push_str(json);
-    defined.push(']');
-}
-
 fn write_list(out: &mut String, json: &[String]) {
     out.push('[');
     for (i, one) in json.iter().enumerate() {
@@ -358,103 +322,4 @@ fn write_list(out: &mut String, json: &[String]) {
         out.push_str(one);
     }
     out.push(']');
-}
-
-/// The numbers of node ids.
-struct Nodes<'w> {
-    numbers: &'w mut Numbers<Rc<str>>,
-    defined: &'w mut String,
-}
-
-impl Nodes<'_> {
-    fn number(&mut self, node: &Rc<str>) -> usize {
-        let next = self.numbers.len();
-        if let Some(number) = self.numbers.get(node) {
-            return *number;
-        }
-        let mut json = String::new();
-        write_text(&mut json, node);
-        define(self.defined, NODE, &json);
-        self.numbers.insert(Rc::clone(node), next);
-        next
-    }
-
-    /// Appends a stamp as it lies from the stamp of its entry.
-    fn stamp(&mut self, out: &mut String, of: &Hlc, stamp: &Hlc) {
-        write_stamp(out, self.number(&stamp.node), of.tick(), stamp.tick());
-    }
-
-    fn stamps(&mut self, out: &mut String, of: &Hlc, stamps: &[Hlc]) {
-        out.push('[');
-        for (i, stamp) in stamps.iter().enumerate() {
-            if i > 0 {
-                out.push(',');
-            }
-            self.stamp(out, of, stamp);
-        }
-        out.push(']');
-    }
-}
-
-/// Appends `[node,ts,c]`.
-fn write_stamp(out: &mut String, node: usize, from: Tick, to: Tick) {
-    out.push('[');
-    push_number(out, node);
-    out.push(',');
-    write_delta(out, from, to);
-    out.push(']');
-}
-
-fn push_number(out: &mut String, number: usize) {
-    push_int(out, i64::try_from(number).unwrap_or(i64::MAX));
-}
-
-impl Written {
-    fn comma(&mut self, out: &mut String) {
-        if self.any {
-            out.push(',');
-        }
-        self.any = true;
-    }
-
-    /// Writes an entry of the record with the key `pk`, given as JSON.
-    fn entry(&mut self, out: &mut String, pk: &str, entry: &Entry, text: &str) {
-        let at = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
-        let (shape, node, tick, prev, values, rest) = match entry {
-            Entry::Change(json) => {
-                out.push_str("[\"");
-                out.push_str(CHANGE);
-                out.push_str("\",");
-                out.push_str(at(json));
-                return out.push(']');
-            }
-            Entry::Write { shape, node, tick, prev, values, rest } => (shape, node, tick, prev, at(values), at(rest)),
-        };
-        out.push('[');
-        push_number(out, *shape);
-        out.push(',');
-        match &mut self.pk {
-            Some(last) if *last == pk => push_int(out, SAME_KEY as i64),
-            last => {
-                out.push_str(pk);
-                pk.clone_into(last.get_or_insert_default());
-            }
-        }
-        out.push(',');
-        push_number(out, *node);
-        out.push(',');
-        write_delta(out, std::mem::replace(&mut self.tick, *tick), *tick);
-        out.push_str(values);
-        if prev.is_some() || !rest.is_empty() {
-            out.push_str(",{");
-            if let Some((node, prev)) = prev {
-                out.push_str("\"prev\":");
-                write_stamp(out, *node, std::mem::replace(&mut self.prev, *prev), *prev);
-                out.push_str(if rest.is_empty() { "" } else { "," });
-            }
-            out.push_str(rest);
-            out.push('}');
-        }
-        out.push(']');
-    }
 }
