@@ -214,6 +214,33 @@ fn bad_items_are_refused_with_a_reason() {
     assert_eq!(crate::import::parse(r#"{"format":"compact","changes":null}"#).unwrap(), []);
 }
 
+#[test]
+fn what_is_too_long_is_refused() {
+    let long = |n: usize| "x".repeat(n);
+    assert!(refused(&format!(r#"["shape","{}"]"#, long(4097))).contains("'table' has 4097 bytes"));
+    assert!(refused(&format!(r#"["shape","t","{}"]"#, long(4097))).contains("'field' has 4097 bytes"));
+    let key = format!(r#"{START},[0,"{}",0,1,0,"v"]"#, long(65_537));
+    assert!(refused(&key).contains("change 1: 'pk' has 65537 bytes"));
+    // In a push each change is refused for itself; that of the same key too.
+    let mut each: Vec<crate::error::Result<Change>> = Vec::new();
+    read_changes(&format!(r#"[{key},[0,0,0,1,0,"v"],[0,"k",0,1,0,1e999],[0,0,0,1,0,"v"]]"#), &mut each).unwrap();
+    let good: Vec<bool> = each.iter().map(Result::is_ok).collect();
+    assert_eq!(good, [true, false, false, false, true]);
+    let tags = |n: usize| format!("[0,-1,0]{}", ",[0,-1,0]".repeat(n - 1));
+    let remove =
+        |n| format!(r#"["node","a"],["shape","t",["s","set"]],[0,"k",0,5,0,{{"remove":[1,2],"tags":[{}]}}]"#, tags(n));
+    assert!(parsed(&remove(16)).is_ok());
+    assert!(refused(&remove(17)).contains("at most 16 adds"));
+}
+
+#[test]
+fn only_an_object_is_a_payload() {
+    let mut none: Vec<Change> = Vec::new();
+    assert!(read("[]", &mut none).unwrap_err().message().contains("an object with"));
+    assert!(convert(r#"{"changes":[],"changes":[]}"#, Format::Compact).unwrap_err().message().contains("twice"));
+    assert!(convert("7", Format::Compact).unwrap_err().message().contains("an array of changes, or an object"));
+}
+
 /// A list of what was seen is held by each change of its entry: a short text must not ask for much memory.
 #[test]
 fn few_fields_share_what_was_seen() {
