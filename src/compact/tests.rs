@@ -9,7 +9,7 @@ use crate::change::{causes, Body, Change, Known, ROW, TOMBSTONE};
 use crate::clock::Hlc;
 use crate::types::seen::Seen;
 
-/// `make laws CASES=1000000` takes as many cases of each law.
+/// `LAWS=50000 cargo test --lib compact::` takes as many cases of each law.
 fn many() -> ProptestConfig {
     ProptestConfig::with_cases(std::env::var("LAWS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000))
 }
