@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::change::{check, payload, Body, Change, Names, Wire};
+use crate::compact::{self, Format};
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::record::FieldId;
@@ -15,16 +16,29 @@ use crate::types::Type;
 
 /// Reads an array of changes, or an object with `changes`.
 pub fn parse(json: &str) -> Result<Vec<Change>> {
+    if compact::leads(json) {
+        return compact(json);
+    }
     let mut names = Names::default();
     // Once more where that fails: one by one it is known which change is wrong, and the text of those of unknown types.
     if let Some(changes) = payload::read(json, &mut names) {
         return Ok(changes);
     }
-    raw_changes(json)?
-        .iter()
-        .enumerate()
-        .map(|(i, raw)| one(raw.get(), &mut names).map_err(|e| e.context(&format!("change {i}"))))
-        .collect()
+    let (changes, format) = raw_changes(json)?;
+    let format = format.map_or(Ok(Format::Grove), |name| Format::named(&name));
+    if matches!(format, Ok(Format::Compact)) {
+        return compact(json); // told after the changes, as where somebody sorted the keys
+    }
+    let read =
+        |(i, raw): (usize, &&RawValue)| one(raw.get(), &mut names).map_err(|e| e.context(&format!("change {i}")));
+    let read: Result<Vec<Change>> = changes.iter().enumerate().map(read).collect();
+    read.map_err(|e| format.err().unwrap_or(e))
+}
+
+fn compact(json: &str) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    compact::read(json, &mut changes)?;
+    Ok(changes)
 }
 
 /// Reads one change.
@@ -33,20 +47,23 @@ pub fn one(json: &str, names: &mut Names) -> Result<Change> {
     check(&wire, Some(json), names)
 }
 
-/// The changes of a payload, unread.
-pub fn raw_changes(json: &str) -> Result<Vec<&RawValue>> {
+/// The changes of a payload, unread, and the name of the form that they have, if it tells.
+fn raw_changes(json: &str) -> Result<(Vec<&RawValue>, Option<String>)> {
     #[derive(Deserialize)]
     struct Payload<'a> {
         // Grove answers null when there is nothing; a missing key is a mistake.
         #[serde(borrow, deserialize_with = "Option::deserialize")]
         changes: Option<Vec<&'a RawValue>>,
+        #[serde(borrow, default)]
+        format: Option<&'a RawValue>,
     }
     let bad = |e: serde_json::Error| Error::peer(format!("not JSON that carries changes: {e}"));
     match json.trim_start().as_bytes().first() {
-        Some(b'[') => serde_json::from_str(json).map_err(bad),
+        Some(b'[') => Ok((serde_json::from_str(json).map_err(bad)?, None)),
         Some(b'{') => {
             let payload: Payload<'_> = serde_json::from_str(json).map_err(bad)?;
-            Ok(payload.changes.unwrap_or_default())
+            let name = payload.format.and_then(|json| serde_json::from_str(json.get()).ok());
+            Ok((payload.changes.unwrap_or_default(), name))
         }
         _ => Err(Error::peer("expected a JSON array of changes, or an object with \"changes\"")),
     }
@@ -156,9 +173,9 @@ mod tests {
 
     #[test]
     fn payload_shapes() {
-        assert_eq!(raw_changes("[]").unwrap().len(), 0);
-        assert_eq!(raw_changes(r#" {"latest_hlc":null,"changes":null}"#).unwrap().len(), 0);
-        assert_eq!(raw_changes(r#"{"changes":[{},1]}"#).unwrap().len(), 2);
+        assert_eq!(raw_changes("[]").unwrap().0.len(), 0);
+        assert_eq!(raw_changes(r#" {"latest_hlc":null,"changes":null}"#).unwrap().0.len(), 0);
+        assert_eq!(raw_changes(r#"{"changes":[{},1]}"#).unwrap().0.len(), 2);
         for bad in ["", "null", "1", "\"x\"", "[", "{}x", r#"{"changes":1}"#, "{}", "[1]]"] {
             assert!(raw_changes(bad).is_err(), "{bad}");
         }

@@ -7,7 +7,7 @@
 //! change JSON → import → inbound → merge → show → apply → rows, and records → log (for relay)
 //! ```
 //!
-//! `clock`, `value`, `key`, `change`, `record`, `merge`, `local`, `pack` and `types` are pure: they need no database and
+//! `clock`, `value`, `key`, `change`, `compact`, `record`, `merge`, `local`, `pack` and `types` are pure: they need no database and
 //! carry the laws, as property tests. `ffi` is the only unsafe code. `docs/design.md` says how things are stored and why.
 #![deny(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -19,6 +19,7 @@ mod ffi;
 // Pure: values, stamps, changes, and how they merge.
 mod change;
 mod clock;
+mod compact;
 mod json;
 mod key;
 mod local;

@@ -18,6 +18,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+pub mod causes;
 pub mod payload;
 mod quick;
 mod read;

@@ -7,14 +7,11 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Body, Change, Known, LEFT, MAX_NAME_BYTES, ROW, TOMBSTONE};
+use super::{causes, Body, Change, Known, LEFT, MAX_NAME_BYTES, ROW, TOMBSTONE};
 use crate::clock::{check_node, Hlc, Tick};
 use crate::error::{excerpt, Error, Result};
 use crate::json::Object;
 use crate::types::seen::Seen;
-
-/// Most adds that a remove of several elements may name.
-const MAX_SHARED_TAGS: usize = 16;
 
 #[derive(Deserialize)]
 struct WireHlc<'a> {
@@ -154,7 +151,8 @@ pub fn check(wire: &Wire<'_>, json: Option<&str>, names: &mut Names) -> Result<C
             return Err(Error::peer(format!("'{what}' has {} bytes; at most {limit} are taken", name.len())));
         }
     }
-    let body = body(wire, json, &hlc, names)?;
+    let body = body(wire, json, names)?;
+    causes::check(&body, &hlc)?;
     let seen = match body {
         Body::Lww { .. } | Body::Tombstone { .. } => wire.seen.map(|json| seen(json.get(), names)).transpose()?,
         _ => None,
@@ -170,14 +168,14 @@ fn seen(json: &str, names: &mut Names) -> Result<Box<Seen>> {
     Ok(Box::new(stamps.iter().collect()))
 }
 
-fn body(wire: &Wire<'_>, json: Option<&str>, hlc: &Hlc, names: &mut Names) -> Result<Body> {
+fn body(wire: &Wire<'_>, json: Option<&str>, names: &mut Names) -> Result<Body> {
     let field = &*wire.field;
     if is_left(wire) {
         return Ok(Body::Left(known(wire, names)?.map(Box::new)));
     }
     if wire.tombstone == Some(true) {
         return match (&*wire.crdt_type, field) {
-            (_, TOMBSTONE | "") => tombstone(wire, hlc, names),
+            (_, TOMBSTONE | "") => tombstone(wire, names),
             ("document", _) => other(wire, json), // the delete of one path, not of the row
             _ => Err(Error::peer(format!("a delete has the field '{TOMBSTONE}', not '{}'", excerpt(field)))),
         };
@@ -190,19 +188,16 @@ fn body(wire: &Wire<'_>, json: Option<&str>, hlc: &Hlc, names: &mut Names) -> Re
     }
     match &*wire.crdt_type {
         "lww" => lww(wire, names),
-        "counter" => counter(wire, hlc, names),
-        "set" => set(wire, hlc, names),
+        "counter" => counter(wire, names),
+        "set" => set(wire, names),
         "" => Err(Error::peer("crdt_type is missing; use \"lww\", \"counter\" or \"set\"")),
         _ => other(wire, json),
     }
 }
 
-fn tombstone(wire: &Wire<'_>, hlc: &Hlc, names: &mut Names) -> Result<Body> {
+fn tombstone(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {
     let forgotten = wire.forgotten.as_ref().map(|until| names.stamp(until)).transpose()?;
-    match forgotten.as_ref().filter(|until| *until > hlc) {
-        Some(late) => Err(Error::peer(format!("a delete stamped {hlc} cannot have forgotten what is stamped {late}"))),
-        None => Ok(Body::Tombstone { forgotten }),
-    }
+    Ok(Body::Tombstone { forgotten })
 }
 
 /// A column of that name has a type.
@@ -230,18 +225,15 @@ fn lww(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {
     Ok(Body::Lww { value: crate::value::escaped(value), prev, altered: wire.altered == Some(true) })
 }
 
-fn counter(wire: &Wire<'_>, hlc: &Hlc, names: &mut Names) -> Result<Body> {
+fn counter(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {
     let Object(delta) = wire.counter_delta.as_ref().ok_or_else(|| {
         Error::peer("a counter change needs \"counter_delta\":{\"inc\":n,\"dec\":n} with whole numbers from 0")
     })?;
     let born = wire.born.as_ref().map(|born| names.stamp(born)).transpose()?;
-    if let Some(late) = born.as_ref().filter(|born| *born > hlc) {
-        return Err(Error::peer(format!("totals stamped {hlc} cannot have begun at {late}")));
-    }
     Ok(Body::Counter { inc: delta.inc, dec: delta.dec, born, operation: wire.operation == Some(true) })
 }
 
-fn set(wire: &Wire<'_>, hlc: &Hlc, names: &mut Names) -> Result<Body> {
+fn set(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {
     let Object(op) = wire
         .set_op
         .as_ref()
@@ -252,15 +244,6 @@ fn set(wire: &Wire<'_>, hlc: &Hlc, names: &mut Names) -> Result<Body> {
         "remove" => {
             let tags = op.tags.as_ref().map(|tags| tags.iter().map(|tag| names.stamp(tag)).collect::<Result<Vec<_>>>());
             let tags = tags.transpose()?;
-            // Each tag is looked for with each element: a short text must not ask for much memory.
-            if elements.len() > 1 && tags.as_ref().is_some_and(|tags| tags.len() > MAX_SHARED_TAGS) {
-                return Err(Error::peer(format!(
-                    "a remove of several elements names at most {MAX_SHARED_TAGS} adds; send one change for each element"
-                )));
-            }
-            if let Some(late) = tags.iter().flatten().find(|tag| *tag > hlc) {
-                return Err(Error::peer(format!("a remove stamped {hlc} cannot have seen an add stamped {late}")));
-            }
             Ok(Body::Remove { elements, tags })
         }
         other => Err(Error::peer(format!("set_op.op is \"add\" or \"remove\", not '{}'", excerpt(other)))),

@@ -5,6 +5,7 @@ mod args;
 mod filter;
 mod hooks;
 mod inspect;
+mod push;
 mod sync;
 
 pub use admin::json_strings;
@@ -20,6 +21,7 @@ use crate::ffi::{Flags, Out, Registrar};
 pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     let (pure, writes, reads) = (Flags::INNOCUOUS | Flags::DETERMINISTIC, Flags::DIRECTONLY, Flags::INNOCUOUS);
     to.function(c"crdt_version", 0, pure, conn, |_| Ok(Out::Text(env!("CARGO_PKG_VERSION").to_owned())))?;
+    to.function(c"crdt_convert", -1, pure, conn, sync::convert)?;
 
     to.function(c"crdt_enable", -1, writes, conn, admin::enable)?;
     to.function(c"crdt_schema", -1, writes, conn, admin::schema)?;
@@ -40,7 +42,7 @@ pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     to.function(c"crdt_changes_since", -1, writes, conn, sync::changes_since)?;
     to.function(c"crdt_merge", -1, writes, conn, sync::merge)?;
     to.function(c"crdt_pull", -1, writes, conn, sync::pull)?;
-    to.function(c"crdt_push", -1, writes, conn, sync::push)?;
+    to.function(c"crdt_push", -1, writes, conn, push::push)?;
 
     to.function(c"crdt_inspect", -1, writes, conn, inspect::inspect)?;
     to.function(c"crdt_state", -1, writes, conn, inspect::state)?;

@@ -6,17 +6,17 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::args::Args;
-use crate::change::{Body, Change, Names};
+use crate::change::Body;
 use crate::clock::Hlc;
+use crate::compact::{self, Format};
 use crate::conn::Conn;
 use crate::cursor::{self, Since};
 use crate::error::{Error, Result};
 use crate::ffi::{Call, Out};
 use crate::inbound::{merge_changes, Report};
 use crate::limits::Limits;
-use crate::outbound::{Export, Item, Json, Scope};
+use crate::outbound::{Ahead, Answer, Compact, Export, Item, Json, Scope};
 use crate::store::Store;
-use crate::value::write_text;
 use crate::{import, peers, pragma, session};
 
 /// `crdt_now()`
@@ -67,11 +67,12 @@ pub fn changes_since(call: &Call<'_, Conn>) -> Result<Out> {
                 _ => return Err(args.wrong(2, "limit", "an INTEGER above 0, or NULL")),
             },
         };
-        if let Some(options) = args.optional(3, "options")? {
-            check_options(options)?;
-        }
-        let conn = args.conn();
-        read_or_install(conn, &|store| page(store, since, tables.as_deref(), limit)).map(Out::Text)
+        let format = format_option(args.optional(3, "options")?)?;
+        let page = |store: &Store<'_>| {
+            let scope = Scope::new(store, tables.as_deref())?;
+            Ok(page_of(store, since, &scope, &Page { limit, format, wanted: None })?.0)
+        };
+        read_or_install(args.conn(), &page).map(Out::Text)
     })
 }
 
@@ -91,48 +92,40 @@ pub fn table_names(text: &str) -> Result<Vec<String>> {
     serde_json::from_str(text).map_err(|e| Error::caller(format!("tables is a name or a JSON array of names: {e}")))
 }
 
-fn check_options(text: &str) -> Result<()> {
-    #[derive(Deserialize)]
+/// The form that the options of `crdt_changes_since` ask for.
+fn format_option(text: Option<&str>) -> Result<Format> {
+    #[derive(Deserialize, Default)]
     #[serde(deny_unknown_fields)]
     struct Options {
         #[serde(default)]
         format: Option<String>,
     }
-    let options: Options = crate::json::object(text)
-        .map_err(|e| Error::caller(format!("options is a JSON object such as {{\"format\":\"grove\"}}: {e}")))?;
-    match options.format.as_deref() {
-        None | Some("grove") => Ok(()),
-        Some(other) => Err(Error::caller(format!("format '{}' is not one of: grove", crate::error::excerpt(other)))),
-    }
+    let options: Options = text
+        .map_or(Ok(Options::default()), crate::json::object)
+        .map_err(|e| Error::caller(format!("options is a JSON object such as {{\"format\":\"compact\"}}: {e}")))?;
+    options.format.as_deref().map_or(Ok(Format::Grove), Format::named)
 }
 
-/// One answer: the changes after a cursor, as many as fit.
-fn page(store: &Store<'_>, since: Option<&str>, tables: Option<&[String]>, limit: Option<i64>) -> Result<String> {
-    Ok(page_of(store, since, &Scope::new(store, tables)?, limit, None)?.0)
-}
-
-/// The answer's JSON, and the place in the log that it reaches to.
-fn page_of(
-    store: &Store<'_>,
-    since: Option<&str>,
-    scope: &Scope,
+/// How a page is made.
+struct Page<'p> {
+    /// Changes after which no further record begins.
     limit: Option<i64>,
-    wanted: Option<&dyn Fn(&Item) -> bool>,
-) -> Result<(String, i64)> {
-    let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
-    let limit = limit.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+    format: Format,
+    /// Which changes are sent.
+    wanted: Option<&'p dyn Fn(&Item) -> bool>,
+}
+
+/// One answer: the changes after a cursor, as many as fit. Its JSON, and the place in the log that it reaches to.
+fn page_of(store: &Store<'_>, since: Option<&str>, scope: &Scope, page: &Page<'_>) -> Result<(String, i64)> {
     let mut export = Export::new(store, since, scope)?;
-    let (mut out, mut items) = (String::from("{\"changes\":["), Vec::new());
-    let (mut json, frame) = (Json::new(&mut out), "{\"changes\":[".len());
-    while json.count < limit && (json.count == 0 || json.len() - frame < bytes) {
-        let more = match wanted {
-            None => export.write_next(store, scope, &mut json)?,
-            Some(_) => export.next(store, scope, &mut items)?,
-        };
-        if !more {
-            break;
-        }
-        items.drain(..).filter(|item| wanted.is_none_or(|wanted| wanted(item))).for_each(|item| json.item(&item));
+    let mut out = String::from("{");
+    if page.format == Format::Compact {
+        out.push_str("\"format\":\"compact\",");
+    }
+    out.push_str("\"changes\":[");
+    match page.format {
+        Format::Grove => fill(store, scope, page, &mut export, &mut Json::new(&mut out))?,
+        Format::Compact => fill(store, scope, page, &mut export, &mut Compact::new(&mut out))?,
     }
     out.push_str("],\"latest_hlc\":");
     let unmoved = matches!(export.since, Since::Place(seq, _) if seq == export.at);
@@ -149,6 +142,28 @@ fn page_of(
     Ok((out, cursor::place(store.conn, export.at)?))
 }
 
+/// Writes records until the page is full.
+fn fill<A: Answer>(store: &Store<'_>, scope: &Scope, page: &Page<'_>, export: &mut Export, out: &mut A) -> Result<()> {
+    let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
+    let limit = page.limit.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+    let (mut ahead, mut items, frame) = (Ahead::new(), Vec::new(), out.len());
+    while out.count() < limit && (out.count() == 0 || out.len() - frame < bytes) {
+        let more = match page.wanted {
+            None => export.write_next(store, scope, &mut ahead, out)?,
+            Some(_) => export.next(store, scope, &mut items)?,
+        };
+        if !more {
+            break;
+        }
+        if let Some(wanted) = page.wanted {
+            items.retain(wanted);
+            out.items(&items);
+            items.clear();
+        }
+    }
+    Ok(())
+}
+
 /// `crdt_merge(json)`
 pub fn merge(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_merge", "json", 1, 1)?;
@@ -163,7 +178,17 @@ pub fn merge(call: &Call<'_, Conn>) -> Result<Out> {
     })
 }
 
-fn told(report: &Report) -> String {
+/// `crdt_convert(json, format)`
+pub fn convert(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_convert", "json, format", 2, 2)?;
+    args.named(|| {
+        let (json, to) = (args.json(0, "json")?, Format::named(args.text(1, "format")?)?);
+        compact::convert(json, to).map(Out::Text)
+    })
+}
+
+/// What a merge did, as keys of its answer.
+pub fn told(report: &Report) -> String {
     let Report { merged, unchanged, conflicts, pending, skipped } = report;
     let skipped = if *skipped > 0 { format!(",\"skipped\":{skipped}") } else { String::new() };
     format!("\"merged\":{merged},\"unchanged\":{unchanged},\"conflicts\":{conflicts},\"pending\":{pending}{skipped}")
@@ -181,6 +206,8 @@ struct PullRequest<'a> {
     filter: Option<Filter>,
     #[serde(default)]
     counters: Option<String>,
+    #[serde(default)]
+    format: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -235,6 +262,8 @@ fn own_counters<'r>(request: &'r PullRequest<'_>, options: &PullOptions) -> Resu
 struct PullOptions {
     #[serde(default)]
     counters: Option<String>,
+    #[serde(default)]
+    format: Option<String>,
     /// Expressions by table. They are SQL: only the caller gives them, never the peer.
     #[serde(default)]
     filter: BTreeMap<String, String>,
@@ -260,6 +289,7 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
         let since = request.since.map(RawValue::get).filter(|json| *json != "null");
         let options = PullOptions::read(args.optional(1, "options")?)?;
         let own = own_counters(&request, &options)?;
+        let format = asked_format(options.format.as_deref(), request.format.as_deref())?;
         if let Some(node) = &request.node_id {
             peers::check(node)?;
         }
@@ -275,7 +305,8 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
             }
             let wanted = |item: &Item| filter.wants(item) && !is_own(item);
             let sifted = own.is_some() || request.filter.is_some();
-            let (answer, sent) = page_of(store, since, &scope, None, sifted.then_some(&wanted))?;
+            let page = Page { limit: None, format, wanted: sifted.then_some(&wanted) };
+            let (answer, sent) = page_of(store, since, &scope, &page)?;
             Ok((answer, scope, sent))
         })?;
         if let Some(node) = &request.node_id {
@@ -285,54 +316,18 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
     })
 }
 
-#[derive(Deserialize)]
-struct PushRequest<'a> {
-    #[serde(default)]
-    node_id: Option<String>,
-    #[serde(borrow, default)]
-    changes: Option<Vec<&'a RawValue>>,
-    #[serde(default)]
-    counters: Option<String>,
-}
-
-/// The options of `crdt_push`.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct PushOptions {
-    #[serde(default)]
-    counters: Option<String>,
-}
-
-/// `crdt_push(request [, options])`
-pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
-    let args = Args::new(call, "crdt_push", "request [, options]", 1, 2)?;
-    args.named(|| {
-        let request: PushRequest<'_> = crate::json::object(args.json(0, "request")?)
-            .map_err(|e| Error::peer(format!("not a push request {{\"node_id\",\"changes\"}}: {e}")))?;
-        let options: PushOptions =
-            args.optional(1, "options")?.map_or(Ok(PushOptions::default()), crate::json::object).map_err(|e| {
-                Error::caller(format!("options is a JSON object such as {{\"counters\":\"operations\"}}: {e}"))
-            })?;
-        let operations = counters_are_operations(options.counters.as_deref(), request.counters.as_deref())?;
-        session::write(args.conn(), |store| {
-            let limits = Limits::read(store.conn)?;
-            let (good, rejected) = sift(store, &limits, request.changes.as_deref().unwrap_or_default(), operations);
-            let report = merge_changes(store, &good)?;
-            if let Some(node) = &request.node_id {
-                peers::seen(store.conn, node, store.wall)?;
-            }
-            let latest = store.clock.by(&store.me).to_json();
-            Ok(Out::Text(format!(
-                "{{{},\"latest_hlc\":{latest},\"rejected\":[{}]}}",
-                told(&report),
-                rejected.join(",")
-            )))
-        })
-    })
+/// The form of a pull's answer: as the options ask, or the request.
+fn asked_format(options: Option<&str>, key: Option<&str>) -> Result<Format> {
+    match (options.map(Format::named).transpose()?, key.map(Format::named).transpose()?) {
+        (Some(options), Some(key)) if options != key => {
+            Err(Error::caller("format is one thing in the options and another in the request; give it once"))
+        }
+        (options, key) => Ok(options.or(key).unwrap_or_default()),
+    }
 }
 
 /// Whether the peer means operations by `counter_delta`: by the options, or by the request's key `counters`.
-fn counters_are_operations(options: Option<&str>, key: Option<&str>) -> Result<bool> {
+pub fn counters_are_operations(options: Option<&str>, key: Option<&str>) -> Result<bool> {
     let wanted = |counters: Option<&str>| match counters {
         None => Ok(None),
         Some("totals") => Ok(Some(false)),
@@ -347,44 +342,6 @@ fn counters_are_operations(options: Option<&str>, key: Option<&str>) -> Result<b
         }
         (options, key) => Ok(options.or(key).unwrap_or(false)),
     }
-}
-
-/// A peer tells what left its filter to those that pull from it. It must not take rows away from those that it pushes to.
-fn refuse_left(change: &Change) -> Result<()> {
-    match change.body {
-        Body::Left(_) => Err(Error::peer(
-            "a row that left the sender's filter stays here; only what was pulled from a peer takes rows away (crdt_merge)",
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// The good changes of a push, and a JSON entry for each bad one.
-fn sift(store: &Store<'_>, limits: &Limits, raw: &[&RawValue], operations: bool) -> (Vec<Change>, Vec<String>) {
-    let (mut good, mut rejected, mut names) = (Vec::new(), Vec::new(), Names::default());
-    for (i, raw) in raw.iter().enumerate() {
-        let read = limits.check_place(i).and_then(|()| import::one(raw.get(), &mut names)).and_then(|change| {
-            limits.check(store, &change)?;
-            store.catalog.enabled(&change.table)?;
-            refuse_left(&change)?;
-            Ok(change)
-        });
-        match read {
-            Ok(mut change) => {
-                if let Body::Counter { operation, .. } = &mut change.body {
-                    *operation |= operations;
-                }
-                good.push(change);
-            }
-            Err(e) => {
-                let mut entry = format!("{{\"index\":{i},\"reason\":");
-                write_text(&mut entry, e.message());
-                entry.push('}');
-                rejected.push(entry);
-            }
-        }
-    }
-    (good, rejected)
 }
 
 /// The stamp for "none", where Grove's JSON always has one.

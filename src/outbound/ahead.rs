@@ -1,9 +1,7 @@
 //! Records told ahead of their turn, in the order of their keys: b-trees are read from one end to the other then, and the
 //! answer is still in the order of the log.
 
-use std::ops::Range;
-
-use super::json::Json;
+use super::answer::Answer;
 use super::tell::tell;
 use super::whole::Whole;
 use super::Found;
@@ -17,60 +15,69 @@ const LEAST: usize = if cfg!(debug_assertions) { 1 } else { 64 };
 /// Records told ahead at most: bounds what is read in vain at the end of a page.
 const MOST: usize = if cfg!(debug_assertions) { 3 } else { 8_192 };
 
-/// The JSON of some records to come.
-#[derive(Clone, Default)]
-pub struct Ahead {
+/// What some records to come have to tell.
+pub struct Ahead<D> {
+    /// Which of the export's windows they are of.
+    window: u64,
     /// The place in the queue of the first.
     first: usize,
-    text: String,
-    records: Vec<Told>,
+    /// Each record's draft, and the latest stamp told.
+    records: Vec<(D, Tick)>,
 }
 
-/// One record: where its JSON is, how many changes that are, and their latest stamp.
-#[derive(Clone, Default)]
-struct Told {
-    text: Range<usize>,
-    changes: usize,
-    latest: Tick,
-}
-
-impl Ahead {
-    /// How many records to tell next.
-    pub fn size(&self) -> usize {
-        (self.records.len() * 2).clamp(LEAST, MOST)
+impl<D: Clone + Default> Ahead<D> {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Ahead { window: 0, first: 0, records: Vec::new() }
     }
 
-    /// Whether the record at this place of the queue is told.
-    pub fn has(&self, place: usize) -> bool {
-        place.checked_sub(self.first).is_some_and(|i| i < self.records.len())
-    }
-
-    /// Tells up to `size` records of `queue` from the place `first` on.
-    pub fn read(store: &Store<'_>, queue: &[Found], first: usize, size: usize) -> Result<Ahead> {
-        let next = queue.iter().skip(first).take(size);
-        let mut order: Vec<(usize, &Found)> = next.enumerate().collect();
-        order.sort_unstable_by(|a, b| a.1 .0.cmp(&b.1 .0));
-        let mut ahead = Ahead { first, text: String::new(), records: vec![Told::default(); order.len()] };
-        for (i, (key, pick, _)) in order {
-            let Some(table) = store.table(key.0) else { continue };
-            let Some(whole) = Whole::read(store, &table, &key.1)? else { continue };
-            let from = ahead.text.len();
-            let mut json = Json::new(&mut ahead.text);
-            json.record(&table.name, &key.1.wire());
-            let latest = tell(&table, &whole, pick, &mut json);
-            let changes = json.count;
-            if let Some(told) = ahead.records.get_mut(i) {
-                *told = Told { text: from..ahead.text.len(), changes, latest };
-            }
+    /// Writes the record at a place of the queue; its latest stamp. Those that come next are told with it.
+    pub fn write<A: Answer<Draft = D>>(
+        &mut self,
+        store: &Store<'_>,
+        (window, queue): (u64, &[Found]),
+        place: usize,
+        out: &mut A,
+    ) -> Result<Tick> {
+        if window != self.window {
+            (self.window, self.records) = (window, Vec::new());
         }
-        Ok(ahead)
+        if self.at(place).is_none() {
+            let size = (self.records.len() * 2).clamp(LEAST, MOST);
+            out.clear();
+            self.records = read(store, queue, place, size, out)?;
+            self.first = place;
+        }
+        let Some((draft, latest)) = self.at(place) else { return Ok(Tick::default()) };
+        out.put(draft);
+        Ok(*latest)
     }
 
-    /// Appends the record at a place of the queue to an answer; its latest stamp.
-    pub fn write(&self, place: usize, out: &mut Json<'_>) -> Tick {
-        let told = place.checked_sub(self.first).and_then(|i| self.records.get(i));
-        let Some(told) = told else { return Tick::default() };
-        out.changes(self.text.get(told.text.clone()).unwrap_or_default(), told.changes);
-        told.latest
+    fn at(&self, place: usize) -> Option<&(D, Tick)> {
+        self.records.get(place.checked_sub(self.first)?)
     }
+}
+
+/// Tells up to `size` records of `queue` from the place `first` on.
+fn read<A: Answer>(
+    store: &Store<'_>,
+    queue: &[Found],
+    first: usize,
+    size: usize,
+    out: &mut A,
+) -> Result<Vec<(A::Draft, Tick)>> {
+    let next = queue.iter().skip(first).take(size);
+    let mut order: Vec<(usize, &Found)> = next.enumerate().collect();
+    order.sort_unstable_by(|a, b| a.1 .0.cmp(&b.1 .0));
+    let mut records = vec![(A::Draft::default(), Tick::default()); order.len()];
+    for (i, (key, pick, _)) in order {
+        let Some(table) = store.table(key.0) else { continue };
+        let Some(whole) = Whole::read(store, &table, &key.1)? else { continue };
+        out.record(&table.name, &key.1.wire());
+        let latest = tell(&table, &whole, pick, out);
+        if let Some(record) = records.get_mut(i) {
+            *record = (out.drafted(), latest);
+        }
+    }
+    Ok(records)
 }

@@ -1,5 +1,8 @@
 //! Changes straight into the answer's JSON, what they have in common written once a record.
 
+use std::ops::Range;
+
+use super::answer::Answer;
 use super::item::Item;
 use super::tell::{Cell, Sink, Told};
 use crate::change::{write_seen, Body, Writer};
@@ -10,8 +13,11 @@ use crate::value::write_text;
 /// An answer in the making: changes with commas between them.
 pub struct Json<'o> {
     out: &'o mut String,
-    /// How many changes there are.
-    pub count: usize,
+    count: usize,
+    /// What is told ahead of its turn, and how many changes of the record that is being told.
+    ahead: String,
+    changes: usize,
+    from: usize,
     table: String,
     pk: String,
     /// All of a cell's JSON up to its field's name.
@@ -20,51 +26,46 @@ pub struct Json<'o> {
     stamp: Option<(Hlc, String)>,
 }
 
+/// One record that was told: where its JSON is, and how many changes that are.
+#[derive(Clone, Default)]
+pub struct Draft {
+    text: Range<usize>,
+    changes: usize,
+}
+
 impl<'o> Json<'o> {
     /// An answer that goes on from `out`.
     pub fn new(out: &'o mut String) -> Self {
-        Json { out, count: 0, table: String::new(), pk: String::new(), head: String::new(), stamp: None }
-    }
-
-    /// Bytes of the answer so far.
-    pub fn len(&self) -> usize {
-        self.out.len()
-    }
-
-    /// Whose changes come next.
-    pub fn record(&mut self, table: &str, pk: &str) {
-        if self.table != table {
-            table.clone_into(&mut self.table);
+        Json {
+            out,
+            count: 0,
+            ahead: String::new(),
+            changes: 0,
+            from: 0,
+            table: String::new(),
+            pk: String::new(),
+            head: String::new(),
+            stamp: None,
         }
-        pk.clone_into(&mut self.pk);
-        self.head.clear();
-        self.head.push_str("{\"table\":");
-        write_text(&mut self.head, table);
-        self.head.push_str(",\"pk\":");
-        write_text(&mut self.head, pk);
-        self.head.push_str(",\"field\":");
     }
 
-    /// Appends a change that stands by itself.
-    pub fn item(&mut self, item: &Item) {
-        self.comma();
-        item.write_json(self.out);
+    /// Puts a comma between changes of the record that is being told.
+    fn comma(&mut self) {
+        if self.changes > 0 {
+            self.ahead.push(',');
+        }
+        self.changes += 1;
     }
 
     /// Appends so many changes that are JSON already.
-    pub fn changes(&mut self, json: &str, count: usize) {
+    fn append(&mut self, count: usize, write: impl FnOnce(&mut String, &str)) {
         if count > 0 {
-            self.comma();
-            self.out.push_str(json);
-            self.count += count - 1;
+            if self.count > 0 {
+                self.out.push(',');
+            }
+            write(self.out, &self.ahead);
+            self.count += count;
         }
-    }
-
-    fn comma(&mut self) {
-        if self.count > 0 {
-            self.out.push(',');
-        }
-        self.count += 1;
     }
 
     /// Appends a stamp, its node once more, and what comes before the value.
@@ -79,28 +80,72 @@ impl<'o> Json<'o> {
             self.stamp = Some((hlc.clone(), json));
         }
         if let Some((_, json)) = &self.stamp {
-            self.out.push_str(json);
+            self.ahead.push_str(json);
         }
+    }
+}
+
+impl Answer for Json<'_> {
+    type Draft = Draft;
+
+    fn record(&mut self, table: &str, pk: &str) {
+        if self.table != table {
+            table.clone_into(&mut self.table);
+        }
+        pk.clone_into(&mut self.pk);
+        self.head.clear();
+        self.head.push_str("{\"table\":");
+        write_text(&mut self.head, table);
+        self.head.push_str(",\"pk\":");
+        write_text(&mut self.head, pk);
+        self.head.push_str(",\"field\":");
+        (self.from, self.changes) = (self.ahead.len(), 0);
+    }
+
+    fn drafted(&mut self) -> Draft {
+        Draft { text: self.from..self.ahead.len(), changes: self.changes }
+    }
+
+    fn clear(&mut self) {
+        self.ahead.clear();
+    }
+
+    fn put(&mut self, draft: &Draft) {
+        self.append(draft.changes, |out, ahead| out.push_str(ahead.get(draft.text.clone()).unwrap_or_default()));
+    }
+
+    fn items(&mut self, items: &[Item]) {
+        for item in items {
+            self.append(1, |out, _| item.write_json(out));
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn len(&self) -> usize {
+        self.out.len()
     }
 }
 
 impl Sink for Json<'_> {
     fn cell(&mut self, field: &str, told: &Told<'_>, value: Cell<'_>) {
         self.comma();
-        self.out.push_str(&self.head);
-        write_text(self.out, field);
+        self.ahead.push_str(&self.head);
+        write_text(&mut self.ahead, field);
         self.stamp(told.hlc);
-        value.write_json(self.out);
+        value.write_json(&mut self.ahead);
         if let Some(prev) = told.prev {
-            self.out.push_str(",\"prev\":");
-            prev.write_json(self.out);
+            self.ahead.push_str(",\"prev\":");
+            prev.write_json(&mut self.ahead);
         }
-        write_seen(self.out, told.seen);
-        self.out.push_str(if told.altered { ",\"altered\":true}" } else { "}" });
+        write_seen(&mut self.ahead, told.seen);
+        self.ahead.push_str(if told.altered { ",\"altered\":true}" } else { "}" });
     }
 
     fn change(&mut self, field: &str, hlc: &Hlc, body: Body, seen: Option<&Seen>) {
         self.comma();
-        Writer { table: &self.table, pk: &self.pk }.write(self.out, field, hlc, &body, seen);
+        Writer { table: &self.table, pk: &self.pk }.write(&mut self.ahead, field, hlc, &body, seen);
     }
 }

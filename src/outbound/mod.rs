@@ -1,6 +1,8 @@
 //! The road out: log rows after a cursor → the fields they touched, by record → each one's present state, once.
 
 mod ahead;
+mod answer;
+mod compact;
 mod item;
 mod json;
 mod pick;
@@ -19,12 +21,14 @@ use crate::log::Reader;
 use crate::schema::Table;
 pub use crate::scope::Scope;
 use crate::store::{RecordKey, Store};
+pub use ahead::Ahead;
+pub use answer::Answer;
+pub use compact::Compact;
 pub use item::Item;
 pub use json::Json;
 pub use pick::{picked, touches, Pick};
 pub use whole::with_values;
 
-use ahead::Ahead;
 use item::Items;
 use tell::tell;
 use whole::Whole;
@@ -55,7 +59,8 @@ pub struct Export {
     /// The records gathered, and how many of them are told.
     queue: Rc<[Found]>,
     told: usize,
-    ahead: Ahead,
+    /// How often records were gathered.
+    window: u64,
     /// The log row that the gathered records reach to.
     gathered: i64,
 }
@@ -74,18 +79,7 @@ impl Export {
         };
         let end = store.last_seq()?;
         let given = given.map(|json| Rc::from(json.trim()));
-        Ok(Export {
-            since,
-            debts,
-            given,
-            at,
-            end,
-            latest,
-            queue: Rc::from([]),
-            told: 0,
-            ahead: Ahead::default(),
-            gathered: at,
-        })
+        Ok(Export { since, debts, given, at, end, latest, queue: Rc::from([]), told: 0, window: 0, gathered: at })
     }
 
     /// Whether records may be left.
@@ -120,19 +114,24 @@ impl Export {
         self.step(store, scope, &mut |export, table, found| export.gather_items(store, table, found, items))
     }
 
-    /// Appends the changes of the next record to an answer; false when there is none left.
-    pub fn write_next(&mut self, store: &Store<'_>, scope: &Scope, out: &mut Json<'_>) -> Result<bool> {
+    /// Appends the changes of the next record to an answer; false when there is none left. What is told ahead is kept in
+    /// `ahead`, from one call to the next.
+    pub fn write_next<A: Answer>(
+        &mut self,
+        store: &Store<'_>,
+        scope: &Scope,
+        ahead: &mut Ahead<A::Draft>,
+        out: &mut A,
+    ) -> Result<bool> {
         self.step(store, scope, &mut |export, table, found| {
             if found.1 == Pick::Later || store.catalog.hooks.any(hooks::Event::BeforeOutbound) {
                 let mut items = Vec::new();
                 export.gather_items(store, table, found, &mut items)?;
-                items.iter().for_each(|item| out.item(item));
+                out.items(&items);
                 return Ok(());
             }
-            if !export.ahead.has(export.told) {
-                export.ahead = Ahead::read(store, &export.queue, export.told, export.ahead.size())?;
-            }
-            export.latest = export.latest.max(export.ahead.write(export.told, out));
+            let queue = (export.window, &*export.queue);
+            export.latest = export.latest.max(ahead.write(store, queue, export.told, out)?);
             Ok(())
         })
     }
@@ -225,7 +224,7 @@ impl Export {
         if found.len() < WINDOW {
             self.gathered = self.end;
         }
-        (self.queue, self.told, self.ahead) = (found.into(), 0, Ahead::default());
+        (self.queue, self.told, self.window) = (found.into(), 0, self.window + 1);
         Ok(())
     }
 }

@@ -75,8 +75,10 @@ pub const WORK: &[Work] = &[
     usual("now", &["SELECT crdt_now()"]),
     usual("cursor", &["SELECT crdt_cursor()"]),
     usual("export", &["SELECT crdt_changes_since(NULL)"]),
+    usual("export compact", &["SELECT crdt_changes_since(NULL, NULL, NULL, '{\"format\":\"compact\"}')"]),
     rich("export filtered", &["SELECT crdt_changes_since(NULL)"]),
     usual("merge", &["SELECT crdt_merge((SELECT json FROM inbox))"]),
+    usual("merge compact", &["SELECT crdt_merge(crdt_convert((SELECT json FROM inbox), 'compact'))"]),
     rich("merge with hooks", &["SELECT crdt_merge((SELECT json FROM inbox))"]),
     usual("push", &["SELECT crdt_push('{\"node_id\":\"p\",\"changes\":' || (SELECT json ->> '$.changes' FROM inbox) || '}')"]),
     rich(

@@ -11,6 +11,7 @@ const REFUSED: &[&str] = &[
     "crdt_push('{}')",
     "crdt_pull('{}')",
     "crdt_changes_since(NULL)",
+    "crdt_convert('[]', 'compact')",
     "crdt_cursor()",
     "crdt_now()",
     "crdt_digest('tasks')",

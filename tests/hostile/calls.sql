@@ -25,6 +25,7 @@ SELECT count(*) FROM _tasks_crdt
 SELECT count(*) FROM _nums_crdt
 SELECT crdt_now()
 SELECT crdt_pull('{"node_id":"peer"}')
+SELECT crdt_pull('{"format":"compact"}')
 SELECT crdt_pull('{}', '{"filter":{"tasks":"done = 1"}}')
 INSERT INTO tasks(id, title, votes, tags) VALUES ('new', 'n', 1, '[1]')
 UPDATE tasks SET title = 'u', votes = votes + 1, tags = '["u"]'

@@ -25,6 +25,17 @@ fn taken(target: &super::world::Target, call: &str, input: &str) {
     target.travels();
 }
 
+/// The other form of what was taken comes to the same.
+#[track_caller]
+fn in_either_form(world: &World, target: &super::world::Target, input: &str) {
+    let form = if input.contains(r#""format":"compact""#) { "grove" } else { "compact" };
+    let other = world.copy();
+    let converted = other.ask("SELECT crdt_convert(?1, ?2)", &[&input, &form]).unwrap();
+    other.ask("SELECT crdt_merge(?1)", &[&converted]).unwrap();
+    let state = |conn| NAMES.map(|name| (table(conn, name), full(conn, name)));
+    assert_eq!(state(&target.conn), state(&other.conn), "{converted}");
+}
+
 #[test]
 fn payloads() {
     let world = World::new();
@@ -33,6 +44,7 @@ fn payloads() {
         match target.ask("SELECT crdt_merge(?1)", &[&input]) {
             Err(message) => refused(&message),
             Ok(answer) => {
+                in_either_form(&world, &target, input);
                 taken(&target, "SELECT crdt_merge(?1)", input);
                 format!("ok: {}", counts(&answer))
             }
