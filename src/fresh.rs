@@ -7,7 +7,6 @@ use crate::batch::{Rows, WIDTH};
 use crate::change::{Body, Change};
 use crate::error::Result;
 use crate::ffi::ValueRef;
-use crate::gap::Gaps;
 use crate::inbound::{Incoming, WINDOW};
 use crate::key::Pk;
 use crate::pack::Nodes;
@@ -16,6 +15,7 @@ use crate::row;
 use crate::schema::{Form, Table};
 use crate::store::Store;
 use crate::value::{self, Plain};
+use crate::walk::Walk;
 
 /// Takes such records of `incoming`, which are in the order of their keys and have to do with nothing but themselves; leaves
 /// the others. The number of changes taken.
@@ -25,7 +25,7 @@ pub fn take(store: &Store<'_>, incoming: &mut Vec<Incoming<'_>>) -> Result<u64> 
         let (mut changes, mut rest) = (0, Vec::new());
         let mut lane: Option<Lane<'_, '_>> = None;
         for record in incoming.drain(..) {
-            let is_full = |lane: &Lane<'_, '_>| lane.records.len() >= WINDOW || lane.gaps.table() != record.table.id;
+            let is_full = |lane: &Lane<'_, '_>| lane.records.len() >= WINDOW || lane.walk.table() != record.table.id;
             if lane.as_ref().is_some_and(is_full) {
                 changes += lane.take().map_or(Ok(0), |lane| lane.write(store, &mut rest))?;
             }
@@ -43,7 +43,7 @@ pub fn take(store: &Store<'_>, incoming: &mut Vec<Incoming<'_>>) -> Result<u64> 
 
 /// Records of one table that are written at once.
 struct Lane<'c, 'j> {
-    gaps: Gaps<'c>,
+    walk: Walk<'c>,
     records: Vec<Incoming<'j>>,
     rows: Rows,
     /// Key, ts, c, node.
@@ -53,8 +53,8 @@ struct Lane<'c, 'j> {
 impl<'c, 'j> Lane<'c, 'j> {
     fn new(store: &Store<'c>, table: &Table) -> Result<Lane<'c, 'j>> {
         let width = 1 + table.form(store.conn)?.tracked.len();
-        let gaps = Gaps::new(store, table.id)?;
-        Ok(Lane { gaps, records: Vec::new(), rows: Rows::new(width), clocks: Rows::new(4) })
+        let walk = Walk::new(store, table.id)?;
+        Ok(Lane { walk, records: Vec::new(), rows: Rows::new(width), clocks: Rows::new(4) })
     }
 
     /// Adds a record; gives it back when it is none for this lane.
@@ -65,7 +65,7 @@ impl<'c, 'j> Lane<'c, 'j> {
             return Ok(Some(record));
         };
         let Some(cells) = cells(form, table, changes) else { return Ok(Some(record)) };
-        if !self.gaps.is_absent(pk)? {
+        if self.walk.find(pk)? {
             return Ok(Some(record));
         }
         self.rows.extend(std::iter::once(key).chain(cells.iter().map(Plain::as_ref)));

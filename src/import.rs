@@ -48,7 +48,7 @@ pub fn one(json: &str, names: &mut Names) -> Result<Change> {
 }
 
 /// The changes of a payload, unread, and the name of the form that they have, if it tells.
-fn raw_changes(json: &str) -> Result<(Vec<&RawValue>, Option<String>)> {
+pub fn raw_changes(json: &str) -> Result<(Vec<&RawValue>, Option<String>)> {
     #[derive(Deserialize)]
     struct Payload<'a> {
         // Grove answers null when there is nothing; a missing key is a mistake.

@@ -60,7 +60,6 @@ mod claims;
 mod conflicts;
 mod foreign;
 mod fresh;
-mod gap;
 mod import;
 mod inbound;
 mod left;
@@ -70,6 +69,7 @@ mod putback;
 mod rollback;
 mod show;
 mod unique;
+mod walk;
 
 // Around it.
 mod check;

@@ -46,10 +46,10 @@ pub(super) fn canonical(json: &str, names: &mut Names) -> Option<Vec<Change>> {
     }
     let rest = json.get(at + 1..)?.trim_end_matches([' ', '\t', '\n', '\r']);
     if whole {
-        // What else the answer says, which must not be changes again.
+        // What else the answer says, which must not be changes again, or another form.
         let others = format!("{{{}", rest.strip_prefix(',').or_else(|| (rest == "}").then_some(rest))?);
         let others: HashMap<Cow<'_, str>, IgnoredAny> = serde_json::from_str(&others).ok()?;
-        return (!others.contains_key("changes")).then_some(changes);
+        return (!others.contains_key("changes") && !others.contains_key("format")).then_some(changes);
     }
     rest.is_empty().then_some(changes)
 }

@@ -194,7 +194,7 @@ mod tests {
 
     fn slowly(json: &str) -> Option<Vec<Change>> {
         let mut names = Names::default();
-        let raw = crate::import::raw_changes(json).ok()?;
+        let (raw, _) = crate::import::raw_changes(json).ok()?;
         raw.iter().map(|raw| crate::import::one(raw.get(), &mut names).ok()).collect()
     }
 

@@ -2,18 +2,16 @@
 
 use std::rc::Rc;
 
-use super::{Fold, Into, Slot, Suspicion};
+use super::replay::{whole, Replay};
+use super::{Fold, Into, Slot, Suspicion, What, Write};
 use crate::batch::Rows;
 use crate::cells::Cells;
-use crate::clock::{Hlc, BASE_NODE};
 use crate::error::Result;
-use crate::gap::Gaps;
-use crate::key::Pk;
-use crate::local;
 use crate::pack::Nodes;
 use crate::record::Record;
 use crate::schema::Table;
 use crate::store::{RecordKey, Saves, Store, TOGETHER};
+use crate::walk::Walk;
 
 impl Fold<'_, '_> {
     /// Settles what is left: rows that a REPLACE removed, the records not yet written, the clock.
@@ -21,10 +19,9 @@ impl Fold<'_, '_> {
         for (key, Suspicion { seq, stamp, .. }) in std::mem::take(&mut self.suspects) {
             let Some(table) = self.store.table(key.0) else { continue };
             let Some(form) = table.form_if_usable(self.store.conn)? else { continue };
-            if crate::row::exists(self.store.conn, form, &key.1)? {
-                continue;
+            if !crate::row::exists(self.store.conn, form, &key.1)? {
+                self.add(key, Write { stamp, what: What::Delete(seq) });
             }
-            self.delete(&table, form, &key, seq, &stamp)?;
         }
         self.flush()?;
         self.store.folded = end;
@@ -37,40 +34,63 @@ impl Fold<'_, '_> {
 
     /// Writes the records met so far.
     pub(super) fn flush(&mut self) -> Result<()> {
-        self.deleted.clear();
-        let slots: Vec<(RecordKey, Slot)> = self.slots.drain().collect();
-        if self.into == Into::Memory {
-            return to_memory(self.store, slots);
-        }
-        let mut order: Vec<_> = slots.iter().map(|((t, pk), _)| (*t, pk.number())).zip(0..).collect();
-        let key = |place: usize| slots.get(place).map(|((_, pk), _)| pk);
-        order.sort_unstable_by(|(a, i), (b, k)| a.cmp(b).then_with(|| key(*i).cmp(&key(*k))));
-        let mut slots: Vec<_> = slots.into_iter().map(Some).collect();
+        self.gathered = 0;
         let mut out: Option<Out<'_>> = None;
-        for (_, place) in order {
-            let Some(((t, pk), slot)) = slots.get_mut(place).and_then(Option::take) else { continue };
-            if out.as_ref().is_none_or(|out| out.table.id != t) {
+        for (key, slot) in sorted(self.slots.drain().collect()) {
+            if self.into == Into::Memory {
+                to_memory(self.store, &mut self.cells, key, slot)?;
+                continue;
+            }
+            if out.as_ref().is_none_or(|out| out.table.id != key.0) {
                 if let Some(out) = &mut out {
                     out.write(self.store)?;
                 }
-                out = match self.store.table(t) {
+                out = match self.store.table(key.0) {
                     Some(table) => Some(Out::new(self.store, table)?),
                     None => None,
                 };
             }
             if let Some(out) = &mut out {
-                out.add(self.store, pk, slot)?;
+                out.add(self.store, &mut self.cells, &key, slot)?;
             }
         }
         out.map_or(Ok(()), |mut out| out.write(self.store))
     }
 }
 
-fn to_memory(store: &mut Store<'_>, slots: Vec<(RecordKey, Slot)>) -> Result<()> {
-    for (key, slot) in slots {
-        let Some(table) = store.table(key.0) else { continue };
-        let (_, now) = settled(store, &table, &key.1, slot)?;
-        store.overlay.insert(key, now);
+/// In the order of tables and keys; most are told apart by a number.
+fn sorted(slots: Vec<(RecordKey, Slot)>) -> impl Iterator<Item = (RecordKey, Slot)> {
+    let mut order: Vec<_> = slots.iter().map(|((t, pk), _)| (*t, pk.number())).zip(0..).collect();
+    let key = |place: usize| slots.get(place).map(|((_, pk), _)| pk);
+    order.sort_unstable_by(|(a, i), (b, k)| a.cmp(b).then_with(|| key(*i).cmp(&key(*k))));
+    let mut slots: Vec<_> = slots.into_iter().map(Some).collect();
+    order.into_iter().filter_map(move |(_, place)| slots.get_mut(place)?.take())
+}
+
+fn to_memory(store: &mut Store<'_>, cells: &mut Cells, key: RecordKey, slot: Slot) -> Result<()> {
+    let Some(table) = store.table(key.0) else { return Ok(()) };
+    let mut now = store.load(&table, &key.1)?.unwrap_or_default();
+    replay(store, Into::Memory, &table, (&key, slot), &mut now, cells)?;
+    store.overlay.insert(key, now);
+    Ok(())
+}
+
+/// Does to a record what was written.
+fn replay(
+    store: &Store<'_>,
+    into: Into,
+    table: &Table,
+    (key, slot): (&RecordKey, Slot),
+    now: &mut Record,
+    cells: &mut Cells,
+) -> Result<()> {
+    match slot {
+        Slot::Fresh(stamp) => whole(now, table, &stamp),
+        Slot::Writes(writes) => {
+            let form = table.form(store.conn)?;
+            let mut replay = Replay { store, into, table, form, key, cells };
+            writes.into_iter().try_for_each(|write| replay.write(now, write))?;
+        }
     }
     Ok(())
 }
@@ -78,7 +98,7 @@ fn to_memory(store: &mut Store<'_>, slots: Vec<(RecordKey, Slot)>) -> Result<()>
 /// Records of one table on their way to the database.
 struct Out<'c> {
     table: Rc<Table>,
-    gaps: Gaps<'c>,
+    walk: Walk<'c>,
     /// Key, ts, c, node of rows that are new and as they were inserted.
     fresh: Rows,
     saves: Saves,
@@ -86,25 +106,21 @@ struct Out<'c> {
 
 impl<'c> Out<'c> {
     fn new(store: &Store<'c>, table: Rc<Table>) -> Result<Out<'c>> {
-        let gaps = Gaps::new(store, table.id)?;
-        Ok(Out { table, gaps, fresh: Rows::new(4), saves: Saves::default() })
+        let walk = Walk::new(store, table.id)?;
+        Ok(Out { table, walk, fresh: Rows::new(4), saves: Saves::default() })
     }
 
-    fn add(&mut self, store: &Store<'_>, pk: Pk, slot: Slot) -> Result<()> {
-        match slot {
-            Slot::Fresh(stamp) if self.gaps.is_absent(&pk)? => {
-                let node = i64::from(store.nodes.number(&stamp.node)?);
-                self.fresh.extend([pk.as_ref(), stamp.ts.into(), i64::from(stamp.c).into(), node.into()]);
-                if self.fresh.len() >= TOGETHER {
-                    self.write_fresh(store)?;
-                }
-                Ok(())
-            }
-            slot => {
-                let (before, now) = settled(store, &self.table, &pk, slot)?;
-                self.saves.add(store, &self.table, &pk, before.as_ref(), &now)
-            }
+    fn add(&mut self, store: &Store<'_>, cells: &mut Cells, key: &RecordKey, slot: Slot) -> Result<()> {
+        let pk = &key.1;
+        let before = self.walk.load(store, &self.table, pk)?;
+        if let (None, Slot::Fresh(stamp)) = (&before, &slot) {
+            let node = i64::from(store.nodes.number(&stamp.node)?);
+            self.fresh.extend([pk.as_ref(), stamp.ts.into(), i64::from(stamp.c).into(), node.into()]);
+            return if self.fresh.len() < TOGETHER { Ok(()) } else { self.write_fresh(store) };
         }
+        let mut now = before.clone().unwrap_or_default();
+        replay(store, Into::Database, &self.table, (key, slot), &mut now, cells)?;
+        self.saves.add(store, &self.table, pk, before.as_ref(), &now)
     }
 
     fn write_fresh(&mut self, store: &Store<'_>) -> Result<()> {
@@ -115,27 +131,5 @@ impl<'c> Out<'c> {
     fn write(&mut self, store: &Store<'_>) -> Result<()> {
         self.write_fresh(store)?;
         self.saves.write(store)
-    }
-}
-
-/// What a record was, and what it has become.
-fn settled(store: &Store<'_>, table: &Table, pk: &Pk, slot: Slot) -> Result<(Option<Record>, Record)> {
-    match slot {
-        Slot::Loaded(loaded) => Ok((loaded.before, loaded.now)),
-        Slot::Fresh(stamp) => {
-            let before = store.load(table, pk)?;
-            let mut now = before.clone().unwrap_or_default();
-            fresh_row(&mut now, table, &stamp);
-            Ok((before, now))
-        }
-    }
-}
-
-/// A row without counters and sets, new or from before `crdt_enable`.
-pub(super) fn fresh_row(record: &mut Record, table: &Table, stamp: &Hlc) {
-    if &*stamp.node == BASE_NODE {
-        local::backfill(record, table.covered(), stamp);
-    } else {
-        local::insert(record, table.covered(), stamp);
     }
 }

@@ -1,0 +1,84 @@
+//! Records read in the order of their keys: one statement goes on from record to record, where a question for each would begin
+//! at the root of the tree again. It tells at once, too, that nothing is known of any key in a gap.
+
+use std::cmp::Ordering;
+
+use crate::conn::Cached;
+use crate::error::Result;
+use crate::ffi::ValueRef;
+use crate::key::Pk;
+use crate::record::Record;
+use crate::schema::Table;
+use crate::store::Store;
+
+/// Records passed over before the next one is looked for from the root.
+const STEPS: usize = 4;
+
+/// A walk through the records of one table. Keys are asked for in rising order; behind the one asked for last anything may be
+/// written meanwhile.
+pub struct Walk<'c> {
+    t: i64,
+    rows: Cached<'c>,
+    place: Place,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Start,
+    Record,
+    End,
+}
+
+impl<'c> Walk<'c> {
+    /// A walk through the table of number `t`.
+    pub fn new(store: &Store<'c>, t: i64) -> Result<Walk<'c>> {
+        let rows =
+            store.conn.stmt("SELECT pk, g, ts, c, n, x FROM main._crdt_clock WHERE t = ?1 AND pk >= ?2 ORDER BY pk")?;
+        Ok(Walk { t, rows, place: Place::Start })
+    }
+
+    /// The table's number.
+    pub fn table(&self) -> i64 {
+        self.t
+    }
+
+    /// Whether anything is known of a record.
+    pub fn find(&mut self, pk: &Pk) -> Result<bool> {
+        for steps in 0..=STEPS {
+            match self.place {
+                Place::End => return Ok(false),
+                Place::Start => {}
+                Place::Record => match order(self.rows.column(0), pk) {
+                    Ordering::Less => {}
+                    found => return Ok(found == Ordering::Equal),
+                },
+            }
+            if self.place == Place::Start || steps == STEPS {
+                self.rows.bind_all(&[self.t.into(), pk.as_ref()])?;
+            }
+            self.place = if self.rows.step()? { Place::Record } else { Place::End };
+        }
+        Ok(self.place == Place::Record && order(self.rows.column(0), pk) == Ordering::Equal)
+    }
+
+    /// The state of a record; None when nothing is known of it.
+    pub fn load(&mut self, store: &Store<'_>, table: &Table, pk: &Pk) -> Result<Option<Record>> {
+        if !self.find(pk)? {
+            return Ok(None);
+        }
+        let row = &self.rows;
+        let mut record = store.unpack(table, row.i64(1), [row.i64(2), row.i64(3), row.i64(4)], row.bytes(5))?;
+        store.complete(table, pk, &mut record)?;
+        Ok(Some(record))
+    }
+}
+
+/// How a stored key stands to another, in SQLite's order.
+fn order(stored: ValueRef<'_>, pk: &Pk) -> Ordering {
+    match (stored, pk) {
+        (ValueRef::Integer(i), Pk::Int(k)) => i.cmp(k),
+        (ValueRef::Text(text), Pk::Text(k)) => text.cmp(k.as_bytes()),
+        (ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_), _) => Ordering::Less,
+        (ValueRef::Text(_) | ValueRef::Blob(_), _) => Ordering::Greater,
+    }
+}
