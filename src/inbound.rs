@@ -18,6 +18,7 @@ use crate::record::{FieldId, Record};
 use crate::schema::{Catalog, Form, Table};
 use crate::show::{show, Work};
 use crate::store::Store;
+use crate::walk::Walk;
 use crate::{conflicts, fresh, row};
 
 /// Records that are merged and shown at a time, where no row has to do with another: bounds the memory. Few where assertions
@@ -162,9 +163,14 @@ fn merge_records(
     let mut all = Vec::new();
     let until = crate::cleanup::dropped_until(store)?;
     let mut pass = Pass { store, hooks, report, log: conflicts::Log::default(), own: None, until, twins: 0 };
+    let mut walk: Option<Walk<'_>> = None;
     for record in incoming {
         let (table, pk) = (&record.table, &record.pk);
-        let before = store.load(table, pk)?;
+        let walk = match &mut walk {
+            Some(walk) if walk.table() == table.id => walk,
+            other => other.insert(Walk::new(store, table.id)?),
+        };
+        let before = walk.load(store, table, pk)?;
         let mut now = before.clone().unwrap_or_default();
         let mut touched = Touched::default();
         let mut dropped = false;

@@ -155,21 +155,50 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Appends a relay entry: `fields` of a record changed by a merge, all of it for None. `at` is nanoseconds.
-pub fn append_relay(conn: &Conn, t: i64, pk: &Pk, fields: Option<&[FieldId]>, at: i64) -> Result<()> {
-    let packed = fields.map(|fields| crate::pack::pack_fields(fields.iter().copied()));
-    let fields = packed.as_deref().map_or(ValueRef::Null, ValueRef::Blob);
-    conn.run(
-        "INSERT INTO main._crdt_log(t, m, at, k0, v0) VALUES (?1, -4, ?2, ?3, ?4)",
-        &[t.into(), crate::store::julian_day(at).into(), pk.as_ref(), fields],
-    )?;
-    Ok(())
+/// Relay entries to be appended.
+#[derive(Default)]
+pub struct Relays(Rows);
+
+impl Relays {
+    /// Adds one: `fields` of a record changed by a merge, all of it for None.
+    pub fn add(&mut self, t: i64, pk: &Pk, fields: Option<&[FieldId]>) {
+        if self.0.is_empty() {
+            self.0 = Rows::new(3);
+        }
+        let packed = fields.map(|fields| crate::pack::pack_fields(fields.iter().copied()));
+        self.0.extend([t.into(), pk.as_ref(), packed.as_deref().map_or(ValueRef::Null, ValueRef::Blob)]);
+    }
+
+    /// Appends them. `at` is nanoseconds.
+    pub fn write(self, conn: &Conn, at: i64) -> Result<()> {
+        let sql = "INSERT INTO main._crdt_log(t, m, at, k0, v0) SELECT c0, -4, ?1, c1, c2 FROM _crdt_batch";
+        conn.run_batch(sql, &[crate::store::julian_day(at).into()], &Rc::new(self.0)).map(drop)
+    }
 }
 
-/// Makes an entry a relay entry of `fields`, packed, or of the whole record for NULL. Its time stays.
-pub fn rewrite_relay(conn: &Conn, seq: i64, pk: &Pk, fields: ValueRef<'_>) -> Result<()> {
-    conn.run("UPDATE main._crdt_log SET m = -4, k0 = ?2, v0 = ?3 WHERE seq = ?1", &[seq.into(), pk.as_ref(), fields])?;
-    Ok(())
+/// Appends one relay entry, as [`Relays::add`].
+pub fn append_relay(conn: &Conn, t: i64, pk: &Pk, fields: Option<&[FieldId]>, at: i64) -> Result<()> {
+    let mut relays = Relays::default();
+    relays.add(t, pk, fields);
+    relays.write(conn, at)
+}
+
+/// Makes entries relay entries of packed fields, or of the whole record for None. Their times stay.
+pub fn rewrite_relays(conn: &Conn, entries: &[(i64, &Pk, Option<Vec<u8>>)]) -> Result<()> {
+    let mut rows = Rows::new(3);
+    for (seq, pk, fields) in entries {
+        rows.extend([(*seq).into(), pk.as_ref(), fields.as_deref().map_or(ValueRef::Null, ValueRef::Blob)]);
+    }
+    let sql = "UPDATE main._crdt_log SET m = -4, k0 = b.c1, v0 = b.c2 FROM _crdt_batch b WHERE seq = b.c0";
+    conn.run_batch(sql, &[], &Rc::new(rows)).map(drop)
+}
+
+/// Drops entries.
+pub fn drop_entries(conn: &Conn, places: &[i64]) -> Result<()> {
+    let mut rows = Rows::new(1);
+    rows.extend(places.iter().map(|seq| ValueRef::Integer(*seq)));
+    let sql = "DELETE FROM main._crdt_log WHERE seq IN (SELECT c0 FROM _crdt_batch)";
+    conn.run_batch(sql, &[], &Rc::new(rows)).map(drop)
 }
 
 /// Appends a relay entry of the whole record for each of `keys`, the first columns of a batch. `at` is nanoseconds.

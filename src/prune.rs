@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::conn::Conn;
 use crate::error::{unless_missing, Result};
-use crate::ffi::ValueRef;
+use crate::key::Pk;
 use crate::log::{Event, Reader};
 use crate::outbound::{picked, Pick};
 use crate::peers;
@@ -62,6 +62,8 @@ struct Later {
     /// The earliest entry met, where it is one to drop. Filters ask when a record came to be: then it stays, naming no field.
     birth: Option<i64>,
 }
+
+type Records = HashMap<RecordKey, Later, foldhash::fast::RandomState>;
 
 struct Target {
     seq: i64,
@@ -143,7 +145,7 @@ fn pass(store: &Store<'_>, end: i64, reach: i64, class: (i64, i64)) -> Result<()
     let mut standing = passed.places.clone();
     standing.insert(end); // a sequence is never used again, and most cursors stand here
     standing.extend(places(store.conn)?);
-    let mut records: HashMap<RecordKey, Later> = HashMap::new();
+    let mut records = Records::default();
     let births = crate::filter::registry::secret(store.conn)?.is_some();
     let mut plan = Plan { births, ..Plan::default() };
     let mut rows = Reader::backwards(store.conn, 0, end)?;
@@ -155,22 +157,22 @@ fn pass(store: &Store<'_>, end: i64, reach: i64, class: (i64, i64)) -> Result<()
         consider(store, &rows, (&standing, passed, class), &mut records, &mut plan)?;
     }
     drop(rows);
-    for seq in &plan.drop {
-        store.conn.run("DELETE FROM main._crdt_log WHERE seq = ?1", &[(*seq).into()])?;
-    }
+    crate::log::drop_entries(store.conn, &plan.drop)?;
+    let mut rewritten: Vec<(i64, &Pk, Option<Vec<u8>>)> = Vec::new();
     for ((_, pk), later) in &records {
         if let Some(seq) = later.birth {
             plan.kept += 1;
-            crate::log::rewrite_relay(store.conn, seq, pk, ValueRef::Blob(&[]))?;
+            rewritten.push((seq, pk, Some(Vec::new())));
         }
         let Some(target) = later.target.as_ref().filter(|target| target.grown) else { continue };
         let packed = match &target.fields {
             Pick::Fields(fields) => Some(crate::pack::pack_fields(fields.iter().copied())),
             Pick::All | Pick::Later | Pick::Gone => None,
         };
-        let fields = packed.as_deref().map_or(ValueRef::Null, ValueRef::Blob);
-        crate::log::rewrite_relay(store.conn, target.seq, pk, fields)?;
+        rewritten.push((target.seq, pk, packed));
     }
+    rewritten.sort_unstable_by_key(|(seq, ..)| *seq);
+    crate::log::rewrite_relays(store.conn, &rewritten)?;
     store.conn.run(
         "INSERT INTO main._crdt_horizon(one, pruned, kept, own) VALUES (1, ?1, ?2, ?3)
          ON CONFLICT(one) DO UPDATE SET pruned = excluded.pruned, kept = excluded.kept, own = own OR excluded.own",
@@ -184,7 +186,7 @@ fn consider(
     store: &Store<'_>,
     row: &Reader<'_>,
     (standing, passed, class): (&BTreeSet<i64>, i64, (i64, i64)),
-    records: &mut HashMap<RecordKey, Later>,
+    records: &mut Records,
     plan: &mut Plan,
 ) -> Result<()> {
     let (seq, event) = (row.seq(), row.event());

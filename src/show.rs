@@ -9,7 +9,7 @@ use crate::key::Pk;
 use crate::putback::Watch;
 use crate::record::{FieldId, Record};
 use crate::schema::Table;
-use crate::store::{RecordKey, Store};
+use crate::store::{RecordKey, Saves, Store};
 use crate::{claims, conflicts, left, log, pending};
 
 /// A record whose state changed.
@@ -63,8 +63,9 @@ pub fn show(store: &mut Store<'_>, work: &mut [Work]) -> Result<u64> {
     // What the triggers logged of all this is no local write.
     log::drop_after(store.conn, mark)?;
     let at = store.wall.max(store.clock.ts);
+    let (mut saves, mut relays) = (Saves::default(), log::Relays::default());
     for work in work.iter() {
-        let reason = reasons.remove(&(work.table.id, work.pk.clone()));
+        let reason = if reasons.is_empty() { None } else { reasons.remove(&(work.table.id, work.pk.clone())) };
         if work.dropped {
             left::forget(store, work.table.id, &work.pk)?;
             if work.now == Record::default() {
@@ -72,13 +73,15 @@ pub fn show(store: &mut Store<'_>, work: &mut [Work]) -> Result<u64> {
                 continue;
             }
         }
-        store.save(&work.table, &work.pk, work.before.as_ref().filter(|_| !work.dropped), &work.now)?;
-        log::append_relay(store.conn, work.table.id, &work.pk, work.fields.as_deref(), at)?;
+        saves.add(store, &work.table, &work.pk, work.before.as_ref().filter(|_| !work.dropped), &work.now)?;
+        relays.add(work.table.id, &work.pk, work.fields.as_deref());
         if reason.is_some() || pending::has(store, work.table.id, &work.pk)? {
             // One that waited before and is shown now is tried below, with the others that wait.
             pending::set(store, work.table.id, &work.pk, Some(reason.as_deref().unwrap_or("to be tried again")))?;
         }
     }
+    saves.write(store)?;
+    relays.write(store.conn, at)?;
     let dropped = work.iter().filter(|work| work.dropped).map(|work| (work.table.id, work.pk.clone()));
     conflicts::forget(store.conn, &dropped.collect())?;
     for ((t, pk), reason) in reasons {
