@@ -19,7 +19,7 @@ use crate::schema::{Catalog, Form, Table};
 use crate::show::{show, Work};
 use crate::store::Store;
 use crate::walk::Walk;
-use crate::{conflicts, fresh, row};
+use crate::{conflicts, row, whole};
 
 /// Records that are merged and shown at a time, where no row has to do with another: bounds the memory. Few where assertions
 /// are on, so that tests come past the end of a window.
@@ -70,7 +70,8 @@ pub fn merge_changes(store: &mut Store<'_>, changes: &[Change]) -> Result<Report
     let mut hooks = Inbound::default();
     if is_apart(store, &incoming)? {
         if !store.any_pending.get() {
-            report.merged += fresh::take(store, &mut incoming)?;
+            let (news, known) = whole::take(store, &mut incoming)?;
+            (report.merged, report.unchanged) = (report.merged + news, report.unchanged + known);
             // The clock is ahead of what was taken, and the log has grown.
             store.folded = store.last_seq()?;
             store.save_clock()?;

@@ -59,7 +59,6 @@ mod batch;
 mod claims;
 mod conflicts;
 mod foreign;
-mod fresh;
 mod import;
 mod inbound;
 mod left;
@@ -70,6 +69,7 @@ mod rollback;
 mod show;
 mod unique;
 mod walk;
+mod whole;
 
 // Around it.
 mod check;

@@ -128,6 +128,11 @@ pub fn read(conn: &Conn, form: &Form, pk: &Pk) -> Result<Option<Vec<Value>>> {
     Ok(Some((0..form.tracked.len()).map(|i| row.column(i).to_value()).collect()))
 }
 
+/// The SQL that reads the tracked columns of a row by its key.
+pub fn read_sql(form: &Form) -> Rc<str> {
+    text(form, Text::Read)
+}
+
 /// The SQL that reads a record's clock and its row at once, for tables whose key is one column.
 pub fn whole(form: &Form) -> Rc<str> {
     text(form, Text::Whole)

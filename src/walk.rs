@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 
+use crate::clock::Hlc;
 use crate::conn::Cached;
 use crate::error::Result;
 use crate::ffi::ValueRef;
@@ -59,6 +60,14 @@ impl<'c> Walk<'c> {
             self.place = if self.rows.step()? { Place::Record } else { Place::End };
         }
         Ok(self.place == Place::Record && order(self.rows.column(0), pk) == Ordering::Equal)
+    }
+
+    /// Whether the record just found is a row as it was inserted under `hlc`, with all columns of today.
+    pub fn is_base(&self, store: &Store<'_>, table: &Table, hlc: &Hlc) -> Result<bool> {
+        let row = &self.rows;
+        let same = row.i64(2) == Some(hlc.ts) && row.i64(3) == Some(i64::from(hlc.c)) && row.bytes(5).is_none();
+        let gen = row.i64(1) == Some(i64::from(table.gen));
+        Ok(same && gen && store.base([row.i64(2), row.i64(3), row.i64(4)])?.as_ref() == Some(hlc))
     }
 
     /// The state of a record; None when nothing is known of it.
