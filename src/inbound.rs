@@ -111,20 +111,23 @@ fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<Vec<Incoming<'
     let mut records: Vec<Incoming<'c>> = Vec::new();
     let mut finder = import::Finder::new(&store.catalog);
     let mut last: Option<&Rc<str>> = None;
-    for change in changes {
+    for (i, change) in changes.iter().enumerate() {
         let found = finder.find(change)?.ok_or_else(|| Error::internal("a field was not interned"))?;
         let same = last.is_some_and(|last| Rc::ptr_eq(last, &change.pk));
         match records.last_mut().filter(|record| same && record.table.id == found.table.id) {
             Some(record) => record.changes.push((*change, found.field, found.local)),
             None => {
                 let pk = Pk::from_wire(&found.table.form(store.conn)?.shape.classes, &change.pk);
-                let changes = vec![(*change, found.field, found.local)];
+                let rest = changes.get(i..).unwrap_or_default();
+                let together = rest.iter().take_while(|other| Rc::ptr_eq(&other.pk, &change.pk)).count();
+                let mut changes = Vec::with_capacity(together);
+                changes.push((*change, found.field, found.local));
                 records.push(Incoming { table: found.table, pk, changes, leaving: None });
                 last = Some(&change.pk);
             }
         }
     }
-    let mut records = sorted(records);
+    sort(&mut records);
     records.dedup_by(|later, record| {
         let same = (record.table.id, &record.pk) == (later.table.id, &later.pk);
         if same {
@@ -144,14 +147,21 @@ fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<Vec<Incoming<'
     Ok(records)
 }
 
-/// Records in the order of tables and keys; those of one record stay in their order. Most are told apart by a number.
-fn sorted(records: Vec<Incoming<'_>>) -> Vec<Incoming<'_>> {
+/// Puts records in the order of tables and keys; those of one record stay in their order. Most are told apart by a number.
+fn sort(records: &mut [Incoming<'_>]) {
     let number = |record: &Incoming<'_>| (record.table.id, record.pk.number());
     let mut order: Vec<_> = records.iter().map(number).zip(0..).collect();
     let key = |place: usize| records.get(place).map(|record| &record.pk);
     order.sort_unstable_by(|(a, i), (b, k)| a.cmp(b).then_with(|| key(*i).cmp(&key(*k))).then(i.cmp(k)));
-    let mut records: Vec<_> = records.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|(_, place)| records.get_mut(place)?.take()).collect()
+    let order: Vec<usize> = order.into_iter().map(|(_, place)| place).collect();
+    for i in 0..records.len() {
+        // What stood there may have been swapped away, to where its own turn took what it was swapped for.
+        let mut from = order.get(i).copied().unwrap_or(i);
+        while from < i {
+            from = order.get(from).copied().unwrap_or(i);
+        }
+        records.swap(i, from);
+    }
 }
 
 /// Merges each record's changes; the records that changed, and a stamp that this node should have issued but never did.

@@ -125,7 +125,6 @@ routines! {
     value_bytes: (*mut sqlite3_value) -> c_int;
     value_double: (*mut sqlite3_value) -> c_double;
     value_int64: (*mut sqlite3_value) -> i64;
-    value_text: (*mut sqlite3_value) -> *const c_uchar;
     value_type: (*mut sqlite3_value) -> c_int;
 }
 

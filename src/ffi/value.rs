@@ -44,15 +44,16 @@ impl<'a> ValueRef<'a> {
     /// # Safety
     /// `value` is a protected value of `api`'s host that lives, unchanged, for `'a`.
     pub(super) unsafe fn read(api: &Api, value: *mut sqlite3_value) -> ValueRef<'a> {
-        // SAFETY: as the caller promises. The bytes are asked for after the pointer, in the
-        // encoding that the pointer was asked in, as SQLite wants; null is handled by `bytes`.
+        // SAFETY: as the caller promises. The bytes are asked for in the encoding that the pointer is asked in; null is handled
+        // by `bytes`.
         unsafe {
             match (api.value_type)(value) {
                 INTEGER => ValueRef::Integer((api.value_int64)(value)),
                 FLOAT => ValueRef::Real((api.value_double)(value)),
                 TEXT => {
-                    let pointer = (api.value_text)(value);
-                    ValueRef::Text(bytes(pointer, (api.value_bytes)(value)))
+                    // Makes it UTF-8, wherever it comes from. As text it would be copied to end in a NUL, all of it.
+                    let len = (api.value_bytes)(value);
+                    ValueRef::Text(bytes((api.value_blob)(value).cast(), len))
                 }
                 BLOB => {
                     let pointer = (api.value_blob)(value);
