@@ -40,6 +40,18 @@ pub struct Report {
     pub skipped: u64,
 }
 
+impl Report {
+    /// Adds what another part of the same merge did.
+    pub fn add(&mut self, other: &Report) {
+        let Report { merged, unchanged, conflicts, pending, skipped } = other;
+        self.merged += merged;
+        self.unchanged += unchanged;
+        self.conflicts += conflicts;
+        self.pending += pending;
+        self.skipped += skipped;
+    }
+}
+
 /// A record that the changes touch.
 pub struct Incoming<'c> {
     /// Its table.

@@ -67,6 +67,7 @@ mod pending;
 mod putback;
 mod rollback;
 mod show;
+mod stream;
 mod unique;
 mod walk;
 mod whole;

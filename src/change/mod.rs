@@ -62,6 +62,11 @@ impl Change {
     pub fn is_delete(&self) -> bool {
         matches!(self.body, Body::Tombstone { .. })
     }
+
+    /// Whether it says that the record left the sender's filter.
+    pub fn is_left(&self) -> bool {
+        matches!(self.body, Body::Left(_))
+    }
 }
 
 /// What a change says.

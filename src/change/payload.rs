@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -22,36 +23,76 @@ pub fn read(json: &str, names: &mut Names) -> Option<Vec<Change>> {
     Some(changes)
 }
 
-/// The same, where commas and brackets stand as in our own answers: cells in their usual spelling are read quickly.
+/// The same, where commas and brackets stand as in our own answers.
 pub(super) fn canonical(json: &str, names: &mut Names) -> Option<Vec<Change>> {
-    let (mut at, whole) = match json.strip_prefix("{\"changes\":[") {
-        Some(rest) => (json.len() - rest.len(), true),
-        None => (json.starts_with('[').then_some(1)?, false),
-    };
-    let (mut changes, mut quick) = (Vec::new(), Quick::new(json));
-    while !json.get(at..)?.starts_with(']') {
-        if !changes.is_empty() {
-            at += json.get(at..)?.starts_with(',').then_some(1)?;
-        }
-        let (change, end) = match quick.cell(at, names) {
-            Some(found) => found,
-            None => {
-                let mut reader = serde_json::Deserializer::from_str(json.get(at..)?).into_iter::<Object<Wire<'_>>>();
-                let Object(wire) = reader.next()?.ok()?;
-                (check(&wire, None, names).ok()?, at + reader.byte_offset())
-            }
+    let (mut parts, mut changes) = (Parts::new(json)?, Vec::new());
+    while parts.read(names, usize::MAX, &mut changes)? {}
+    Some(changes)
+}
+
+/// The changes of a payload part by part, where commas and brackets stand as in our own answers. Cells in their usual spelling
+/// are read quickly.
+pub struct Parts<'j> {
+    json: &'j str,
+    at: usize,
+    /// An object with `changes`, not an array.
+    whole: bool,
+    begun: bool,
+    quick: Quick<'j>,
+}
+
+impl<'j> Parts<'j> {
+    /// A payload, not read yet; None when it does not begin like one of ours.
+    pub fn new(json: &'j str) -> Option<Parts<'j>> {
+        let (at, whole) = match json.strip_prefix("{\"changes\":[") {
+            Some(rest) => (json.len() - rest.len(), true),
+            None => (json.starts_with('[').then_some(1)?, false),
         };
-        changes.push(change);
-        at = end;
+        Some(Parts { json, at, whole, begun: false, quick: Quick::new(json) })
     }
-    let rest = json.get(at + 1..)?.trim_end_matches([' ', '\t', '\n', '\r']);
-    if whole {
+
+    /// Appends about `count` changes to `changes`, those of a record all together where they stand together. False when there
+    /// are no more; None where anything stands in the way, and the payload is to be read otherwise.
+    pub fn read(&mut self, names: &mut Names, count: usize, changes: &mut Vec<Change>) -> Option<bool> {
+        let enough = changes.len().saturating_add(count);
+        while !self.json.get(self.at..)?.starts_with(']') {
+            let from = self.at;
+            if std::mem::replace(&mut self.begun, true) {
+                self.at += self.json.get(self.at..)?.starts_with(',').then_some(1)?;
+            }
+            let (change, end) = match self.quick.cell(self.at, names) {
+                Some(found) => found,
+                None => self.other(names)?,
+            };
+            if changes.len() >= enough && changes.last().is_some_and(|last| !Rc::ptr_eq(&last.pk, &change.pk)) {
+                self.at = from;
+                return Some(true);
+            }
+            changes.push(change);
+            self.at = end;
+        }
+        self.is_end().then_some(false)
+    }
+
+    /// Any change, and where it ends.
+    fn other(&self, names: &mut Names) -> Option<(Change, usize)> {
+        let mut reader = serde_json::Deserializer::from_str(self.json.get(self.at..)?).into_iter::<Object<Wire<'_>>>();
+        let Object(wire) = reader.next()?.ok()?;
+        Some((check(&wire, None, names).ok()?, self.at + reader.byte_offset()))
+    }
+
+    /// Whether nothing of importance follows the changes.
+    fn is_end(&self) -> bool {
+        let rest = self.json.get(self.at + 1..).unwrap_or_default().trim_end_matches([' ', '\t', '\n', '\r']);
+        if !self.whole {
+            return rest.is_empty();
+        }
         // What else the answer says, which must not be changes again, or another form.
-        let others = format!("{{{}", rest.strip_prefix(',').or_else(|| (rest == "}").then_some(rest))?);
-        let others: HashMap<Cow<'_, str>, IgnoredAny> = serde_json::from_str(&others).ok()?;
-        return (!others.contains_key("changes") && !others.contains_key("format")).then_some(changes);
+        let Some(rest) = rest.strip_prefix(',').or_else(|| (rest == "}").then_some(rest)) else { return false };
+        let others = format!("{{{rest}");
+        let others: serde_json::Result<HashMap<Cow<'_, str>, IgnoredAny>> = serde_json::from_str(&others);
+        others.is_ok_and(|others| !others.contains_key("changes") && !others.contains_key("format"))
     }
-    rest.is_empty().then_some(changes)
 }
 
 /// Reads changes as they stand in an array.

@@ -17,7 +17,7 @@ use crate::inbound::{merge_changes, Report};
 use crate::limits::Limits;
 use crate::outbound::{Ahead, Answer, Compact, Export, Item, Json, Scope};
 use crate::store::Store;
-use crate::{import, peers, pragma, session};
+use crate::{import, peers, pragma, session, stream};
 
 /// `crdt_now()`
 pub fn now(call: &Call<'_, Conn>) -> Result<Out> {
@@ -168,12 +168,19 @@ fn fill<A: Answer>(store: &Store<'_>, scope: &Scope, page: &Page<'_>, export: &m
 pub fn merge(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_merge", "json", 1, 1)?;
     args.named(|| {
-        let changes = import::parse(args.json(0, "json")?)?;
+        let json = args.json(0, "json")?;
+        let answer = |store: &Store<'_>, report: &Report| {
+            Out::Text(format!("{{{},\"latest_hlc\":{}}}", told(report), store.clock.by(&store.me).to_json()))
+        };
+        if let Some(done) = stream::merge(args.conn(), json, answer)? {
+            return Ok(done);
+        }
+        let changes = import::parse(json)?;
         session::write(args.conn(), |store| {
             import::check_tables(&store.catalog, changes.iter())?;
             Limits::read(store.conn)?.check_all(store, &changes)?;
             let report = merge_changes(store, &changes)?;
-            Ok(Out::Text(format!("{{{},\"latest_hlc\":{}}}", told(&report), store.clock.by(&store.me).to_json())))
+            Ok(answer(store, &report))
         })
     })
 }
