@@ -19,7 +19,7 @@ use crate::store::Store;
 /// Bytes of a payload that is worth it.
 const LONG: usize = if cfg!(debug_assertions) { 1_000 } else { 1 << 20 };
 /// Changes that are read and merged at a time, about.
-const PART: usize = if cfg!(debug_assertions) { 5 } else { 16_384 };
+const PART: usize = if cfg!(debug_assertions) { 17 } else { 16_384 };
 
 /// Merges a payload; None when it is for the usual road, and nothing was done. `answer` is asked at the end.
 pub fn merge<T>(conn: &Conn, json: &str, answer: impl Fn(&Store<'_>, &Report) -> T) -> Result<Option<T>> {

@@ -134,3 +134,24 @@ fn tables_wider_than_a_batch() {
     merge(&b, &export(&a));
     same(&a, &b, "wide");
 }
+
+#[test]
+fn rows_that_are_known_but_for_a_value_or_a_stamp() {
+    let a = node("a", TABLES);
+    sixty(&a);
+    let json = export(&a);
+    let ts = page(&json).changes[0]["hlc"]["ts"].to_string();
+    for other in [
+        json.replace("\"value\":\"7\"", "\"value\":\"8\""),
+        json.replace(&format!("{ts},\"c\":7,"), &format!("{ts},\"c\":700,")),
+    ] {
+        assert_ne!(other, json);
+        let [b, c] = ["b", "c"].map(|name| node(name, TABLES));
+        merge(&b, &json);
+        let answer = merge(&b, &other);
+        assert!(!answer.starts_with("{\"merged\":0,"), "{answer}");
+        one_by_one(&c, &json);
+        one_by_one(&c, &other);
+        same(&b, &c, "tasks");
+    }
+}
