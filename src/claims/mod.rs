@@ -77,7 +77,7 @@ pub fn broken(store: &Store<'_>) -> Result<BTreeSet<RecordKey>> {
     if !store.conn.db.breaks_deferred_keys() {
         return Ok(all);
     }
-    let keys = foreign::Foreign::read(store.conn, &store.catalog)?;
+    let keys = foreign::Foreign::current(store.conn, &store.catalog)?;
     for table in captured(store) {
         let orphans = keys.orphans(store.conn, table.form(store.conn)?)?;
         all.extend(orphans.into_iter().map(|pk| (table.id, pk)));

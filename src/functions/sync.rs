@@ -47,7 +47,7 @@ pub fn cursor(call: &Call<'_, Conn>) -> Result<Out> {
     args.named(|| {
         let end = |store: &Store<'_>| {
             let scope = Scope::new(store, None)?;
-            cursor::write(store, store.last_seq()?, store.clock, &scope, &[])
+            cursor::write(store.conn, &store.me, (store.last_seq()?, store.clock), &scope, &[])
         };
         read_or_install(args.conn(), &end).map(Out::Text)
     })
@@ -121,7 +121,7 @@ fn page_of(
 ) -> Result<(String, i64)> {
     let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
     let limit = limit.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
-    let mut export = Export::new(store, since, scope)?;
+    let mut export = Export::new(store, since, scope)?.by(limit);
     let (mut out, mut items) = (String::from("{\"changes\":["), Vec::new());
     let (mut json, frame) = (Json::new(&mut out), "{\"changes\":[".len());
     while json.count < limit && (json.count == 0 || json.len() - frame < bytes) {
