@@ -93,7 +93,7 @@ fn captured<'s>(store: &'s Store<'_>) -> impl Iterator<Item = &'s Rc<Table>> {
 fn settle(store: &Store<'_>, which: Which, broken: &BTreeSet<RecordKey>) -> Result<()> {
     let mark = store.last_seq()?;
     let mut watch = Watch::new(store)?;
-    let timid = which == Which::Safe && rollback::is_possible(store.conn)?;
+    let timid = which == Which::Safe && rollback::is_possible(store.conn, &store.catalog)?;
     loop {
         store.conn.run("SAVEPOINT crdt_retry", &[])?;
         let mut retry = Retry::new(store, &mut watch, mark, timid, broken);

@@ -31,6 +31,8 @@ pub struct Catalog {
 pub struct Derived {
     /// Whether rows can be written besides those that a merge writes: by a trigger of the application's, or a foreign key's action.
     pub besides: OnceCell<bool>,
+    /// Whether a trigger's text has the word ROLLBACK.
+    pub rollback: OnceCell<bool>,
     /// The foreign keys, as if they were enforced.
     pub foreign: OnceCell<Rc<Foreign>>,
 }
