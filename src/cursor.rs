@@ -57,7 +57,7 @@ pub fn read(store: &Store<'_>, json: &str, scope: &Scope) -> Result<(Since, Vec<
     if seq == 0 {
         return Ok((Since::Start, Vec::new()));
     }
-    let made_over = made_over(store.conn, seq, scope, trail)?;
+    let made_over = made_over(seq, scope, trail);
     let valid =
         node == &*store.me && seq > 0 && self::check(store.conn, &store.me, seq, &made_over)?.as_deref() == Some(check);
     let (fits, debts) = scope.filters.fit(store, &scope.name, (valid, trail, seq))?;
@@ -66,13 +66,12 @@ pub fn read(store: &Store<'_>, json: &str, scope: &Scope) -> Result<(Since, Vec<
 
 /// What the check of a cursor is made over, besides its log row. Before the place up to which deletes are lost, only the cursors
 /// fit that were handed out since: who comes with an earlier one has to start over, and pages go on.
-fn made_over(conn: &Conn, seq: i64, scope: &Scope, trail: Option<&str>) -> Result<String> {
+fn made_over(seq: i64, scope: &Scope, trail: Option<&str>) -> String {
     let mut over = scope.filters.scoped(&scope.name, trail);
-    let resync = crate::prune::horizon(conn, "resync")?;
-    if seq < resync {
-        over.push_str(&format!("|resync:{resync}"));
+    if seq < scope.resync {
+        over.push_str(&format!("|resync:{}", scope.resync));
     }
-    Ok(over)
+    over
 }
 
 /// Whether a cursor's JSON names a place in some log, other than the beginning.
@@ -87,14 +86,14 @@ pub fn place(conn: &Conn, seq: i64) -> Result<i64> {
     Ok(conn.int("SELECT max(seq) FROM main._crdt_log WHERE seq <= ?1", &[seq.into()])?.unwrap_or(0))
 }
 
-/// The JSON of a cursor at log row `seq`, for a peer that has still to be told of `debts`.
-pub fn write(store: &Store<'_>, seq: i64, tick: Tick, scope: &Scope, debts: &[Debt]) -> Result<String> {
-    let (conn, me) = (store.conn, &*store.me);
+/// The JSON of a cursor of the node `me` at a log row, the latest stamp delivered being `tick`, for a peer that has still to be
+/// told of `debts`.
+pub fn write(conn: &Conn, me: &str, (seq, tick): (i64, Tick), scope: &Scope, debts: &[Debt]) -> Result<String> {
     let trail = scope.filters.trail(&scope.name, debts);
     let seq = self::place(conn, seq)?;
     let mut place = format!("{me}~{seq}");
     let mut tick = tick;
-    match check(conn, me, seq, &made_over(conn, seq, scope, trail.as_deref())?)? {
+    match check(conn, me, seq, &made_over(seq, scope, trail.as_deref()))? {
         Some(check) if seq > 0 => {
             place.push('.');
             place.push_str(&check);

@@ -4,6 +4,9 @@
 //! matters the checks are put off (`PRAGMA defer_foreign_keys`), and rows left without a parent are taken away again.
 //! <https://sqlite.org/foreignkeys.html>
 
+use std::cell::OnceCell;
+use std::rc::Rc;
+
 use crate::conn::Conn;
 use crate::error::Result;
 use crate::ffi::{Value, ValueRef};
@@ -36,11 +39,20 @@ pub struct Foreign {
 
 impl Foreign {
     /// The foreign keys as they are now.
-    pub fn read(conn: &Conn, catalog: &Catalog) -> Result<Foreign> {
-        let mut all = Foreign::default();
+    pub fn current(conn: &Conn, catalog: &Catalog) -> Result<Rc<Foreign>> {
         if conn.int("PRAGMA foreign_keys", &[])? != Some(1) {
-            return Ok(all);
+            return Ok(Rc::default());
         }
+        let kept = catalog.derived(conn)?.map(|derived| &derived.foreign);
+        if let Some(foreign) = kept.and_then(OnceCell::get) {
+            return Ok(Rc::clone(foreign));
+        }
+        let foreign = Rc::new(Foreign::read(conn, catalog)?);
+        Ok(kept.map_or_else(|| Rc::clone(&foreign), |kept| Rc::clone(kept.get_or_init(|| Rc::clone(&foreign)))))
+    }
+
+    fn read(conn: &Conn, catalog: &Catalog) -> Result<Foreign> {
+        let mut all = Foreign::default();
         let mut rows = conn.stmt(
             "SELECT m.name, f.id, f.\"table\", f.\"from\", coalesce(f.\"to\", k.name), f.on_delete
              FROM main.sqlite_schema m, pragma_foreign_key_list(m.name, 'main') f

@@ -3,8 +3,8 @@
 //! The merged value is the state. Triggers fire on merged rows (full-text indexes rely on it), but they fired where the
 //! change was made too, and what they wrote there comes as changes of its own.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 use crate::error::Result;
 use crate::ffi::Value;
@@ -41,20 +41,29 @@ pub struct Watch {
     wanted: BTreeMap<RecordKey, Option<Cells>>,
 }
 
+/// Whether the main schema has anything that could write besides.
+fn in_schema(store: &Store<'_>) -> Result<bool> {
+    let kept = store.catalog.derived(store.conn)?.map(|derived| &derived.besides);
+    if let Some(besides) = kept.and_then(OnceCell::get) {
+        return Ok(*besides);
+    }
+    let triggers = "SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND name NOT GLOB '_crdt_[0-9]*_*' LIMIT 1";
+    let mut besides = store.conn.int(triggers, &[])?.is_some();
+    let actions = "SELECT 1 FROM pragma_foreign_key_list(?1, 'main') WHERE on_delete NOT IN ('NO ACTION', 'RESTRICT')
+                   OR on_update NOT IN ('NO ACTION', 'RESTRICT') LIMIT 1";
+    for table in store.catalog.tables() {
+        besides = besides || store.conn.int(actions, &[table.name.as_str().into()])?.is_some();
+    }
+    Ok(kept.map_or(besides, |kept| *kept.get_or_init(|| besides)))
+}
+
 impl Watch {
     /// Looks whether the schema has anything that could write besides.
     pub fn new(store: &Store<'_>) -> Result<Watch> {
-        let triggers = "SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND name NOT GLOB '_crdt_[0-9]*_*'
-                        UNION ALL SELECT 1 FROM temp.sqlite_schema WHERE type = 'trigger' LIMIT 1";
-        let mut possible = store.conn.int(triggers, &[])?.is_some();
-        let actions =
-            "SELECT 1 FROM pragma_foreign_key_list(?1, 'main') WHERE on_delete NOT IN ('NO ACTION', 'RESTRICT')
-                       OR on_update NOT IN ('NO ACTION', 'RESTRICT') LIMIT 1";
-        for table in store.catalog.tables() {
-            possible = possible || store.conn.int(actions, &[table.name.as_str().into()])?.is_some();
-        }
+        let temporary = "SELECT 1 FROM temp.sqlite_schema WHERE type = 'trigger' LIMIT 1";
+        let possible = store.conn.int(temporary, &[])?.is_some() || in_schema(store)?;
         let seen = store.last_seq()?;
-        store.conn.foreign.replace(Rc::new(Foreign::read(store.conn, &store.catalog)?));
+        store.conn.foreign.replace(Foreign::current(store.conn, &store.catalog)?);
         Ok(Watch {
             possible,
             seen,

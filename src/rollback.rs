@@ -3,14 +3,14 @@
 //! What was done is lost with it. So it is done once more from the start, and what was rolled back then is known to be
 //! refused. Only where the transaction is ours, of course: in one of the caller's it is an error.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 
 use crate::conn::Conn;
 use crate::error::{Error, Kind, Result};
 use crate::ffi::{Value, ValueRef};
 use crate::key::Pk;
-use crate::schema::Form;
+use crate::schema::{Catalog, Form};
 
 /// How such a reason begins in `crdt_pending()`.
 pub const REASON: &str = "a trigger of the application rolled the whole transaction back";
@@ -89,8 +89,19 @@ pub fn again<T>(conn: &Conn, mut work: impl FnMut() -> Result<T>) -> Result<T> {
 }
 
 /// Whether a trigger of the application may roll back.
-pub fn is_possible(conn: &Conn) -> Result<bool> {
-    let sql = "SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND sql LIKE '%ROLLBACK%'
-               UNION ALL SELECT 1 FROM temp.sqlite_schema WHERE type = 'trigger' AND sql LIKE '%ROLLBACK%' LIMIT 1";
-    Ok(conn.int(sql, &[])?.is_some())
+pub fn is_possible(conn: &Conn, catalog: &Catalog) -> Result<bool> {
+    let kept = catalog.derived(conn)?.map(|derived| &derived.rollback);
+    let written_in = |schema| {
+        let sql =
+            format!("SELECT 1 FROM {schema}.sqlite_schema WHERE type = 'trigger' AND sql LIKE '%ROLLBACK%' LIMIT 1");
+        Ok(conn.int(&sql, &[])?.is_some())
+    };
+    let possible = match kept.and_then(OnceCell::get) {
+        Some(possible) => *possible,
+        None => written_in("main")?,
+    };
+    if let Some(kept) = kept {
+        kept.get_or_init(|| possible);
+    }
+    Ok(possible || written_in("temp")?)
 }

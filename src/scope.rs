@@ -15,6 +15,8 @@ pub struct Scope {
     pub name: String,
     /// The filters of its tables.
     pub filters: Filters,
+    /// The place before which cursors start over, as it was when the answer began: deletes may be lost that came before it.
+    pub resync: i64,
 }
 
 impl Scope {
@@ -28,13 +30,13 @@ impl Scope {
         let (tables, name) = Scope::selected(store, names)?;
         let covers = |t: i64| tables.as_ref().is_none_or(|ids| ids.contains(&t));
         let filters = Filters::new(store, covers, of_peer)?;
-        Ok(Scope { tables, name, filters })
+        Ok(Scope { tables, name, filters, resync: crate::prune::horizon(store.conn, "resync")? })
     }
 
     /// The same scope as things stand now.
     pub fn renewed(&self, store: &Store<'_>) -> Result<Scope> {
         let filters = self.filters.renewed(store)?;
-        Ok(Scope { tables: self.tables.clone(), name: self.name.clone(), filters })
+        Ok(Scope { tables: self.tables.clone(), name: self.name.clone(), filters, resync: self.resync })
     }
 
     fn selected(store: &Store<'_>, names: Option<&[String]>) -> Result<(Option<Vec<i64>>, String)> {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::{Out, Registrar, RowCursor, TableFunction, Value};
-use crate::outbound::{Export, Item, Scope};
+use crate::outbound::{Export, Item, Reached, Scope, SMALL_WINDOW};
 use crate::schema::Kind;
 use crate::session;
 use crate::store::Store;
@@ -45,11 +45,11 @@ struct Changes;
 /// The rows of `crdt_changes`.
 struct ChangeRows {
     conn: Rc<Conn>,
-    scope: Option<Scope>,
-    export: Option<Export>,
-    /// The batch at hand: items, and the cursor after each.
-    batch: std::vec::IntoIter<(Item, String)>,
-    now: Option<(Item, String)>,
+    /// This node, what is exported, and how far that has come; None in a database without our tables.
+    going: Option<(Rc<str>, Scope, Export)>,
+    /// The batch at hand: items, and how far the export has come after each.
+    batch: std::vec::IntoIter<(Item, Reached)>,
+    now: Option<(Item, Reached)>,
     row: i64,
 }
 
@@ -70,11 +70,11 @@ impl TableFunction for Changes {
         let names = tables.as_deref().map(crate::functions::table_names).transpose().map_err(in_error)?;
         let start = session::read(conn, |store| {
             let scope = Scope::new(store, names.as_deref())?;
-            let export = Export::new(store, since.as_deref(), &scope)?;
-            Ok((scope, export))
+            let export = Export::new(store, since.as_deref(), &scope)?.by(SMALL_WINDOW);
+            Ok((Rc::clone(&store.me), scope, export))
         });
-        let (scope, export) = start.map_err(in_error)?.unzip();
-        Ok(ChangeRows { conn: Rc::clone(conn), scope, export, batch: Vec::new().into_iter(), now: None, row: 0 })
+        let going = start.map_err(in_error)?;
+        Ok(ChangeRows { conn: Rc::clone(conn), going, batch: Vec::new().into_iter(), now: None, row: 0 })
     }
 
     fn disconnect(conn: &Rc<Conn>) {
@@ -85,27 +85,24 @@ impl TableFunction for Changes {
 impl ChangeRows {
     /// Reads the next batch: each on a view of the state that is consistent in itself.
     fn refill(&mut self) -> Result<()> {
-        let (Some(scope), Some(start)) = (&self.scope, &self.export) else { return Ok(()) };
+        let Some((_, scope, start)) = &self.going else { return Ok(()) };
         let read = session::read(&self.conn, |store| {
             let (mut export, scope) = (start.clone(), scope.renewed(store)?);
-            let mut batch: Vec<(Item, String)> = Vec::new();
+            let mut batch: Vec<(Item, Reached)> = Vec::new();
             let mut items = Vec::new();
-            let place = |export: &Export| export.cursor(store, &scope);
-            let mut here = place(&export)?;
+            let mut here = export.reached();
             while batch.len() < BATCH && export.next(store, &scope, &mut items)? {
                 // Within a record the place to go on from is the one before it: a record is never split.
-                let after = place(&export)?;
+                let after = export.reached();
                 let last = items.len().saturating_sub(1);
-                for (i, item) in items.drain(..).enumerate() {
-                    batch.push((item, if i == last { after.clone() } else { here.clone() }));
-                }
+                batch.extend(items.drain(..).enumerate().map(|(i, item)| (item, if i == last { after } else { here })));
                 here = after;
             }
-            Ok((batch, export))
+            Ok((batch, (Rc::clone(&store.me), scope, export)))
         })?;
-        if let Some((batch, export)) = read {
+        if let Some((batch, going)) = read {
             self.batch = batch.into_iter();
-            self.export = Some(export);
+            self.going = Some(going);
         }
         Ok(())
     }
@@ -122,7 +119,7 @@ impl RowCursor for ChangeRows {
     }
 
     fn column(&self, i: usize) -> Result<Out> {
-        let Some((item, cursor)) = &self.now else { return Ok(Out::Null) };
+        let Some((item, reached)) = &self.now else { return Ok(Out::Null) };
         Ok(match i {
             0 => Out::Text(item.table.name.clone()),
             1 => Out::Text(item.pk.clone()),
@@ -139,7 +136,11 @@ impl RowCursor for ChangeRows {
                 item.write_json(&mut json);
                 Out::Text(json)
             }
-            10 => Out::Text(cursor.clone()),
+            10 => match &self.going {
+                // Only where it is asked for: it costs as much as the record.
+                Some((me, scope, export)) => Out::Text(export.cursor_at(&self.conn, me, scope, *reached)?),
+                None => Out::Null,
+            },
             _ => Out::Null,
         })
     }

@@ -115,6 +115,8 @@ pub fn plain(json: &str, form: Form) -> Option<Plain<'_>> {
             (!has_no_character(text.as_bytes())).then_some(Plain::Text(text))
         }
         [b'0' | b'1'] if form == Form::Bool => None,
+        b"true" if form == Form::Bool => Some(Plain::Integer(1)),
+        b"false" if form == Form::Bool => Some(Plain::Integer(0)),
         [b'0'..=b'9'] => number(json),
         [b'1'..=b'9', rest @ ..] | [b'-', b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => {
             number(json)

@@ -1,6 +1,8 @@
 //! Several connections and processes on one database, and connections of unusual kinds.
 
 mod common;
+#[path = "connections/schema.rs"]
+mod schema;
 mod support;
 
 use std::process::Stdio;

@@ -37,6 +37,8 @@ mod schemas;
 mod set;
 #[path = "semantics/settings.rs"]
 mod settings;
+#[path = "semantics/stream.rs"]
+mod stream;
 #[path = "semantics/surface.rs"]
 mod surface;
 #[path = "semantics/views.rs"]

@@ -77,7 +77,7 @@ pub fn broken(store: &Store<'_>) -> Result<BTreeSet<RecordKey>> {
     if !store.conn.db.breaks_deferred_keys() {
         return Ok(all);
     }
-    let keys = foreign::Foreign::read(store.conn, &store.catalog)?;
+    let keys = foreign::Foreign::current(store.conn, &store.catalog)?;
     for table in captured(store) {
         let orphans = keys.orphans(store.conn, table.form(store.conn)?)?;
         all.extend(orphans.into_iter().map(|pk| (table.id, pk)));
@@ -93,7 +93,7 @@ fn captured<'s>(store: &'s Store<'_>) -> impl Iterator<Item = &'s Rc<Table>> {
 fn settle(store: &Store<'_>, which: Which, broken: &BTreeSet<RecordKey>) -> Result<()> {
     let mark = store.last_seq()?;
     let mut watch = Watch::new(store)?;
-    let timid = which == Which::Safe && rollback::is_possible(store.conn)?;
+    let timid = which == Which::Safe && rollback::is_possible(store.conn, &store.catalog)?;
     loop {
         store.conn.run("SAVEPOINT crdt_retry", &[])?;
         let mut retry = Retry::new(store, &mut watch, mark, timid, broken);

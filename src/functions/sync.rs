@@ -47,7 +47,7 @@ pub fn cursor(call: &Call<'_, Conn>) -> Result<Out> {
     args.named(|| {
         let end = |store: &Store<'_>| {
             let scope = Scope::new(store, None)?;
-            cursor::write(store, store.last_seq()?, store.clock, &scope, &[])
+            cursor::write(store.conn, &store.me, (store.last_seq()?, store.clock), &scope, &[])
         };
         read_or_install(args.conn(), &end).map(Out::Text)
     })
@@ -115,9 +115,16 @@ struct Page<'p> {
     wanted: Option<&'p dyn Fn(&Item) -> bool>,
 }
 
+impl Page<'_> {
+    /// The limit, as a number of changes.
+    fn most(&self) -> usize {
+        self.limit.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX)
+    }
+}
+
 /// One answer: the changes after a cursor, as many as fit. Its JSON, and the place in the log that it reaches to.
 fn page_of(store: &Store<'_>, since: Option<&str>, scope: &Scope, page: &Page<'_>) -> Result<(String, i64)> {
-    let mut export = Export::new(store, since, scope)?;
+    let mut export = Export::new(store, since, scope)?.by(page.most());
     let mut out = String::from("{");
     if page.format == Format::Compact {
         out.push_str("\"format\":\"compact\",");
@@ -145,7 +152,7 @@ fn page_of(store: &Store<'_>, since: Option<&str>, scope: &Scope, page: &Page<'_
 /// Writes records until the page is full.
 fn fill<A: Answer>(store: &Store<'_>, scope: &Scope, page: &Page<'_>, export: &mut Export, out: &mut A) -> Result<()> {
     let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
-    let limit = page.limit.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+    let limit = page.most();
     let (mut ahead, mut items, frame) = (Ahead::new(), Vec::new(), out.len());
     while out.count() < limit && (out.count() == 0 || out.len() - frame < bytes) {
         let more = match page.wanted {

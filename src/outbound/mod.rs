@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use crate::clock::Tick;
+use crate::conn::Conn;
 use crate::cursor::{self, Since};
 use crate::error::Result;
 use crate::filter::{Debt, Reach, Verdict};
@@ -33,8 +34,11 @@ use item::Items;
 use tell::tell;
 use whole::Whole;
 
-/// Records gathered before they are written out: bounds the memory of a page.
+/// Records gathered before they are written out: bounds the memory of a page. A record that was touched often is told once for
+/// each window.
 const WINDOW: usize = 50_000;
+/// The same where only few changes are wanted, or row by row in constant memory.
+pub const SMALL_WINDOW: usize = 4_000;
 
 /// A record to be told: what of it, and the first row of the log that asks for it.
 type Found = (RecordKey, Pick, i64);
@@ -63,6 +67,15 @@ pub struct Export {
     window: u64,
     /// The log row that the gathered records reach to.
     gathered: i64,
+    /// Records gathered at a time.
+    size: usize,
+}
+
+/// How far an export has come: the log row, and the latest stamp delivered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    at: i64,
+    latest: Tick,
 }
 
 impl Export {
@@ -79,7 +92,29 @@ impl Export {
         };
         let end = store.last_seq()?;
         let given = given.map(|json| Rc::from(json.trim()));
-        Ok(Export { since, debts, given, at, end, latest, queue: Rc::from([]), told: 0, window: 0, gathered: at })
+        Ok(Export {
+            since,
+            debts,
+            given,
+            at,
+            end,
+            latest,
+            queue: Rc::from([]),
+            told: 0,
+            window: 0,
+            gathered: at,
+            size: WINDOW,
+        })
+    }
+
+    /// The same for somebody who wants about so many records at a time.
+    pub fn by(self, records: usize) -> Export {
+        Export { size: records.clamp(SMALL_WINDOW, WINDOW), ..self }
+    }
+
+    /// How far it has come.
+    pub fn reached(&self) -> Reached {
+        Reached { at: self.at, latest: self.latest }
     }
 
     /// Whether records may be left.
@@ -89,14 +124,20 @@ impl Export {
 
     /// The cursor to go on from.
     pub fn cursor(&self, store: &Store<'_>, scope: &Scope) -> Result<String> {
+        self.cursor_at(store.conn, &store.me, scope, self.reached())
+    }
+
+    /// The cursor to go on from where it had come to. What became of the log since does not matter: a row that is gone was told.
+    pub fn cursor_at(&self, conn: &Conn, me: &str, scope: &Scope, reached: Reached) -> Result<String> {
+        let Reached { at, latest } = reached;
         if let (Some(given), false) = (&self.given, self.debts.is_empty()) {
             // Before the first row there is no place for debts: the peer comes back as it came.
             let sql = "SELECT 1 FROM main._crdt_log WHERE seq <= ?1 LIMIT 1";
-            if store.conn.int(sql, &[self.at.into()])?.is_none() {
+            if conn.int(sql, &[at.into()])?.is_none() {
                 return Ok(given.to_string());
             }
         }
-        cursor::write(store, self.at, self.latest, scope, &self.debts)
+        cursor::write(conn, me, (at, latest), scope, &self.debts)
     }
 
     /// Where its peer stands, for filters.
@@ -186,7 +227,7 @@ impl Export {
         let mut found: Vec<(RecordKey, Pick, i64)> = Vec::new();
         let mut rows = Reader::new(store.conn, self.gathered, self.end)?;
         let mut covered: BTreeMap<i64, Option<Rc<Table>>> = BTreeMap::new();
-        while found.len() < WINDOW && rows.step()? {
+        while found.len() < self.size && rows.step()? {
             self.gathered = rows.seq();
             let t = rows.table();
             let table = covered.entry(t).or_insert_with(|| store.table(t).filter(|table| scope.covers(table)));
@@ -221,7 +262,7 @@ impl Export {
                 }
             }
         }
-        if found.len() < WINDOW {
+        if found.len() < self.size {
             self.gathered = self.end;
         }
         (self.queue, self.told, self.window) = (found.into(), 0, self.window + 1);

@@ -89,7 +89,7 @@ impl Moves {
 
 /// Whether any state waits to be moved.
 pub fn due(store: &Store<'_>) -> bool {
-    store.catalog.tables().iter().any(|table| !table.heirs.is_empty() && table.enabled && table.captured)
+    store.catalog.heirs_due
 }
 
 /// Moves the state of fields to their heirs, shows it, and logs what changed. In the caller's savepoint, the log folded.

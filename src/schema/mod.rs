@@ -1,6 +1,7 @@
 //! Which tables are enabled, and what of them is tracked.
 
 pub mod alter;
+mod catalog;
 mod columns;
 pub mod enable;
 mod fields;
@@ -17,9 +18,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::conn::Conn;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::record::FieldId;
 use crate::types::Type;
+pub use catalog::{not_enabled, Catalog};
 use shape::{Column, Shape};
 
 /// The layout of the `_crdt` tables that this version reads and writes.
@@ -243,131 +245,4 @@ impl Table {
             Err(e) => Err(e),
         }
     }
-}
-
-/// All tables that are or were enabled.
-pub struct Catalog {
-    /// What this was read under: the token in `_crdt_state`, and the schema's version.
-    mark: (i64, i64),
-    /// The format that the database has: below [`FORMAT`] until it is upgraded.
-    pub format: i64,
-    tables: Vec<Rc<Table>>,
-    /// The hooks that stand.
-    pub hooks: crate::hooks::Hooks,
-    by_id: HashMap<i64, Rc<Table>>,
-}
-
-impl Catalog {
-    /// The catalog as it is now; None in a database that has none.
-    pub fn current(conn: &Conn) -> Result<Option<Rc<Catalog>>> {
-        let Some(token) = token(conn)? else { return Ok(None) };
-        let version = conn.int("PRAGMA main.schema_version", &[])?.unwrap_or(0);
-        let mark = (token, version);
-        if let Some(kept) = conn.catalog.borrow().as_ref().filter(|kept| kept.mark == mark) {
-            return Ok(Some(Rc::clone(kept)));
-        }
-        let format = upgrade::check(conn)?;
-        let fresh = Rc::new(Catalog::read(conn, mark, format)?);
-        conn.catalog.replace(Some(Rc::clone(&fresh)));
-        Ok(Some(fresh))
-    }
-
-    fn read(conn: &Conn, mark: (i64, i64), format: i64) -> Result<Catalog> {
-        let mut fields: HashMap<i64, Vec<Field>> = HashMap::new();
-        let small = |v: Option<i64>| v.and_then(|v| u32::try_from(v).ok());
-        let mut rows = conn.stmt("SELECT t, f, name, type, bit, born, died FROM main._crdt_field ORDER BY t, f")?;
-        while rows.step()? {
-            let damaged = || Error::data("_crdt_field holds a row that is none of ours");
-            fields.entry(rows.i64(0).ok_or_else(damaged)?).or_default().push(Field {
-                id: small(rows.i64(1)).ok_or_else(damaged)?,
-                name: rows.text(2).ok_or_else(damaged)?.to_owned(),
-                kind: Kind::parse(rows.text(3).ok_or_else(damaged)?),
-                bit: small(rows.i64(4)).map(|bit| if bit < MAX_BITS { Ok(bit) } else { Err(damaged()) }).transpose()?,
-                born: small(rows.i64(5)),
-                died: small(rows.i64(6)),
-            });
-        }
-        drop(rows);
-        let mut moves = heirs::Moves::read(conn, format)?;
-        let mut tables = Vec::new();
-        // SQLite renames the triggers' table with the table: they know its present name.
-        let mut rows = conn.stmt(
-            "SELECT t.t, coalesce(s.tbl_name, t.name), t.enabled, t.gen, s.name IS NOT NULL, t.name
-             FROM main._crdt_table t LEFT JOIN main.sqlite_schema s
-             ON s.type = 'trigger' AND s.name = '_crdt_' || t.t || '_insert' ORDER BY t.t",
-        )?;
-        while rows.step()? {
-            let damaged = || Error::data("_crdt_table holds a row that is none of ours");
-            let id = rows.i64(0).ok_or_else(damaged)?;
-            let gen = small(rows.i64(3)).ok_or_else(damaged)?;
-            let fields = fields.remove(&id).unwrap_or_default();
-            tables.push(Rc::new(Table {
-                id,
-                name: rows.text(1).ok_or_else(damaged)?.to_owned(),
-                enabled: rows.i64(2) == Some(1),
-                captured: rows.i64(4) == Some(1),
-                gen,
-                covered: fields.iter().filter(|f| f.covered_in(gen)).map(|f| f.id).collect(),
-                ended: fields.iter().any(|f| f.kind == Kind::Known(Type::Lww) && f.born.is_some() && f.died.is_some()),
-                listed: rows.text(5).ok_or_else(damaged)?.to_owned(),
-                has_aliases: moves.any_aliases(id),
-                aliases: moves.aliases(conn, id, rows.text(1).unwrap_or_default())?,
-                heirs: moves.heirs(id),
-                fields,
-                form: OnceCell::new(),
-            }));
-        }
-        drop(rows);
-        let by_id = tables.iter().map(|t| (t.id, Rc::clone(t))).collect();
-        Ok(Catalog { mark, format, tables, hooks: crate::hooks::Hooks::read(conn)?, by_id })
-    }
-
-    /// Every table, in the order in which they were first enabled.
-    pub fn tables(&self) -> &[Rc<Table>] {
-        &self.tables
-    }
-
-    /// The table of that number.
-    pub fn by_id(&self, id: i64) -> Option<&Rc<Table>> {
-        self.by_id.get(&id)
-    }
-
-    /// The table of that name, enabled or not.
-    pub fn by_name(&self, name: &str) -> Option<&Rc<Table>> {
-        // A table that was dropped may have left its name to another.
-        let named = || self.tables.iter().filter(|t| t.name.eq_ignore_ascii_case(name));
-        named().find(|t| t.captured).or_else(|| named().next())
-    }
-
-    /// The enabled table of that name.
-    ///
-    /// # Errors
-    /// It is not enabled, or its triggers are gone.
-    pub fn enabled(&self, name: &str) -> Result<&Rc<Table>> {
-        let table = self.by_name(name).filter(|t| t.enabled).ok_or_else(|| not_enabled(name))?;
-        if table.captured {
-            return Ok(table);
-        }
-        let literal = crate::sql::literal(&crate::error::excerpt(name));
-        Err(Error::caller(format!(
-            "table {literal} was dropped, or rebuilt without its triggers; call SELECT crdt_enable({literal}) again"
-        )))
-    }
-}
-
-/// The error for a table that is not enabled.
-pub fn not_enabled(name: &str) -> Error {
-    let name = crate::error::excerpt(name);
-    let literal = crate::sql::literal(&name);
-    Error::caller(format!("table {literal} is not enabled; call SELECT crdt_enable({literal}) first, or leave it out"))
-}
-
-/// The token that changes with the catalog; None in a database without our tables.
-fn token(conn: &Conn) -> Result<Option<i64>> {
-    // Asked of the schema each time: a table that is missing would be an error of SQLite's.
-    let exists = conn.int("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = '_crdt_state'", &[])?;
-    if exists.is_none() {
-        return Ok(None);
-    }
-    conn.int("SELECT token FROM main._crdt_state", &[])
 }

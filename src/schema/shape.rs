@@ -129,15 +129,10 @@ impl Shape {
     /// No such table; a view, virtual or shadow table; no PRIMARY KEY.
     pub fn read(conn: &Conn, name: &str) -> Result<Shape> {
         let refuse = |why: &str| Error::caller(format!("'{}' {why}", crate::error::excerpt(name)));
-        let listed = conn.first(
-            "SELECT l.name, l.type, l.wr, l.strict, s.sql FROM pragma_table_list(?1) l
-             LEFT JOIN main.sqlite_schema s ON s.name = l.name AND s.type = l.type WHERE l.schema = 'main' COLLATE NOCASE",
-            &[name.into()],
-            |row| {
-                let text = |i| row.text(i).unwrap_or_default().to_owned();
-                (text(0), text(1), row.i64(2) == Some(1), row.i64(3) == Some(1), text(4))
-            },
-        );
+        let listed = match Shape::ordinary(conn, name)? {
+            Some((name, sql)) => Ok(Some((name, "table".to_owned(), false, false, sql))),
+            None => Shape::listed(conn, name),
+        };
         let listed = match listed {
             Err(_) if conn.db.version_number() < 3_037_000 => Shape::list_before_3_37(conn, name)?,
             listed => listed?,
@@ -168,6 +163,35 @@ impl Shape {
             columns,
             without_rowid,
         })
+    }
+
+    /// The name and the SQL of a table that is certainly no virtual or shadow table, neither WITHOUT ROWID nor STRICT; None for
+    /// any other. `pragma_table_list` would tell, but prepares every view of the database for that, ours too.
+    fn ordinary(conn: &Conn, name: &str) -> Result<Option<(String, String)>> {
+        // A virtual table has no root page; its shadow tables are named after it.
+        let found = conn.first(
+            "SELECT s.name, s.sql FROM main.sqlite_schema s
+             WHERE s.type = 'table' AND s.name = ?1 COLLATE NOCASE AND s.rootpage > 0 AND NOT EXISTS (
+               SELECT 1 FROM main.sqlite_schema v WHERE v.type = 'table' AND v.rootpage = 0
+               AND substr(s.name, 1, 1 + length(v.name)) = v.name || '_' COLLATE NOCASE)",
+            &[name.into()],
+            |row| (row.text(0).unwrap_or_default().to_owned(), row.text(1).unwrap_or_default().to_owned()),
+        )?;
+        let options = |sql: &str| ["WITHOUT", "STRICT"].iter().any(|word| sql.to_ascii_uppercase().contains(word));
+        Ok(found.filter(|(_, sql)| !options(sql)))
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn listed(conn: &Conn, name: &str) -> Result<Option<(String, String, bool, bool, String)>> {
+        conn.first(
+            "SELECT l.name, l.type, l.wr, l.strict, s.sql FROM pragma_table_list(?1) l
+             LEFT JOIN main.sqlite_schema s ON s.name = l.name AND s.type = l.type WHERE l.schema = 'main' COLLATE NOCASE",
+            &[name.into()],
+            |row| {
+                let text = |i| row.text(i).unwrap_or_default().to_owned();
+                (text(0), text(1), row.i64(2) == Some(1), row.i64(3) == Some(1), text(4))
+            },
+        )
     }
 
     /// What `pragma_table_list` tells, for hosts older than it.
