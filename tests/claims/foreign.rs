@@ -169,3 +169,40 @@ fn a_cascade_leaves_defaults_alone() {
     assert_eq!(table(&b, "p"), ["'a', 1, NULL"]);
     same(&a, &b, "p");
 }
+
+/// SQLite lets a row take its parent's place by a REPLACE though one row refers to it by its old key: that row names no
+/// parent then. It stays where that was done, waits elsewhere, and no merge fails for it.
+#[test]
+fn an_orphan_that_sqlite_leaves_stays_here_and_waits_elsewhere() {
+    let ddl = "PRAGMA foreign_keys = ON;
+        CREATE TABLE tree(id TEXT PRIMARY KEY NOT NULL, up TEXT REFERENCES tree(id), v); SELECT crdt_enable('tree');";
+    let dangling = |node: &Connection| text(node, "SELECT count(*) FROM pragma_foreign_key_check", []);
+    let wait = |node: &Connection| rows(node, "SELECT pk FROM crdt_pending()");
+    for news in [("v", "new", "'c', 'a', 'new'"), ("up", "e", "'c', 'e', 3")] {
+        let [a, b] = nodes(["a", "b"], ddl);
+        run(&a, "INSERT INTO tree VALUES ('b', NULL, 1), ('a', 'b', 2), ('c', 'a', 3)");
+        run(&a, "UPDATE OR REPLACE tree SET id = 'b' WHERE id = 'a'");
+        assert_eq!(table(&a, "tree"), ["'b', 'b', 2", "'c', 'a', 3"]);
+        assert_eq!(dangling(&a), "1");
+        send(&a, &b);
+        assert_eq!((table(&b, "tree"), wait(&b)), (vec!["'b', 'b', 2".into()], vec!["'c'".into()]));
+        let (field, value, shown) = news;
+        let stamp = text(&a, "SELECT crdt_now()", []);
+        let stamp: Value = serde_json::from_str(&stamp.replace("\"a\"", "\"x\"")).unwrap();
+        let change = serde_json::json!({"table": "tree", "pk": "c", "field": field, "crdt_type": "lww", "value": value,
+            "hlc": stamp, "node_id": "x"});
+        take(&a, std::slice::from_ref(&change));
+        take(&b, &[change]);
+        // With another parent, which is not there either, it waits here too.
+        let here = if field == "up" { "1" } else { "0" };
+        assert_eq!(text(&a, "SELECT count(*) FROM crdt_pending()", []), here);
+        run(&b, "INSERT INTO tree VALUES ('a', NULL, 5), ('e', 'a', 6)");
+        send(&b, &a);
+        send(&a, &b);
+        for node in [&a, &b] {
+            assert_eq!(table(node, "tree"), ["'a', NULL, 5", "'b', 'b', 2", shown, "'e', 'a', 6"]);
+            assert_eq!(dangling(node), "0");
+        }
+        same(&a, &b, "tree");
+    }
+}

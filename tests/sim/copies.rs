@@ -57,7 +57,7 @@ impl World {
     /// The original writes, and the copy hears of it: false when nothing came of that.
     fn hears_of_the_original(&mut self, copy: usize, original: usize) -> Outcome<bool> {
         let write = Write::Insert { table: 0, verb: Verb::Replace, rows: vec![(0, [0; 8])], rowid: None };
-        let sql = self.sql(original, &write);
+        let sql = self.sql(original, &write)?;
         self.turn(original);
         self.script.line(original, &sql);
         self.nodes[original].write(&sql, false)?;

@@ -132,7 +132,7 @@ impl World {
     }
 
     pub fn merge_in_transaction(&mut self, message: usize, to: usize, write: &Write, commit: bool) -> Outcome {
-        let sql = self.sql(to, write);
+        let sql = self.sql(to, write)?;
         let changes = Rc::clone(&self.messages[message].changes);
         self.turn(to);
         let (known, aside) = (self.nodes[to].known.clone(), self.nodes[to].aside.clone());
@@ -143,6 +143,7 @@ impl World {
         self.nodes[to].write(&sql, false)?;
         let order: Vec<_> = (0..changes.len()).collect();
         self.merge(to, &changes, &order, false)?;
+        let sql = self.sql(to, write)?;
         self.script.line(to, &sql);
         self.nodes[to].write(&sql, false)?;
         let end = if commit { "COMMIT" } else { "ROLLBACK" };

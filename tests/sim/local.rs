@@ -18,7 +18,7 @@ impl World {
         for part in parts {
             match part {
                 Part::Do(write) => {
-                    let sql = self.sql(node, write);
+                    let sql = self.sql(node, write)?;
                     self.script.line(node, &sql);
                     self.nodes[node].write(&sql, false)?;
                 }

@@ -257,6 +257,19 @@ impl Node {
         })
     }
 
+    /// Whether plain SQLite takes the statement and leaves a row whose foreign key names no parent.
+    pub fn makes_orphans(&self, sql: &str) -> Outcome<bool> {
+        if !self.has_foreign_keys() {
+            return Ok(false);
+        }
+        self.twin.execute_batch("SAVEPOINT sim_try").map_err(text)?;
+        let _refused = self.twin.execute(sql, []);
+        let check = "SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_check)";
+        let found = self.twin.query_row(check, [], |row| row.get(0)).map_err(text);
+        self.twin.execute_batch("ROLLBACK TO sim_try; RELEASE sim_try").map_err(text)?;
+        found
+    }
+
     /// The rows must be those of the twin. Then the twin takes over the node's bytes (canonical sets, rowids).
     pub fn same_as_twin(&mut self) -> Outcome {
         self.compare_with_twin(false)
@@ -314,7 +327,8 @@ impl Node {
             let done = self.twin.prepare_cached(&sql).and_then(|mut insert| insert.execute(params_from_iter(values)));
             done.map_err(|e| format!("twin: {sql} {row:?}: {e}"))?;
         }
-        self.twin.execute_batch("RELEASE sim_copy; PRAGMA defer_foreign_keys = OFF").map_err(text)
+        let end = self.twin.execute_batch("RELEASE sim_copy; PRAGMA defer_foreign_keys = OFF");
+        end.map_err(|e| format!("{}: plain SQLite does not take the rows of {table}: {e}: {rows:?}", self.id))
     }
 
     pub fn rows(&self, shape: &Shape) -> Outcome<Vec<Row>> {

@@ -85,3 +85,38 @@ fn run(case: &Case) -> Result<Counts, Failure> {
     world.counts.schedules = 1;
     Ok(world.counts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ops::{Act, Fate, Form, NodeConfig, Pull, Since, Step, Verb, Write};
+    use super::*;
+
+    fn case(acts: Vec<Act>) -> Case {
+        let tree = SHAPES.iter().position(|shape| shape.table == "tree").unwrap();
+        let config =
+            NodeConfig { file: false, wal: false, recursive_triggers: false, trusted_schema: true, skew_ms: 0 };
+        let steps = acts.into_iter().map(|act| Step { tick: 1, act }).collect();
+        Case { nodes: vec![config; 2], tables: vec![tree], seeded: 0, edges: false, by_cursor: false, steps }
+    }
+
+    /// "b", its child "a", and "c", the child of that; then "a" takes the place of "b". SQLite lets that go, and "c" names no
+    /// parent: no fault of the nodes, and nothing that they could agree on.
+    #[test]
+    fn a_row_in_the_place_of_its_parent_leaves_no_orphans() {
+        let row = |key, up, c| (key, [up, 2, 2, c, 0, 0, 0, 0]);
+        let rows = vec![row(1, 0, 0), row(0, 2, 1), row(2, 1, 3)];
+        let insert = Write::Insert { table: 0, verb: Verb::Plain, rows, rowid: None };
+        let insert = |node| Act::Write { node, plain: false, write: insert.clone() };
+        let moved = Write::Rekey { table: 0, from: 0, to: 1, verb: Verb::Replace };
+        let pull = Pull { from: 1, since: Since::Cursor, page: 0, pages: 1, fate: Fate::Late, form: Form::Whole };
+        for acts in [
+            vec![insert(0), Act::Write { node: 0, plain: false, write: moved.clone() }],
+            // What is to move comes with the merge only.
+            vec![insert(1), Act::Pull { to: 0, pull }, Act::MergeInTx { pick: 0, to: 0, write: moved, commit: true }],
+        ] {
+            if let Err(failure) = run(&case(acts)) {
+                panic!("{}\n\n{}", failure.what, failure.script);
+            }
+        }
+    }
+}

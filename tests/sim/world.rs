@@ -115,7 +115,7 @@ impl World {
                 let values = [1, 2, 3, 4, 5, 6, 7, 8];
                 let rows = vec![(0, values), (1, values)];
                 let verb = Verb::Plain;
-                let sql = self.sql(i, &Write::Insert { table, verb, rows, rowid: None });
+                let sql = self.sql(i, &Write::Insert { table, verb, rows, rowid: None })?;
                 self.script.line(i, &sql);
                 self.nodes[i].write(&sql, false)?;
             }
@@ -132,7 +132,7 @@ impl World {
         let count = self.nodes.len();
         match &step.act {
             Act::Write { node, plain, write } => {
-                let (node, sql) = (node % count, self.sql(node % count, write));
+                let (node, sql) = (node % count, self.sql(node % count, write)?);
                 self.turn(node);
                 let plain = *plain && self.nodes[node].config.file;
                 if plain {
@@ -192,8 +192,18 @@ impl World {
         }
     }
 
-    pub fn sql(&self, node: usize, write: &Write) -> String {
-        Render { tables: &self.nodes[node].tables, edges: self.edges }.sql(write)
+    /// The statement of a write, as the node is now.
+    pub fn sql(&self, node: usize, write: &Write) -> Outcome<String> {
+        let node = &self.nodes[node];
+        let render = Render { tables: &node.tables, edges: self.edges };
+        let sql = render.sql(write);
+        match *write {
+            // A row that takes its own parent's place: SQLite may miss one that refers to it by its old key.
+            Write::Rekey { table, from, to, verb: Verb::Replace } if node.makes_orphans(&sql)? => {
+                Ok(render.sql(&Write::Rekey { table, from, to, verb: Verb::Plain }))
+            }
+            _ => Ok(sql),
+        }
     }
 
     /// One export, its records noted and checked.
