@@ -171,7 +171,7 @@ impl Relays {
 
     /// Appends them. `at` is nanoseconds.
     pub fn write(self, conn: &Conn, at: i64) -> Result<()> {
-        let sql = "INSERT INTO main._crdt_log(t, m, at, k0, v0) SELECT c0, -4, ?1, c1, c2 FROM _crdt_batch";
+        let sql = "INSERT OR FAIL INTO main._crdt_log(t, m, at, k0, v0) SELECT c0, -4, ?1, c1, c2 FROM _crdt_batch";
         conn.run_batch(sql, &[crate::store::julian_day(at).into()], &Rc::new(self.0)).map(drop)
     }
 }
@@ -189,7 +189,7 @@ pub fn rewrite_relays(conn: &Conn, entries: &[(i64, &Pk, Option<Vec<u8>>)]) -> R
     for (seq, pk, fields) in entries {
         rows.extend([(*seq).into(), pk.as_ref(), fields.as_deref().map_or(ValueRef::Null, ValueRef::Blob)]);
     }
-    let sql = "UPDATE main._crdt_log SET m = -4, k0 = b.c1, v0 = b.c2 FROM _crdt_batch b WHERE seq = b.c0";
+    let sql = "UPDATE OR FAIL main._crdt_log SET m = -4, k0 = b.c1, v0 = b.c2 FROM _crdt_batch b WHERE seq = b.c0";
     conn.run_batch(sql, &[], &Rc::new(rows)).map(drop)
 }
 
@@ -205,7 +205,7 @@ pub fn drop_entries(conn: &Conn, places: &[i64]) -> Result<()> {
 pub fn append_relays(conn: &Conn, t: i64, at: i64, keys: &Rc<Rows>) -> Result<()> {
     let at = crate::store::julian_day(at).into();
     conn.run_batch(
-        "INSERT INTO main._crdt_log(t, m, at, k0) SELECT ?1, -4, ?2, c0 FROM _crdt_batch",
+        "INSERT OR FAIL INTO main._crdt_log(t, m, at, k0) SELECT ?1, -4, ?2, c0 FROM _crdt_batch",
         &[t.into(), at],
         keys,
     )?;

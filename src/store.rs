@@ -223,7 +223,8 @@ impl<'a> Store<'a> {
 
     /// Writes the states of rows never seen before, as they were inserted: key, ts, c, node of each.
     pub fn add_fresh(&self, table: &Table, rows: &Rc<Rows>) -> Result<()> {
-        let sql = "INSERT INTO main._crdt_clock(t, pk, g, ts, c, n) SELECT ?1, c0, ?2, c1, c2, c3 FROM _crdt_batch";
+        let sql =
+            "INSERT OR FAIL INTO main._crdt_clock(t, pk, g, ts, c, n) SELECT ?1, c0, ?2, c1, c2, c3 FROM _crdt_batch";
         let count = self.conn.run_batch(sql, &[table.id.into(), i64::from(table.gen).into()], rows)?;
         self.conn.fresh.set(self.conn.fresh.get().saturating_add(count));
         Ok(())
@@ -274,10 +275,19 @@ impl<'a> Store<'a> {
     }
 }
 
+// A statement that might abort halfway would have SQLite keep every page as it was, in a file of its own. These cannot.
+const UPDATE: &str =
+    "UPDATE OR FAIL main._crdt_clock SET g = b.c2, ts = b.c3, c = b.c4, n = b.c5, dead = b.c6, x = b.c7
+                      FROM _crdt_batch b WHERE t = b.c0 AND pk = b.c1";
+const INSERT: &str = "INSERT OR IGNORE INTO main._crdt_clock(t, pk, g, ts, c, n, dead, x)
+                      SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM _crdt_batch";
+
 /// States to be written, many at once.
 #[derive(Default)]
 pub struct Saves {
-    rows: Rows,
+    /// Of records that are stored.
+    known: Rows,
+    new: Rows,
 }
 
 impl Saves {
@@ -298,24 +308,30 @@ impl Saves {
         let gen = if base.is_some() { i64::from(table.gen).into() } else { ValueRef::Null };
         let dead = if now.alive() { ValueRef::Null } else { 1.into() };
         let x = if x.is_empty() { ValueRef::Null } else { ValueRef::Blob(&x) };
-        if self.rows.is_empty() {
-            self.rows = Rows::new(8);
+        let rows = if before.is_some() { &mut self.known } else { &mut self.new };
+        if rows.is_empty() {
+            *rows = Rows::new(8);
         }
-        self.rows.extend([table.id.into(), pk.as_ref(), gen, ts, c, n, dead, x]);
+        rows.extend([table.id.into(), pk.as_ref(), gen, ts, c, n, dead, x]);
+        let full = rows.len() >= TOGETHER;
         if apart {
             store.save_parts(table, pk, before.filter(|before| before.apart), now)?;
         }
-        match self.rows.len() < TOGETHER {
-            true => Ok(()),
-            false => self.write(store),
+        match full {
+            true => self.write(store),
+            false => Ok(()),
         }
     }
 
     /// Writes what was added.
     pub fn write(&mut self, store: &Store<'_>) -> Result<()> {
-        let sql = "INSERT OR REPLACE INTO main._crdt_clock(t, pk, g, ts, c, n, dead, x)
-                   SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM _crdt_batch";
-        store.conn.run_batch(sql, &[], &Rc::new(std::mem::take(&mut self.rows))).map(drop)
+        for (rows, sql, or) in [(&mut self.known, UPDATE, INSERT), (&mut self.new, INSERT, UPDATE)] {
+            let rows = Rc::new(std::mem::take(rows));
+            if store.conn.run_batch(sql, &[], &rows)? < rows.len() as i64 {
+                store.conn.run_batch(or, &[], &rows)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::support::{export, file_node, merge, run, same, since, try_run, TASKS}
 /// Refuses to tell of the tables, as no memory, an I/O error or an interrupt would.
 fn deny(conn: &Connection) {
     let refuse = |context: AuthContext<'_>| match context.action {
-        AuthAction::Pragma { pragma_name: "table_list", .. } => Authorization::Deny,
+        AuthAction::Pragma { pragma_name: "table_list" | "table_xinfo", .. } => Authorization::Deny,
         _ => Authorization::Allow,
     };
     conn.authorizer(Some(refuse)).unwrap();
