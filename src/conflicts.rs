@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use crate::batch::Rows;
 use crate::change::TOMBSTONE;
 use crate::clock::Hlc;
 use crate::conn::Conn;
@@ -14,7 +15,7 @@ use crate::pack::Nodes;
 use crate::pragma;
 use crate::record::FieldId;
 use crate::session;
-use crate::store::{RecordKey, Store};
+use crate::store::{RecordKey, Store, TOGETHER};
 use crate::types::Type;
 
 /// Conflicts read ahead.
@@ -25,6 +26,7 @@ const BATCH: i64 = 500;
 pub struct Log {
     /// The setting `conflict_log`, once it was asked for.
     most: Option<i64>,
+    rows: Rows,
 }
 
 impl Log {
@@ -40,32 +42,45 @@ impl Log {
         }
         let node = |side: &Side| Ok::<_, Error>(i64::from(store.nodes.number(&side.hlc.node)?));
         let Conflict { field, written, incoming_won, local, incoming } = conflict;
-        store.conn.run(
-            "INSERT INTO main._crdt_conflict(t, pk, f, w, won, l_value, l_ts, l_c, l_n, i_value, i_ts, i_c, i_n, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-            &[
-                t.into(),
-                pk.as_ref(),
-                i64::from(*field).into(),
-                i64::from(*written).into(),
-                i64::from(*incoming_won).into(),
-                text(local),
-                local.hlc.ts.into(),
-                i64::from(local.hlc.c).into(),
-                node(local)?.into(),
-                text(incoming),
-                incoming.hlc.ts.into(),
-                i64::from(incoming.hlc.c).into(),
-                node(incoming)?.into(),
-                store.wall.into(),
-            ],
-        )?;
-        Ok(())
+        if self.rows.is_empty() {
+            self.rows = Rows::new(14);
+        }
+        self.rows.extend([
+            t.into(),
+            pk.as_ref(),
+            i64::from(*field).into(),
+            i64::from(*written).into(),
+            i64::from(*incoming_won).into(),
+            text(local),
+            local.hlc.ts.into(),
+            i64::from(local.hlc.c).into(),
+            node(local)?.into(),
+            text(incoming),
+            incoming.hlc.ts.into(),
+            i64::from(incoming.hlc.c).into(),
+            node(incoming)?.into(),
+            store.wall.into(),
+        ]);
+        if self.rows.len() < TOGETHER {
+            return Ok(());
+        }
+        self.write(store)
     }
 
-    /// Lets the oldest go, if there was anything to note.
-    pub fn trim(&self, store: &Store<'_>) -> Result<()> {
-        self.most.map_or(Ok(()), |_| trim(store.conn))
+    fn write(&mut self, store: &Store<'_>) -> Result<()> {
+        let sql = "INSERT OR FAIL INTO main._crdt_conflict
+                   (t, pk, f, w, won, l_value, l_ts, l_c, l_n, i_value, i_ts, i_c, i_n, at)
+                   SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13 FROM _crdt_batch";
+        store.conn.run_batch(sql, &[], &Rc::new(std::mem::take(&mut self.rows))).map(drop)
+    }
+
+    /// Writes what is noted, if there was anything, and lets the oldest go.
+    pub fn finish(mut self, store: &Store<'_>) -> Result<()> {
+        if self.most.is_none() {
+            return Ok(());
+        }
+        self.write(store)?;
+        trim(store.conn)
     }
 }
 
@@ -76,6 +91,10 @@ fn text(side: &Side) -> ValueRef<'_> {
 /// Lets the oldest go, down to the setting `conflict_log`.
 pub fn trim(conn: &Conn) -> Result<()> {
     let most = pragma::number(conn, "conflict_log")?;
+    let span = "SELECT (SELECT max(id) FROM main._crdt_conflict) - (SELECT min(id) FROM main._crdt_conflict)";
+    if conn.int(span, &[])?.is_none_or(|span| span < most) {
+        return Ok(());
+    }
     conn.run(
         "DELETE FROM main._crdt_conflict WHERE id <= (SELECT id FROM main._crdt_conflict ORDER BY id DESC LIMIT 1 OFFSET ?1)",
         &[most.into()],

@@ -215,11 +215,12 @@ fn merge_records(
             store.save(table, pk, before.as_ref(), &now)?;
         }
     }
-    pass.log.trim(store)?;
-    if pass.twins > 0 {
-        store.conn.run("UPDATE main._crdt_state SET twins = twins + ?1", &[pass.twins.into()])?;
+    let Pass { log, own, twins, .. } = pass;
+    log.finish(store)?;
+    if twins > 0 {
+        store.conn.run("UPDATE main._crdt_state SET twins = twins + ?1", &[twins.into()])?;
     }
-    Ok((all, pass.own))
+    Ok((all, own))
 }
 
 /// Whether the records can be merged some at a time: nothing that becomes of one has to do with another.

@@ -140,7 +140,7 @@ fn settle_table(store: &mut Store<'_>, table: &Table, form: &Form) -> Result<()>
             relays.push((pk, changed));
         }
     }
-    conflicts.trim(store)?;
+    conflicts.finish(store)?;
     // What the triggers logged of that is no local write.
     log::drop_after(store.conn, mark)?;
     for (pk, fields) in &relays {
