@@ -1,5 +1,6 @@
 //! Records that left a peer's filter: what the sender says of them, when the receiver lets go, and what stays of them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -38,7 +39,7 @@ fn names(table: &Table, field: FieldId) -> impl Iterator<Item = String> + '_ {
 
 /// What this node knows of a record.
 pub fn known(record: &Record, table: &Table) -> Known {
-    let mut known = Known::default();
+    let mut known = Known { forgotten: record.forgotten.clone(), ..Known::default() };
     let mut author = |node: &Rc<str>, tick: Tick| {
         let latest = known.authors.entry(Rc::clone(node)).or_default();
         *latest = tick.max(*latest);
@@ -64,7 +65,12 @@ pub fn covers(known: Option<&Known>, record: &Record, table: &Table) -> bool {
     let Some(known) = known else { return true };
     let seen = |node: &Rc<str>, tick: Tick| known.authors.get(node).is_some_and(|latest| tick <= *latest);
     let mut all = true;
-    own_stamps(record, &mut |node, tick| all &= seen(node, tick));
+    // What an earlier life counted is over at the sender: it would not take it, so nothing would tell again.
+    let mut living = Cow::Borrowed(record);
+    if let Some(until) = &known.forgotten {
+        living.to_mut().begin_anew(until);
+    }
+    own_stamps(&living, &mut |node, tick| all &= seen(node, tick));
     // An earlier write of another author loses at the sender, and is no more known there.
     let loses = |name: &str, stamp: &Hlc| known.stamps.get(name).is_some_and(|later| stamp <= later);
     let covered = |name: &str, stamp: &Hlc| seen(&stamp.node, stamp.tick()) || loses(name, stamp);
@@ -151,6 +157,7 @@ pub fn drop_waiting(store: &Store<'_>, changes: &[Change]) -> Result<()> {
         let seen = |known: &Known| {
             known.authors.get(&hlc.node).is_some_and(|latest| hlc.tick() <= *latest)
                 || known.stamps.get(&change.field.to_ascii_lowercase()).is_some_and(|later| hlc <= later)
+                || (change.body.counts() && known.forgotten.as_ref() >= Some(hlc))
         };
         let known = left.get(&(change.table.to_ascii_lowercase(), &*change.pk));
         gone.extend(rows.i64(0).filter(|_| known.is_some_and(|known| known.is_none_or(seen))));

@@ -126,7 +126,7 @@ pub fn merge(
 fn forgotten(record: &Record, hlc: &Hlc, body: &Body) -> bool {
     let ended = match body {
         Body::Tombstone { .. } => return false,
-        Body::Counter { .. } | Body::Add(_) | Body::Remove { .. } => record.forgotten.as_ref(),
+        body if body.counts() => record.forgotten.as_ref(),
         _ => None,
     };
     ended.max(record.tomb.as_ref().filter(|_| record.epitaph)).is_some_and(|ended| hlc <= ended)

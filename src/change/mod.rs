@@ -11,7 +11,7 @@
 //! ```
 //! Keys of ours that other peers ignore: `prev` (the stamp that was overwritten), `seen` (the latest stamps of others that the
 //! author knew besides, on lww and deletes), `altered` (a hook changed the value),
-//! `forgotten` (of a delete: what an earlier life of the record counted is over), `born` (where an author's counter totals
+//! `forgotten` (of a delete, and of `_left`: what an earlier life of the record counted is over), `born` (where an author's counter totals
 //! began anew), `operation` (a counter part that is one operation, not totals).
 //! Pure.
 
@@ -132,6 +132,11 @@ impl Body {
         }
     }
 
+    /// Whether it is over with the life of the record that it belongs to: of counters and sets, not of cells.
+    pub fn counts(&self) -> bool {
+        matches!(self, Body::Counter { .. } | Body::Add(_) | Body::Remove { .. })
+    }
+
     /// What was written, for SQL: a cell's value; the totals or the operation as JSON for counters and sets.
     pub fn value(&self) -> Result<Value> {
         let set = |op: &str, elements: &[String]| {
@@ -156,6 +161,8 @@ pub struct Known {
     pub authors: BTreeMap<Rc<str>, Tick>,
     /// The stamps of its lww fields, and of its tombstone: earlier ones of whomever lose anyway.
     pub stamps: BTreeMap<String, Hlc>,
+    /// What counters and sets held up to this stamp is over: the sender has let go of it, and takes none of it any more.
+    pub forgotten: Option<Hlc>,
 }
 
 /// `ts:c`, the name of one operation of an author.

@@ -207,7 +207,8 @@ fn is_left(wire: &Wire<'_>) -> bool {
 
 fn known(wire: &Wire<'_>, names: &mut Names) -> Result<Option<Known>> {
     let Some(knows) = &wire.knows else { return Ok(None) };
-    let mut known = Known::default();
+    let forgotten = wire.forgotten.as_ref().map(|until| names.stamp(until)).transpose()?;
+    let mut known = Known { forgotten, ..Known::default() };
     for (author, Object(WireTick { ts, c })) in knows {
         check_node(author)?;
         known.authors.insert(names.share(author), Tick { ts: *ts, c: *c });

@@ -33,10 +33,7 @@ impl Writer<'_> {
             Body::Tombstone { forgotten } => {
                 self.head(out, TOMBSTONE, "", hlc);
                 out.push_str(",\"tombstone\":true");
-                if let Some(until) = forgotten {
-                    out.push_str(",\"forgotten\":");
-                    until.write_json(out);
-                }
+                write_forgotten(out, forgotten.as_ref());
                 write_seen(out, seen);
             }
             Body::Left(known) => {
@@ -142,6 +139,14 @@ fn write_known(out: &mut String, known: &Known) {
         hlc.write_json(out);
     }
     out.push('}');
+    write_forgotten(out, known.forgotten.as_ref());
+}
+
+fn write_forgotten(out: &mut String, forgotten: Option<&Hlc>) {
+    if let Some(until) = forgotten {
+        out.push_str(",\"forgotten\":");
+        until.write_json(out);
+    }
 }
 
 fn write_array<T>(out: &mut String, items: &[T], write: impl Fn(&T, &mut String)) {

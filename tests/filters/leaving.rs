@@ -124,6 +124,45 @@ fn a_write_that_loses_holds_nothing_back() {
     assert_eq!(records(&peer), "000");
 }
 
+/// A record that was forgotten and made anew: what the peer still has of the earlier life's counters and sets is over, and
+/// keeps no row for ever; what is later than that is kept until the sender knows it.
+#[test]
+fn what_an_earlier_life_counted_holds_nothing_back() {
+    for write in ["", "UPDATE tasks SET votes = votes + 1", "UPDATE tasks SET tags = '[1, 2]'"] {
+        let [hub, peer] = pair();
+        let other = node("other", OWNED);
+        run(&hub, "INSERT INTO tasks VALUES ('t1', 'ann', 'a', 3, '[1]')");
+        let mut cursor = None;
+        sync(&hub, &peer, &mut cursor);
+        send(&hub, &other);
+        run(&other, "SELECT crdt_pragma('tombstone_ttl', '0s'); DELETE FROM tasks; SELECT crdt_cleanup_tombstones()");
+        run(&other, "INSERT INTO tasks VALUES ('t1', 'bob', 'b', 1, '[2]')");
+        send(&other, &hub);
+        run(&peer, write);
+        assert_eq!(sync(&hub, &peer, &mut cursor).fields(), ["t1._left"]);
+        assert_eq!(records(&peer) == "000", write.is_empty(), "{write}");
+        send(&peer, &hub);
+        sync(&hub, &peer, &mut cursor);
+        assert_eq!(records(&peer), "000", "{write}");
+        sound(&peer);
+        sound(&hub);
+    }
+}
+
+/// The same of what waits for its time: it would bring the row back.
+#[test]
+fn what_an_earlier_life_counted_waits_no_more() {
+    let peer = node("peer", OWNED);
+    let late = now(&peer) + 3_600_000_000_000;
+    let votes = json!({"crdt_type": "counter", "counter_delta": {"inc": 1, "dec": 0}});
+    let changes = [change("votes", (late, 0, "x"), votes.clone()), change("votes", (late, 2, "x"), votes)];
+    take(&peer, &changes);
+    assert_eq!(text(&peer, "SELECT count(*) FROM _crdt_future", []), "2");
+    take(&peer, &[left(json!({"knows": {}, "forgotten": {"ts": late, "c": 1, "node": "z"}}))]);
+    assert_eq!(rows(&peer, "SELECT json_extract(change, '$.hlc.c') FROM _crdt_future"), ["2"]);
+    sound(&peer);
+}
+
 #[test]
 fn its_place_in_a_payload_counts() {
     let peer = node("peer", OWNED);
