@@ -159,13 +159,9 @@ fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<Vec<Incoming<'
     Ok(records)
 }
 
-/// Puts records in the order of tables and keys; those of one record stay in their order. Most are told apart by a number.
+/// Puts records in the order of tables and keys; those of one record stay in their order.
 fn sort(records: &mut [Incoming<'_>]) {
-    let number = |record: &Incoming<'_>| (record.table.id, record.pk.number());
-    let mut order: Vec<_> = records.iter().map(number).zip(0..).collect();
-    let key = |place: usize| records.get(place).map(|record| &record.pk);
-    order.sort_unstable_by(|(a, i), (b, k)| a.cmp(b).then_with(|| key(*i).cmp(&key(*k))).then(i.cmp(k)));
-    let order: Vec<usize> = order.into_iter().map(|(_, place)| place).collect();
+    let order = crate::key::places_in_order(records.iter().map(|record| (record.table.id, &record.pk)));
     for i in 0..records.len() {
         // What stood there may have been swapped away, to where its own turn took what it was swapped for.
         let mut from = order.get(i).copied().unwrap_or(i);

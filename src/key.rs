@@ -123,6 +123,14 @@ impl Pk {
     }
 }
 
+/// The places of keys, with the numbers of their tables, in their order; equal ones stay in theirs. Most keys are told apart by
+/// their number.
+pub fn places_in_order<'k>(keys: impl Iterator<Item = (i64, &'k Pk)>) -> Vec<usize> {
+    let mut order: Vec<_> = keys.zip(0..).map(|((t, pk), place)| (t, pk.number(), pk, place)).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(.., place)| place).collect()
+}
+
 /// The text of a TEXT key, when it can stand for itself.
 fn plain_text(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?;

@@ -58,13 +58,11 @@ impl Fold<'_, '_> {
     }
 }
 
-/// In the order of tables and keys; most are told apart by a number.
+/// In the order of tables and keys.
 fn sorted(slots: Vec<(RecordKey, Slot)>) -> impl Iterator<Item = (RecordKey, Slot)> {
-    let mut order: Vec<_> = slots.iter().map(|((t, pk), _)| (*t, pk.number())).zip(0..).collect();
-    let key = |place: usize| slots.get(place).map(|((_, pk), _)| pk);
-    order.sort_unstable_by(|(a, i), (b, k)| a.cmp(b).then_with(|| key(*i).cmp(&key(*k))));
+    let order = crate::key::places_in_order(slots.iter().map(|((t, pk), _)| (*t, pk)));
     let mut slots: Vec<_> = slots.into_iter().map(Some).collect();
-    order.into_iter().filter_map(move |(_, place)| slots.get_mut(place)?.take())
+    order.into_iter().filter_map(move |place| slots.get_mut(place)?.take())
 }
 
 fn to_memory(store: &mut Store<'_>, cells: &mut Cells, key: RecordKey, slot: Slot) -> Result<()> {

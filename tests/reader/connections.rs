@@ -78,6 +78,21 @@ fn an_interrupted_call_leaves_no_transaction_open() {
 }
 
 #[test]
+fn an_interrupted_merge_of_whole_rows_leaves_none_of_them() {
+    let plain = "CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, title TEXT, size); SELECT crdt_enable('tasks')";
+    let a = node("a", plain);
+    for i in 0..30 {
+        run(&a, &format!("INSERT INTO tasks VALUES ('{i}', 't', {i})"));
+    }
+    let open = || {
+        let b = node("b", plain);
+        run(&b, "INSERT INTO tasks VALUES ('own', 't', 1)");
+        b
+    };
+    interrupted(open, "SELECT crdt_merge(?1)", &export(&a));
+}
+
+#[test]
 fn a_merge_interrupted_while_triggers_are_off_leaves_no_transaction_open() {
     // Triggers that overrule what is merged, and write into other rows: both are put back with triggers off.
     let overruling = || {
