@@ -11,7 +11,7 @@ use crate::key::Pk;
 use crate::pending;
 use crate::record::{FieldId, Record};
 use crate::schema::Table;
-use crate::store::Store;
+use crate::store::{RecordKey, Store};
 
 /// Calls `f` with every stamp of a record that only its author can have written: those of counters, sets, kept changes.
 fn own_stamps(record: &Record, f: &mut dyn FnMut(&Rc<str>, Tick)) {
@@ -176,8 +176,19 @@ pub fn held(store: &Store<'_>, t: i64, pk: &Pk, stamp: &Hlc) -> Result<bool> {
     Ok(unless_missing(store.conn.int(sql, &values), None)?.is_some())
 }
 
+/// Whether totals of this node's may be elsewhere that are not in its part of a counter: the record was dropped here, and what
+/// came back of it may be older.
+pub fn has_totals_apart(store: &Store<'_>, (t, pk): &RecordKey, record: &Record, field: FieldId) -> Result<bool> {
+    if !is_dropped(store, *t, pk)? {
+        return Ok(false);
+    }
+    let own = (Rc::clone(&store.me), String::new());
+    let part = record.counters.get(&field).and_then(|parts| parts.get(&own));
+    part.map_or(Ok(true), |part| held(store, *t, pk, &part.hlc))
+}
+
 /// Whether a record was dropped here once.
-pub fn is_dropped(store: &Store<'_>, t: i64, pk: &Pk) -> Result<bool> {
+fn is_dropped(store: &Store<'_>, t: i64, pk: &Pk) -> Result<bool> {
     if store.any_left.get().is_none() {
         let any = unless_missing(store.conn.int("SELECT 1 FROM main._crdt_left LIMIT 1", &[]), None)?;
         store.any_left.set(Some(any.is_some()));

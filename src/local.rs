@@ -58,18 +58,19 @@ pub fn delete(record: &mut Record, values: Vec<(FieldId, Option<String>)>, stamp
     record.join_tomb(stamp, Some(seen));
 }
 
-/// A counter's value in an inserted row: what it adds to what is kept, so that the cell shows what was written.
-pub fn counter_insert(record: &mut Record, field: FieldId, value: &Value, stamp: &Hlc, anew: bool) {
+/// A counter's value in an inserted row: what it adds to what is kept, so that the cell shows what was written. `apart` as
+/// in [`add`].
+pub fn counter_insert(record: &mut Record, field: FieldId, value: &Value, stamp: &Hlc, apart: bool) {
     let kept = record.sum(field);
     match (value, kept) {
-        (Value::Integer(v), _) => add(record, field, i128::from(*v).saturating_sub(kept.unwrap_or(0)), stamp, anew),
-        (_, Some(kept)) => add(record, field, kept.saturating_neg(), stamp, anew),
+        (Value::Integer(v), _) => add(record, field, i128::from(*v).saturating_sub(kept.unwrap_or(0)), stamp, apart),
+        (_, Some(kept)) => add(record, field, kept.saturating_neg(), stamp, apart),
         _ => {}
     }
 }
 
-/// A counter's cell was updated.
-pub fn counter_update(record: &mut Record, field: FieldId, old: &Value, new: &Value, stamp: &Hlc) {
+/// A counter's cell was updated. `apart` as in [`add`].
+pub fn counter_update(record: &mut Record, field: FieldId, old: &Value, new: &Value, stamp: &Hlc, apart: bool) {
     let number = |value: &Value| match value {
         Value::Integer(v) => *v,
         _ => 0,
@@ -82,7 +83,7 @@ pub fn counter_update(record: &mut Record, field: FieldId, old: &Value, new: &Va
     // A sum beyond what a cell can hold: the difference is to the true sum.
     let from =
         if i128::from(shown(kept)) != kept && shown(kept) == number(old) { kept } else { i128::from(number(old)) };
-    add(record, field, i128::from(number(new)).saturating_sub(from), stamp, false);
+    add(record, field, i128::from(number(new)).saturating_sub(from), stamp, apart);
 }
 
 /// A counter's value in a row from before `crdt_enable`.
@@ -95,18 +96,24 @@ pub fn counter_backfill(record: &mut Record, field: FieldId, value: &Value, stam
     }
 }
 
-/// Adds to this node's part. A difference of nothing is recorded only as the counter's first part.
-fn add(record: &mut Record, field: FieldId, delta: i128, stamp: &Hlc, anew: bool) {
-    // Totals of an earlier life may still be about, at peers whose writes revived the record without them: these are told
-    // apart from them by their birth.
-    let born = (anew || record.forgotten.is_some() || record.tomb.is_some()).then(|| stamp.clone());
+/// Adds to this node's part. A difference of nothing is recorded only as the counter's first part. `apart`: totals of this
+/// node's may be elsewhere that are not in this part, as the record was dropped here once.
+fn add(record: &mut Record, field: FieldId, delta: i128, stamp: &Hlc, apart: bool) {
     let parts = record.counters.entry(field).or_default();
     if delta == 0 && !parts.is_empty() {
         return;
     }
-    let part = parts
-        .entry((Rc::clone(&stamp.node), String::new()))
-        .or_insert_with(|| Part { born, ..Part::empty(stamp.clone()) });
+    let own = (Rc::clone(&stamp.node), String::new());
+    // A deleted record may have been forgotten here, and writes of peers may have brought it back without this node's totals, or
+    // with what they were once. Totals that go on after that are told apart by their birth, and take over what is here.
+    let begins = match parts.get(&own) {
+        Some(part) => apart || record.tomb.as_ref() >= Some(&part.hlc),
+        None => apart || record.forgotten.is_some() || record.tomb.is_some(),
+    };
+    let part = parts.entry(own).or_insert_with(|| Part::empty(stamp.clone()));
+    if begins {
+        part.born = Some(stamp.clone());
+    }
     part.add(delta, stamp.clone());
 }
 
@@ -147,11 +154,11 @@ mod tests {
         assert_eq!(record.sum(1), None, "NULL makes no part");
         counter_insert(&mut record, 1, &int(0), &at(1), false);
         assert_eq!(record.sum(1), Some(0), "0 makes an empty one");
-        counter_update(&mut record, 1, &int(0), &int(5), &at(2));
-        counter_update(&mut record, 1, &int(5), &Value::Null, &at(3));
+        counter_update(&mut record, 1, &int(0), &int(5), &at(2), false);
+        counter_update(&mut record, 1, &int(5), &Value::Null, &at(3), false);
         assert_eq!(record.sum(1), Some(0));
-        counter_update(&mut record, 1, &Value::Null, &int(i64::MIN), &at(4));
-        counter_update(&mut record, 1, &int(i64::MIN), &int(i64::MAX), &at(5));
+        counter_update(&mut record, 1, &Value::Null, &int(i64::MIN), &at(4), false);
+        counter_update(&mut record, 1, &int(i64::MIN), &int(i64::MAX), &at(5), false);
         assert_eq!(record.sum(1), Some(i128::from(i64::MAX)));
         counter_insert(&mut record, 1, &int(2), &at(6), false);
         assert_eq!(record.sum(1), Some(2), "an insert over kept state too");
@@ -160,7 +167,7 @@ mod tests {
     #[test]
     fn a_counter_that_stays_null_has_no_state() {
         let mut record = Record::default();
-        counter_update(&mut record, 1, &Value::Null, &Value::Null, &at(1));
+        counter_update(&mut record, 1, &Value::Null, &Value::Null, &at(1), false);
         assert_eq!(record, Record::default());
     }
 
@@ -181,7 +188,7 @@ mod tests {
         counter_insert(&mut record, 1, &int(i64::MAX), &at(1), false);
         let other = Part { inc: 10, dec: 0, hlc: Hlc::new(1, 0, &Rc::from("b")), born: None };
         record.counters.entry(1).or_default().insert((Rc::from("b"), String::new()), other);
-        counter_update(&mut record, 1, &int(i64::MAX), &int(i64::MAX - 1), &at(2));
+        counter_update(&mut record, 1, &int(i64::MAX), &int(i64::MAX - 1), &at(2), false);
         assert_eq!(record.sum(1), Some(i128::from(i64::MAX) - 1));
     }
 

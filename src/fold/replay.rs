@@ -38,9 +38,6 @@ impl Replay<'_, '_> {
     }
 
     fn row(&mut self, record: &mut Record, values: Vec<(FieldId, Value)>, stamp: &Hlc, backfill: bool) -> Result<()> {
-        // Its totals may still be about, at the peer whose filter it left.
-        let unknown = *record == Record::default();
-        let dropped = unknown && crate::left::is_dropped(self.store, self.table.id, &self.key.1)?;
         if backfill {
             local::backfill(record, self.table.covered(), stamp);
         } else {
@@ -56,7 +53,8 @@ impl Replay<'_, '_> {
                 }
                 _ if backfill => local::counter_backfill(record, field, &value, stamp),
                 _ => {
-                    local::counter_insert(record, field, &value, stamp, dropped);
+                    let apart = crate::left::has_totals_apart(self.store, self.key, record, field)?;
+                    local::counter_insert(record, field, &value, stamp, apart);
                     self.counter_cell(field, value);
                 }
             }
@@ -70,7 +68,8 @@ impl Replay<'_, '_> {
             let old = self.elements(old)?.unwrap_or_default();
             return self.set(record, field, old, new, stamp);
         }
-        local::counter_update(record, field, old, &new, stamp);
+        let apart = crate::left::has_totals_apart(self.store, self.key, record, field)?;
+        local::counter_update(record, field, old, &new, stamp, apart);
         self.counter_cell(field, new);
         Ok(())
     }

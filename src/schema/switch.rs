@@ -6,6 +6,7 @@ use crate::conn::Conn;
 use crate::error::Result;
 use crate::fold::{fold, Into};
 use crate::functions::json_strings;
+use crate::key::Pk;
 use crate::record::{FieldId, Record};
 use crate::schema::enable::{left_view, plan_with, present, Request};
 use crate::schema::{heirs, Catalog, Form, Table, Tracked};
@@ -164,7 +165,7 @@ fn reconcile(store: &mut Store<'_>, name: &str, new: &[FieldId]) -> Result<()> {
         if cells.is_none() && pending::has(store, table.id, &pk)? {
             continue; // its row was not there before either
         }
-        compare(store, &table, form, &mut now, cells.as_deref(), new)?;
+        compare(store, (&table, &pk), form, &mut now, cells.as_deref(), new)?;
         for (tracked, cell) in form.tracked.iter().zip(cells.into_iter().flatten()) {
             let other = tracked.ty != Type::Lww && row::shown(&now, tracked).is_some_and(|shown| shown != cell);
             if other && !row::is_bare(&now, tracked, &cell) && is_read(&cell) {
@@ -213,7 +214,7 @@ fn drop_values(store: &Store<'_>, before: &Table, name: &str) -> Result<()> {
 /// Takes what a row holds now for what the application wrote, where it differs from the state.
 fn compare(
     store: &mut Store<'_>,
-    table: &Table,
+    (table, pk): (&Table, &Pk),
     form: &Form,
     record: &mut Record,
     cells: Option<&[crate::ffi::Value]>,
@@ -249,7 +250,8 @@ fn compare(
             Type::Counter => {
                 let shown = row::shown(record, tracked).unwrap_or(crate::ffi::Value::Null);
                 if shown != *cell {
-                    local::counter_update(record, field, &shown, cell, &stamp);
+                    let apart = crate::left::has_totals_apart(store, &(table.id, pk.clone()), record, field)?;
+                    local::counter_update(record, field, &shown, cell, &stamp, apart);
                 }
             }
             Type::Set => {

@@ -11,7 +11,7 @@ pub struct Part {
     pub dec: u128,
     /// The author's latest stamp on the counter.
     pub hlc: Hlc,
-    /// The stamp at which these totals began, when the record was born anew after it had been forgotten; else zero.
+    /// The stamp at which these totals began, or went on, when the record had been deleted before; else none.
     pub born: Option<Hlc>,
 }
 

@@ -209,6 +209,33 @@ fn own_writes_come_back() {
     assert_eq!(status(&peer)["forks"], 0);
 }
 
+/// What was ours may come back from another peer, as it once was: it counts on from there, and is no copied file.
+#[test]
+fn own_totals_that_come_back_older() {
+    let [hub, peer] = pair();
+    let third = node("third", OWNED);
+    run(&peer, "INSERT INTO tasks VALUES ('t1', 'ann', 'mine', 4, '[]')");
+    send(&peer, &third);
+    run(&peer, "UPDATE tasks SET votes = votes + 1");
+    send(&peer, &hub);
+    let mut cursor = None;
+    sync(&hub, &peer, &mut cursor);
+    run(&hub, "UPDATE tasks SET owner = 'bob'");
+    sync(&hub, &peer, &mut cursor);
+    assert_eq!(records(&peer), "000");
+    send(&third, &peer);
+    assert_eq!(rows(&peer, "SELECT votes FROM tasks"), ["4"], "as the third has it");
+    run(&peer, "UPDATE tasks SET votes = votes - 2");
+    send(&peer, &hub);
+    run(&hub, "UPDATE tasks SET owner = 'ann'");
+    sync(&hub, &peer, &mut cursor);
+    for node in [&hub, &peer] {
+        assert_eq!(rows(node, "SELECT votes FROM tasks"), ["2"]);
+    }
+    assert_eq!(digest(&hub, "tasks"), digest(&peer, "tasks"));
+    assert_eq!(status(&peer)["forks"], 0);
+}
+
 /// A row that goes takes those along that refer to it: they wait, until they go as well.
 #[test]
 fn rows_that_refer_to_it_wait() {

@@ -96,6 +96,38 @@ fn counting_on_after_a_partial_revival() {
     );
 }
 
+/// Totals that come back as they once were are not gone on with as they are: elsewhere they are known further on.
+#[test]
+fn counting_on_from_totals_that_came_back_older() {
+    clock::set(T0);
+    let [a, b, c] = ["a", "b", "c"].map(|name| named(clock::open(":memory:"), name, TASKS));
+    run(&a, "INSERT INTO tasks(id, title, priority) VALUES ('t1', 'x', 4)");
+    send(&a, &b);
+    clock::set(T0 + 1_000);
+    run(&a, "UPDATE tasks SET priority = priority + 1");
+    send(&a, &c);
+    clock::set(T0 + DAY);
+    run(&a, "DELETE FROM tasks");
+    clock::set(T0 + 30 * DAY);
+    cleanup(&a);
+    run(&b, "UPDATE tasks SET title = 'still here'");
+    send(&b, &a);
+    assert_eq!(rows(&a, "SELECT priority FROM tasks"), ["4"], "as b has it");
+    clock::set(T0 + 31 * DAY);
+    for (write, shown) in [("priority - 2", "2"), ("priority + 1", "3")] {
+        run(&a, &format!("UPDATE tasks SET priority = {write}"));
+        for _ in 0..2 {
+            swap(&a, &c);
+            swap(&c, &b);
+        }
+        for node in [&a, &b, &c] {
+            assert_eq!(rows(node, "SELECT priority FROM tasks"), [shown], "no count is swallowed");
+            same(node, &a, "tasks");
+        }
+        assert_eq!(text(&a, "SELECT crdt_node_id()", []), "a", "nothing of its own is new to it");
+    }
+}
+
 /// An instant between two writes of one record also gets what is stamped later than it was written.
 #[test]
 fn an_instant_gets_all_that_is_stamped_after_it() {
