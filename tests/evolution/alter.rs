@@ -167,6 +167,26 @@ fn dropped_at_one_node_only() {
     assert_eq!(status(&a)["forks"], 0);
 }
 
+/// A value that was told before a peer dropped its column is not told again by cursor: a whole export brings it back.
+#[test]
+fn what_others_kept_comes_back_with_a_whole_export() {
+    let [a, b] = nodes(["a", "b"], "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v, w); SELECT crdt_enable('t');");
+    alter(&b, "DROP COLUMN v");
+    run(&a, "INSERT INTO t VALUES ('1', 'x', 'y')");
+    send(&a, &b);
+    let told = since(&b, None);
+    merge(&a, &told.json);
+    alter(&a, "DROP COLUMN v");
+    merge(&a, &since(&b, Some(&told.cursor)).json);
+    let kept = "SELECT pk, field FROM crdt_pending()";
+    assert_eq!((rows(&a, kept), rows(&b, kept)), (vec![], vec!["'1', 'v'".to_string()]));
+    assert_eq!(table(&a, "t"), table(&b, "t"));
+    send(&b, &a);
+    assert_eq!(rows(&a, kept), rows(&b, kept));
+    same(&a, &b, "t");
+    assert_eq!(status(&a)["forks"], 0);
+}
+
 /// Nodes that have dropped a column agree with one that never had it, also where only that column had the latest stamp.
 #[test]
 fn a_node_that_never_had_the_column() {

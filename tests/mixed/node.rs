@@ -157,6 +157,11 @@ impl Node {
         rows(&self.conn, "SELECT \"table\", pk, field FROM crdt_pending() WHERE field IS NOT 'gone' ORDER BY 1, 2, 3")
     }
 
+    /// What is kept of the column that was dropped.
+    pub fn kept(&self) -> Vec<String> {
+        rows(&self.conn, "SELECT * FROM crdt_pending() WHERE field = 'gone' ORDER BY 1, 2")
+    }
+
     pub fn digest(&self) -> String {
         text(&self.conn, "SELECT crdt_digest('t') || crdt_digest('parent')", [])
     }
