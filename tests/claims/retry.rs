@@ -150,6 +150,28 @@ fn after_a_local_write_and_after_a_merge() {
     }
 }
 
+/// A claim that no definition tells, as on a generated column: our triggers name the row that stands in its way.
+#[test]
+fn claims_on_generated_columns() {
+    for index in ["t(g)", "t(w, g)", "t(g || 'x')", "t(w) WHERE g <> 'free'"] {
+        let ddl = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v, w, g AS (lower(v)));";
+        let [a, b] = nodes(["a", "b"], &format!("{ddl} CREATE UNIQUE INDEX i ON {index}; SELECT crdt_enable('t');"));
+        run(&a, "INSERT INTO t(id, v, w) VALUES ('1', 'X', 1)");
+        std::thread::sleep(std::time::Duration::from_millis(3));
+        run(&b, "INSERT INTO t(id, v, w) VALUES ('2', 'x', 1)");
+        send(&a, &b);
+        send(&b, &a);
+        for node in [&a, &b] {
+            assert_eq!(rows(node, "SELECT id FROM t"), ["'1'"], "{index}: the older claim is shown");
+            assert_eq!(waiting(node), ["2"], "{index}");
+        }
+        run(&a, "UPDATE t SET v = 'free' WHERE id = '1'");
+        send(&a, &b);
+        same(&a, &b, "t");
+        assert_eq!(waiting(&b).len(), 0, "{index}: {:?}", rows(&b, "SELECT * FROM crdt_pending()"));
+    }
+}
+
 /// It waits since it first waited, whatever is tried in between; and anew once it has been shown.
 #[test]
 fn since_when() {
