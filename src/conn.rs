@@ -45,6 +45,10 @@ pub struct Conn {
     pub saves: Cell<u32>,
     /// What `_crdt_batch` gives.
     pub batch: RefCell<Rc<crate::batch::Rows>>,
+    /// Records that are edited while `_crdt_edit` goes through the clocks.
+    pub edits: RefCell<Option<crate::fold::Edits>>,
+    /// What is known while `_crdt_append` goes through the log.
+    pub append: RefCell<Option<crate::fold::Append>>,
     /// Log rows, since pruning was last due, of records that nothing was known of: no earlier ones stand for them.
     pub fresh: Cell<i64>,
     /// The log's end at which pruning is due, as last read.
@@ -73,6 +77,8 @@ impl Conn {
             saves: Cell::new(0),
             fresh: Cell::new(0),
             batch: RefCell::default(),
+            edits: RefCell::default(),
+            append: RefCell::default(),
             foreign: RefCell::default(),
             rollbacks: Rollbacks::default(),
             _attachment: attachment,

@@ -35,7 +35,8 @@ pub enum Event {
 }
 
 impl Event {
-    fn of(m: Option<i64>) -> Event {
+    /// What a row with that `m` tells.
+    pub fn of(m: Option<i64>) -> Event {
         match m {
             Some(mask @ 0..) => Event::Update(mask),
             Some(-1) => Event::Insert,
@@ -50,9 +51,18 @@ impl Event {
     }
 }
 
+/// Wall time as the log has it, in nanoseconds.
+pub fn time(at: ValueRef<'_>) -> i64 {
+    match at {
+        ValueRef::Real(day) => crate::store::nanoseconds(day),
+        _ => 0,
+    }
+}
+
 /// Reads rows of the log in order.
 pub struct Reader<'a> {
     rows: Cached<'a>,
+    event: Event,
     keys: Vec<usize>,
     values: Vec<usize>,
 }
@@ -62,14 +72,14 @@ impl<'a> Reader<'a> {
     pub fn new(conn: &'a Conn, from: i64, to: i64) -> Result<Reader<'a>> {
         let mut rows = conn.stmt("SELECT * FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq")?;
         rows.bind_all(&[from.into(), to.into()])?;
-        Ok(Reader { rows, keys: Vec::new(), values: Vec::new() })
+        Ok(Reader { rows, event: Event::Unknown, keys: Vec::new(), values: Vec::new() })
     }
 
     /// The same, the last first.
     pub fn backwards(conn: &'a Conn, from: i64, to: i64) -> Result<Reader<'a>> {
         let mut rows = conn.stmt("SELECT * FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq DESC")?;
         rows.bind_all(&[from.into(), to.into()])?;
-        Ok(Reader { rows, keys: Vec::new(), values: Vec::new() })
+        Ok(Reader { rows, event: Event::Unknown, keys: Vec::new(), values: Vec::new() })
     }
 
     /// Goes to the next row; false when there is none.
@@ -86,6 +96,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+        self.event = Event::of(self.rows.i64(2));
         Ok(more)
     }
 
@@ -101,15 +112,12 @@ impl<'a> Reader<'a> {
 
     /// What it tells.
     pub fn event(&self) -> Event {
-        Event::of(self.rows.i64(2))
+        self.event
     }
 
     /// Wall time of the write, nanoseconds.
     pub fn at(&self) -> i64 {
-        match self.rows.column(3) {
-            ValueRef::Real(day) => crate::store::nanoseconds(day),
-            _ => 0,
-        }
+        time(self.rows.column(3))
     }
 
     /// The key.
@@ -185,20 +193,21 @@ pub fn append_relay(conn: &Conn, t: i64, pk: &Pk, fields: Option<&[FieldId]>, at
 
 /// Makes entries relay entries of packed fields, or of the whole record for None. Their times stay.
 pub fn rewrite_relays(conn: &Conn, entries: &[(i64, &Pk, Option<Vec<u8>>)]) -> Result<()> {
-    let mut rows = Rows::new(3);
-    for (seq, pk, fields) in entries {
-        rows.extend([(*seq).into(), pk.as_ref(), fields.as_deref().map_or(ValueRef::Null, ValueRef::Blob)]);
-    }
-    let sql = "UPDATE OR FAIL main._crdt_log SET m = -4, k0 = b.c1, v0 = b.c2 FROM _crdt_batch b WHERE seq = b.c0";
-    conn.run_batch(sql, &[], &Rc::new(rows)).map(drop)
+    let each = |(seq, pk, fields): &(i64, &Pk, Option<Vec<u8>>)| {
+        let fields = fields.as_deref().map_or(ValueRef::Null, ValueRef::Blob);
+        let sql = "UPDATE OR FAIL main._crdt_log SET m = -4, k0 = ?2, v0 = ?3 WHERE seq = ?1";
+        conn.run(sql, &[(*seq).into(), pk.as_ref(), fields]).map(drop)
+    };
+    entries.iter().try_for_each(each)
 }
 
-/// Drops entries.
-pub fn drop_entries(conn: &Conn, places: &[i64]) -> Result<()> {
-    let mut rows = Rows::new(1);
-    rows.extend(places.iter().map(|seq| ValueRef::Integer(*seq)));
-    let sql = "DELETE FROM main._crdt_log WHERE seq IN (SELECT c0 FROM _crdt_batch)";
-    conn.run_batch(sql, &[], &Rc::new(rows)).map(drop)
+/// Drops entries: all from the first to the last of each of `runs`.
+pub fn drop_entries(conn: &Conn, runs: &[(i64, i64)]) -> Result<()> {
+    let each = |(first, last): &(i64, i64)| {
+        conn.run("DELETE FROM main._crdt_log WHERE seq >= ?1 AND seq <= ?2", &[(*first).into(), (*last).into()])
+            .map(drop)
+    };
+    runs.iter().try_for_each(each)
 }
 
 /// Appends a relay entry of the whole record for each of `keys`, the first columns of a batch. `at` is nanoseconds.

@@ -51,6 +51,10 @@ pub(super) struct Reader<'a>(pub &'a [u8]);
 impl Reader<'_> {
     /// A LEB128 number.
     pub fn number(&mut self) -> Result<u128> {
+        if let Some((&byte @ ..0x80, rest)) = self.0.split_first() {
+            self.0 = rest;
+            return Ok(byte.into());
+        }
         let mut n = 0u128;
         for shift in (0..128).step_by(7) {
             let (&byte, rest) = self.0.split_first().ok_or_else(corrupt)?;
@@ -80,6 +84,11 @@ impl Reader<'_> {
     pub fn stamp(&mut self, origin: i64, nodes: &impl Nodes) -> Result<Hlc> {
         let Tick { ts, c } = self.tick(origin)?;
         Ok(Hlc { ts, c, node: nodes.node(self.small()?)? })
+    }
+
+    /// The same, its node by number.
+    pub fn stored_stamp(&mut self, origin: i64) -> Result<(Tick, u32)> {
+        Ok((self.tick(origin)?, self.small()?))
     }
 
     /// What [`put_seen`] wrote.
