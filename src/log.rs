@@ -1,12 +1,14 @@
 //! The log: what the triggers appended, row by row, and what a merge appends.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::batch::Rows;
 use crate::conn::{Cached, Conn};
 use crate::error::{Error, Result};
-use crate::ffi::ValueRef;
+use crate::ffi::{Call, Out, Value, ValueRef};
 use crate::key::{KeyClass, Pk};
+use crate::pass::Pass;
 use crate::record::FieldId;
 use crate::schema::install::WORD_BITS;
 use crate::schema::Table;
@@ -191,14 +193,44 @@ pub fn append_relay(conn: &Conn, t: i64, pk: &Pk, fields: Option<&[FieldId]>, at
     relays.write(conn, at)
 }
 
-/// Makes entries relay entries of packed fields, or of the whole record for None. Their times stay.
-pub fn rewrite_relays(conn: &Conn, entries: &[(i64, &Pk, Option<Vec<u8>>)]) -> Result<()> {
-    let each = |(seq, pk, fields): &(i64, &Pk, Option<Vec<u8>>)| {
-        let fields = fields.as_deref().map_or(ValueRef::Null, ValueRef::Blob);
-        let sql = "UPDATE OR FAIL main._crdt_log SET m = -4, k0 = ?2, v0 = ?3 WHERE seq = ?1";
-        conn.run(sql, &[(*seq).into(), pk.as_ref(), fields]).map(drop)
-    };
-    entries.iter().try_for_each(each)
+/// An entry to become a relay entry: of packed fields, or of the whole record for None.
+pub type Rewritten = (i64, Pk, Option<Vec<u8>>);
+
+/// Makes entries relay entries, in the order of the log. Their times stay.
+pub fn rewrite_relays(conn: &Conn, entries: Vec<Rewritten>) -> Result<()> {
+    let (Some((first, ..)), Some((last, ..))) = (entries.first(), entries.last()) else { return Ok(()) };
+    let range = [(*first).into(), (*last).into()];
+    let sql = "UPDATE OR FAIL main._crdt_log SET m = -4, k0 = _crdt_give(0), v0 = _crdt_give(1)
+               WHERE seq >= ?1 AND seq <= ?2 AND _crdt_meet(seq)";
+    conn.run_pass(sql, &range, Rc::new(Rewriting { entries, met: Cell::new(0) })).map(drop)
+}
+
+struct Rewriting {
+    entries: Vec<Rewritten>,
+    /// How many have been met.
+    met: Cell<usize>,
+}
+
+impl Pass for Rewriting {
+    fn meet(&self, row: &Call<'_, Conn>) -> bool {
+        let Some(seq) = row.arg(0).as_i64() else { return false };
+        let passed = self.entries.iter().skip(self.met.get()).take_while(|(entry, ..)| *entry < seq).count();
+        let next = self.met.get() + passed;
+        let found = self.entries.get(next).is_some_and(|(entry, ..)| *entry == seq);
+        self.met.set(next + usize::from(found));
+        found
+    }
+
+    fn give(&self, i: i64) -> Out {
+        let Some((_, pk, fields)) = self.met.get().checked_sub(1).and_then(|last| self.entries.get(last)) else {
+            return Out::Null;
+        };
+        match (i, fields) {
+            (0, _) => Out::Value(pk.as_ref().to_value()),
+            (_, Some(fields)) => Out::Value(Value::Blob(fields.clone())),
+            (_, None) => Out::Null,
+        }
+    }
 }
 
 /// Drops entries: all from the first to the last of each of `runs`.

@@ -10,8 +10,7 @@ use std::rc::Rc;
 
 use crate::conn::Conn;
 use crate::error::{unless_missing, Result};
-use crate::key::Pk;
-use crate::log::{Event, Reader};
+use crate::log::{Event, Reader, Rewritten};
 use crate::outbound::{picked, Pick};
 use crate::peers;
 use crate::schema::Table;
@@ -169,13 +168,13 @@ fn pass(store: &Store<'_>, end: i64, reach: i64, class: (i64, i64)) -> Result<()
     }
     drop(rows);
     crate::log::drop_entries(store.conn, &plan.drop)?;
-    let mut rewritten: Vec<(i64, &Pk, Option<Vec<u8>>)> = Vec::new();
-    for ((_, pk), later) in &records {
+    let mut rewritten: Vec<Rewritten> = Vec::new();
+    for ((_, pk), later) in records {
         if let Some(seq) = later.birth {
             plan.kept += 1;
-            rewritten.push((seq, pk, Some(Vec::new())));
+            rewritten.push((seq, pk.clone(), Some(Vec::new())));
         }
-        let Some(target) = later.target.as_ref().filter(|target| target.grown) else { continue };
+        let Some(target) = later.target.filter(|target| target.grown) else { continue };
         let packed = match &target.fields {
             Pick::Fields(fields) => Some(crate::pack::pack_fields(fields.iter().copied())),
             Pick::All | Pick::Later | Pick::Gone => None,
@@ -183,7 +182,7 @@ fn pass(store: &Store<'_>, end: i64, reach: i64, class: (i64, i64)) -> Result<()
         rewritten.push((target.seq, pk, packed));
     }
     rewritten.sort_unstable_by_key(|(seq, ..)| *seq);
-    crate::log::rewrite_relays(store.conn, &rewritten)?;
+    crate::log::rewrite_relays(store.conn, rewritten)?;
     store.conn.run(
         "INSERT INTO main._crdt_horizon(one, pruned, kept, own) VALUES (1, ?1, ?2, ?3)
          ON CONFLICT(one) DO UPDATE SET pruned = excluded.pruned, kept = excluded.kept, own = own OR excluded.own",

@@ -25,9 +25,6 @@ mod edits;
 mod replay;
 mod write;
 
-pub use append::{append, Append};
-pub use edits::{edit, Edits};
-
 /// Log rows gathered before the records they touch are written: bounds the memory.
 const CHUNK: usize = 100_000;
 /// Deletes lately that are kept in mind beyond that, in log rows.
@@ -74,6 +71,7 @@ pub fn fold(store: &mut Store<'_>, into: Into) -> Result<()> {
 }
 
 /// What was written of a record, in the order of the log.
+#[derive(Clone)]
 struct Slot {
     first: Write,
     more: Vec<Write>,
@@ -86,11 +84,13 @@ impl Slot {
 }
 
 /// A log row's meaning, with its stamp.
+#[derive(Clone)]
 struct Write {
     stamp: Hlc,
     what: What,
 }
 
+#[derive(Clone)]
 enum What {
     /// A row without counters and sets was inserted, or was there before `crdt_enable`.
     Whole,

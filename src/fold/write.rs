@@ -150,9 +150,11 @@ impl<'c> Out<'c> {
     }
 
     fn write_edits(&mut self, store: &Store<'_>, cells: &mut Cells) -> Result<()> {
-        for (key, slot) in edits::write(store, &self.table, std::mem::take(&mut self.edits))? {
+        let all: Rc<[_]> = std::mem::take(&mut self.edits).into();
+        for place in edits::write(store, &self.table, &all)? {
+            let Some((key, slot)) = all.get(place) else { continue };
             let before = self.behind.load(store, &self.table, &key.1)?;
-            self.save(store, cells, (&key, slot), before)?;
+            self.save(store, cells, (key, slot.clone()), before)?;
         }
         Ok(())
     }

@@ -30,37 +30,38 @@ pub fn write_cells(x: &[u8], base: Stamp, covered: &[FieldId], fields: &[FieldId
     if flags & !(8 | 16) != 0 {
         return None;
     }
-    let mut have = exceptions(&mut r, x.is_empty(), base)?;
+    let have = exceptions(&mut r, x.is_empty(), base)?;
     let own = |field: &FieldId| fields.binary_search(field).is_ok();
-    let written = fields.iter().map(|field| overwritten(&have, covered, *field, base, stamp));
-    let written = written.collect::<Option<Vec<_>>>()?;
-    have.retain(|e| !own(&e.field));
+    let prev = |field: FieldId| overwritten(&have, covered, field, base, stamp);
+    let others = || have.iter().filter(|e| !own(&e.field));
     // Else another stamp may be the one that most fields carry.
-    let differ = have.iter().filter(|e| e.mark & 3 != 0 && covered.contains(&e.field)).count() + written.len();
+    let differ = others().filter(|e| e.mark & 3 != 0 && covered.contains(&e.field)).count() + fields.len();
     if differ * 2 >= covered.len() {
         return None;
     }
-    let mut out = Vec::with_capacity(x.len() + 24 * written.len() + 2);
+    let mut out = Vec::with_capacity(x.len() + 24 * fields.len() + 2);
     put(&mut out, flags.into());
-    put(&mut out, (have.len() + written.len()) as u128);
-    let mut written = written.into_iter().peekable();
-    for e in have {
+    put(&mut out, (others().count() + fields.len()) as u128);
+    let mut written = fields.iter().copied().peekable();
+    for e in others() {
         // Fields without state come first.
-        while let Some((field, prev)) = written.next_if(|(field, _)| e.mark & 1 == 0 && *field < e.field) {
-            put_written(&mut out, field, prev, base, stamp);
+        while let Some(field) = written.next_if(|field| e.mark & 1 == 0 && *field < e.field) {
+            put_written(&mut out, field, prev(field)?, base, stamp);
         }
         put(&mut out, e.field.into());
         put(&mut out, e.mark.into());
         out.extend_from_slice(e.rest);
     }
-    written.for_each(|(field, prev)| put_written(&mut out, field, prev, base, stamp));
+    for field in written {
+        put_written(&mut out, field, prev(field)?, base, stamp);
+    }
     out.extend_from_slice(r.0);
     Some(out)
 }
 
 fn exceptions<'x>(r: &mut Reader<'x>, none: bool, base: Stamp) -> Option<Vec<Exception<'x>>> {
     let count = if none { 0 } else { r.small().ok()? };
-    let mut all = Vec::with_capacity(count.min(64) as usize + 1);
+    let mut all = Vec::with_capacity(count.min(64) as usize);
     for _ in 0..count {
         let (field, mark) = (r.small().ok()?, r.small().ok()?);
         // Values, and what else was seen, are for the general road.
@@ -76,24 +77,24 @@ fn exceptions<'x>(r: &mut Reader<'x>, none: bool, base: Stamp) -> Option<Vec<Exc
     Some(all)
 }
 
-/// The field with the stamp that is overwritten, if it had one.
+/// The stamp that a write of the field overwrites, if it had one. None where it cannot be written here.
 fn overwritten(
     have: &[Exception<'_>],
     covered: &[FieldId],
     field: FieldId,
     base: Stamp,
     stamp: Stamp,
-) -> Option<(FieldId, Option<Stamp>)> {
+) -> Option<Option<Stamp>> {
     if !covered.contains(&field) {
         return None;
     }
-    let Some(old) = have.iter().find(|e| e.field == field) else { return Some((field, Some(base))) };
+    let Some(old) = have.iter().find(|e| e.field == field) else { return Some(Some(base)) };
     if old.mark & 1 != 0 {
-        return Some((field, None));
+        return Some(None);
     }
     // What it overwrote itself is still told of where the two stamps do not imply it.
     let implied = |(tick, node): Stamp| node == stamp.1 || (node == old.hlc.1 && tick <= old.hlc.0);
-    old.prev.is_none_or(implied).then_some((field, Some(old.hlc)))
+    old.prev.is_none_or(implied).then_some(Some(old.hlc))
 }
 
 fn put_written(out: &mut Vec<u8>, field: FieldId, prev: Option<Stamp>, base: Stamp, stamp: Stamp) {
