@@ -45,6 +45,8 @@ pub struct Conn {
     pub saves: Cell<u32>,
     /// What `_crdt_batch` gives.
     pub batch: RefCell<Rc<crate::batch::Rows>>,
+    /// What `_crdt_meet` and `_crdt_give` ask.
+    pub pass: RefCell<Option<Rc<dyn crate::pass::Pass>>>,
     /// Log rows, since pruning was last due, of records that nothing was known of: no earlier ones stand for them.
     pub fresh: Cell<i64>,
     /// The log's end at which pruning is due, as last read.
@@ -73,6 +75,7 @@ impl Conn {
             saves: Cell::new(0),
             fresh: Cell::new(0),
             batch: RefCell::default(),
+            pass: RefCell::default(),
             foreign: RefCell::default(),
             rollbacks: Rollbacks::default(),
             _attachment: attachment,

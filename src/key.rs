@@ -23,6 +23,17 @@ pub enum KeyClass {
     Other,
 }
 
+impl KeyClass {
+    /// Whether the value of a single key column is its key as stored.
+    pub fn is_plain(self, value: ValueRef<'_>) -> bool {
+        match (self, value) {
+            (KeyClass::Integer, ValueRef::Integer(_)) => true,
+            (KeyClass::Text, ValueRef::Text(bytes)) => plain_text(bytes).is_some(),
+            _ => false,
+        }
+    }
+}
+
 /// A record's key as stored: decimal keys as INTEGER, all others as their wire text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Pk {

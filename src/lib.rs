@@ -50,6 +50,7 @@ mod cursor;
 mod filter;
 mod fold;
 mod outbound;
+mod pass;
 mod prune;
 mod scope;
 

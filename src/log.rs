@@ -1,12 +1,14 @@
 //! The log: what the triggers appended, row by row, and what a merge appends.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::batch::Rows;
 use crate::conn::{Cached, Conn};
 use crate::error::{Error, Result};
-use crate::ffi::ValueRef;
+use crate::ffi::{Call, Out, Value, ValueRef};
 use crate::key::{KeyClass, Pk};
+use crate::pass::Pass;
 use crate::record::FieldId;
 use crate::schema::install::WORD_BITS;
 use crate::schema::Table;
@@ -35,7 +37,8 @@ pub enum Event {
 }
 
 impl Event {
-    fn of(m: Option<i64>) -> Event {
+    /// What a row with that `m` tells.
+    pub fn of(m: Option<i64>) -> Event {
         match m {
             Some(mask @ 0..) => Event::Update(mask),
             Some(-1) => Event::Insert,
@@ -50,9 +53,18 @@ impl Event {
     }
 }
 
+/// Wall time as the log has it, in nanoseconds.
+pub fn time(at: ValueRef<'_>) -> i64 {
+    match at {
+        ValueRef::Real(day) => crate::store::nanoseconds(day),
+        _ => 0,
+    }
+}
+
 /// Reads rows of the log in order.
 pub struct Reader<'a> {
     rows: Cached<'a>,
+    event: Event,
     keys: Vec<usize>,
     values: Vec<usize>,
 }
@@ -62,14 +74,14 @@ impl<'a> Reader<'a> {
     pub fn new(conn: &'a Conn, from: i64, to: i64) -> Result<Reader<'a>> {
         let mut rows = conn.stmt("SELECT * FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq")?;
         rows.bind_all(&[from.into(), to.into()])?;
-        Ok(Reader { rows, keys: Vec::new(), values: Vec::new() })
+        Ok(Reader { rows, event: Event::Unknown, keys: Vec::new(), values: Vec::new() })
     }
 
     /// The same, the last first.
     pub fn backwards(conn: &'a Conn, from: i64, to: i64) -> Result<Reader<'a>> {
         let mut rows = conn.stmt("SELECT * FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq DESC")?;
         rows.bind_all(&[from.into(), to.into()])?;
-        Ok(Reader { rows, keys: Vec::new(), values: Vec::new() })
+        Ok(Reader { rows, event: Event::Unknown, keys: Vec::new(), values: Vec::new() })
     }
 
     /// Goes to the next row; false when there is none.
@@ -86,6 +98,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+        self.event = Event::of(self.rows.i64(2));
         Ok(more)
     }
 
@@ -101,15 +114,12 @@ impl<'a> Reader<'a> {
 
     /// What it tells.
     pub fn event(&self) -> Event {
-        Event::of(self.rows.i64(2))
+        self.event
     }
 
     /// Wall time of the write, nanoseconds.
     pub fn at(&self) -> i64 {
-        match self.rows.column(3) {
-            ValueRef::Real(day) => crate::store::nanoseconds(day),
-            _ => 0,
-        }
+        time(self.rows.column(3))
     }
 
     /// The key.
@@ -183,22 +193,53 @@ pub fn append_relay(conn: &Conn, t: i64, pk: &Pk, fields: Option<&[FieldId]>, at
     relays.write(conn, at)
 }
 
-/// Makes entries relay entries of packed fields, or of the whole record for None. Their times stay.
-pub fn rewrite_relays(conn: &Conn, entries: &[(i64, &Pk, Option<Vec<u8>>)]) -> Result<()> {
-    let mut rows = Rows::new(3);
-    for (seq, pk, fields) in entries {
-        rows.extend([(*seq).into(), pk.as_ref(), fields.as_deref().map_or(ValueRef::Null, ValueRef::Blob)]);
-    }
-    let sql = "UPDATE OR FAIL main._crdt_log SET m = -4, k0 = b.c1, v0 = b.c2 FROM _crdt_batch b WHERE seq = b.c0";
-    conn.run_batch(sql, &[], &Rc::new(rows)).map(drop)
+/// An entry to become a relay entry: of packed fields, or of the whole record for None.
+pub type Rewritten = (i64, Pk, Option<Vec<u8>>);
+
+/// Makes entries relay entries, in the order of the log. Their times stay.
+pub fn rewrite_relays(conn: &Conn, entries: Vec<Rewritten>) -> Result<()> {
+    let (Some((first, ..)), Some((last, ..))) = (entries.first(), entries.last()) else { return Ok(()) };
+    let range = [(*first).into(), (*last).into()];
+    let sql = "UPDATE OR FAIL main._crdt_log SET m = -4, k0 = _crdt_give(0), v0 = _crdt_give(1)
+               WHERE seq >= ?1 AND seq <= ?2 AND _crdt_meet(seq)";
+    conn.run_pass(sql, &range, Rc::new(Rewriting { entries, met: Cell::new(0) })).map(drop)
 }
 
-/// Drops entries.
-pub fn drop_entries(conn: &Conn, places: &[i64]) -> Result<()> {
-    let mut rows = Rows::new(1);
-    rows.extend(places.iter().map(|seq| ValueRef::Integer(*seq)));
-    let sql = "DELETE FROM main._crdt_log WHERE seq IN (SELECT c0 FROM _crdt_batch)";
-    conn.run_batch(sql, &[], &Rc::new(rows)).map(drop)
+struct Rewriting {
+    entries: Vec<Rewritten>,
+    /// How many have been met.
+    met: Cell<usize>,
+}
+
+impl Pass for Rewriting {
+    fn meet(&self, row: &Call<'_, Conn>) -> bool {
+        let Some(seq) = row.arg(0).as_i64() else { return false };
+        let passed = self.entries.iter().skip(self.met.get()).take_while(|(entry, ..)| *entry < seq).count();
+        let next = self.met.get() + passed;
+        let found = self.entries.get(next).is_some_and(|(entry, ..)| *entry == seq);
+        self.met.set(next + usize::from(found));
+        found
+    }
+
+    fn give(&self, i: i64) -> Out {
+        let Some((_, pk, fields)) = self.met.get().checked_sub(1).and_then(|last| self.entries.get(last)) else {
+            return Out::Null;
+        };
+        match (i, fields) {
+            (0, _) => Out::Value(pk.as_ref().to_value()),
+            (_, Some(fields)) => Out::Value(Value::Blob(fields.clone())),
+            (_, None) => Out::Null,
+        }
+    }
+}
+
+/// Drops entries: all from the first to the last of each of `runs`.
+pub fn drop_entries(conn: &Conn, runs: &[(i64, i64)]) -> Result<()> {
+    let each = |(first, last): &(i64, i64)| {
+        conn.run("DELETE FROM main._crdt_log WHERE seq >= ?1 AND seq <= ?2", &[(*first).into(), (*last).into()])
+            .map(drop)
+    };
+    runs.iter().try_for_each(each)
 }
 
 /// Appends a relay entry of the whole record for each of `keys`, the first columns of a batch. `at` is nanoseconds.

@@ -6,17 +6,20 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
+use std::rc::Rc;
 
 use crate::conn::Conn;
 use crate::error::{unless_missing, Result};
-use crate::key::Pk;
-use crate::log::{Event, Reader};
+use crate::log::{Event, Reader, Rewritten};
 use crate::outbound::{picked, Pick};
 use crate::peers;
+use crate::schema::Table;
 use crate::store::{RecordKey, Store};
 
 /// New log rows after which pruning is worth while, at the least.
 const LEAST: i64 = 1_000;
+/// How often as many must have come as were kept the last time: what can go outweighs what must stay.
+const GROWTH: i64 = 2;
 /// Records that one pass follows, more or less; others are left to other passes. Bounds its memory.
 const RECORDS: i64 = 500_000;
 /// Log rows that a pass goes back through when it runs by itself. Bounds its time.
@@ -74,7 +77,10 @@ struct Target {
 /// What a pass found to be done.
 #[derive(Default)]
 struct Plan {
-    drop: Vec<i64>,
+    /// Runs of entries that go, the last first: nothing stands between the ends of one.
+    drop: Vec<(i64, i64)>,
+    /// Whether the entry looked at last is one.
+    running: bool,
     kept: i64,
     /// Whether a local write is dropped: its author must remain known.
     own: bool,
@@ -89,21 +95,21 @@ pub fn if_due(store: &Store<'_>) -> Result<()> {
         return Ok(());
     }
     let (pruned, kept) = (horizon(store.conn, "pruned")?, horizon(store.conn, "kept")?);
-    let (end, due) = (store.last_seq()?, pruned.saturating_add(LEAST.max(kept)));
+    let (end, due) = (store.last_seq()?, pruned.saturating_add(LEAST.max(kept.saturating_mul(GROWTH))));
     let fresh = store.conn.fresh.take();
     if end >= due && fresh > 0 {
-        // Pruning would keep these. So it is due when as many others have come as there are to keep.
+        // Pruning would keep these: they count as kept, and not among those that have come.
         store.conn.run(
             "INSERT INTO main._crdt_horizon(one, pruned, kept, own) VALUES (1, 0, ?1, 0)
              ON CONFLICT(one) DO UPDATE SET kept = kept + ?1",
-            &[fresh.saturating_mul(2).into()],
+            &[(fresh.saturating_mul(1 + GROWTH) / GROWTH).into()],
         )?;
         return if_due(store);
     }
     if end >= due {
         // As many as it says it kept may never have been there: what was changed by hand must not cost more than the log.
         let kept = kept.clamp(0, rows(store)?);
-        return passes(store, end, REACH.max(2 * kept), kept);
+        return passes(store, end, REACH.max((1 + GROWTH).saturating_mul(kept)), kept);
     }
     store.conn.prune_due.set(due);
     Ok(())
@@ -149,22 +155,26 @@ fn pass(store: &Store<'_>, end: i64, reach: i64, class: (i64, i64)) -> Result<()
     let births = crate::filter::registry::secret(store.conn)?.is_some();
     let mut plan = Plan { births, ..Plan::default() };
     let mut rows = Reader::backwards(store.conn, 0, end)?;
-    let mut had = HashMap::new();
+    let mut of: Option<(i64, Option<Rc<Table>>, i64)> = None;
     let mut seen = 0;
     while seen < reach && rows.step()? {
         seen += 1;
-        let passed = *had.entry(rows.table()).or_insert_with(|| passed.of_askers(rows.table()));
-        consider(store, &rows, (&standing, passed, class), &mut records, &mut plan)?;
+        let t = rows.table();
+        let (_, table, passed) = match of.take().filter(|(last, ..)| *last == t) {
+            Some(same) => of.insert(same),
+            None => of.insert((t, store.table(t), passed.of_askers(t))),
+        };
+        consider(store, &rows, (&standing, table.as_deref(), *passed, class), &mut records, &mut plan)?;
     }
     drop(rows);
     crate::log::drop_entries(store.conn, &plan.drop)?;
-    let mut rewritten: Vec<(i64, &Pk, Option<Vec<u8>>)> = Vec::new();
-    for ((_, pk), later) in &records {
+    let mut rewritten: Vec<Rewritten> = Vec::new();
+    for ((_, pk), later) in records {
         if let Some(seq) = later.birth {
             plan.kept += 1;
-            rewritten.push((seq, pk, Some(Vec::new())));
+            rewritten.push((seq, pk.clone(), Some(Vec::new())));
         }
-        let Some(target) = later.target.as_ref().filter(|target| target.grown) else { continue };
+        let Some(target) = later.target.filter(|target| target.grown) else { continue };
         let packed = match &target.fields {
             Pick::Fields(fields) => Some(crate::pack::pack_fields(fields.iter().copied())),
             Pick::All | Pick::Later | Pick::Gone => None,
@@ -172,7 +182,7 @@ fn pass(store: &Store<'_>, end: i64, reach: i64, class: (i64, i64)) -> Result<()
         rewritten.push((target.seq, pk, packed));
     }
     rewritten.sort_unstable_by_key(|(seq, ..)| *seq);
-    crate::log::rewrite_relays(store.conn, &rewritten)?;
+    crate::log::rewrite_relays(store.conn, rewritten)?;
     store.conn.run(
         "INSERT INTO main._crdt_horizon(one, pruned, kept, own) VALUES (1, ?1, ?2, ?3)
          ON CONFLICT(one) DO UPDATE SET pruned = excluded.pruned, kept = excluded.kept, own = own OR excluded.own",
@@ -185,21 +195,21 @@ fn pass(store: &Store<'_>, end: i64, reach: i64, class: (i64, i64)) -> Result<()
 fn consider(
     store: &Store<'_>,
     row: &Reader<'_>,
-    (standing, passed, class): (&BTreeSet<i64>, i64, (i64, i64)),
+    (standing, table, passed, class): (&BTreeSet<i64>, Option<&Table>, i64, (i64, i64)),
     records: &mut Records,
     plan: &mut Plan,
 ) -> Result<()> {
     let (seq, event) = (row.seq(), row.event());
     let fixed = standing.contains(&seq);
-    let Some(table) = store.table(row.table()) else {
+    let Some(table) = table else {
         plan.take(seq, event, !fixed);
         return Ok(());
     };
     let Some(form) = table.form_if_usable(store.conn)? else {
-        plan.kept += 1;
+        plan.keep();
         return Ok(());
     };
-    let Some(pick) = picked(row, &table)? else {
+    let Some(pick) = picked(row, table)? else {
         plan.take(seq, event, !fixed);
         return Ok(());
     };
@@ -211,7 +221,7 @@ fn consider(
             plan.own |= target.is_some() && event != Event::Relay;
             records.insert(key, Later { covered: pick, target, birth: None });
         }
-        plan.kept += 1;
+        plan.keep();
         return Ok(());
     };
     if later.covered.includes(&pick) {
@@ -238,9 +248,13 @@ fn consider(
 impl Plan {
     /// As [`Plan::take`], for an entry of a record whose later ones are known.
     fn take_of(&mut self, later: &mut Later, seq: i64, event: Event, away: bool) {
-        self.drop.extend(later.birth.take());
+        if let Some(birth) = later.birth.take() {
+            self.drop.push((birth, birth));
+            self.running = false;
+        }
         if away && self.births {
             later.birth = Some(seq);
+            self.running = false;
             self.own |= event != Event::Relay;
         } else {
             self.take(seq, event, away);
@@ -248,11 +262,19 @@ impl Plan {
     }
 
     fn take(&mut self, seq: i64, event: Event, away: bool) {
-        if away {
-            self.drop.push(seq);
-            self.own |= event != Event::Relay;
-        } else {
-            self.kept += 1;
+        if !away {
+            return self.keep();
         }
+        self.own |= event != Event::Relay;
+        match self.drop.last_mut().filter(|_| self.running) {
+            Some((first, _)) => *first = seq,
+            None => self.drop.push((seq, seq)),
+        }
+        self.running = true;
+    }
+
+    fn keep(&mut self) {
+        self.kept += 1;
+        self.running = false;
     }
 }

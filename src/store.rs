@@ -73,6 +73,11 @@ pub fn julian_day(ns: i64) -> f64 {
     (ns / MILLISECOND) as f64 / 86_400_000.0 + 2_440_587.5
 }
 
+/// The clock after one more stamp, at wall time `at`.
+pub fn stamped(clock: Tick, at: i64, limit: i64) -> Tick {
+    clock.advance(if at > limit { 0 } else { at })
+}
+
 impl<'a> Store<'a> {
     /// The state as it is now; None in a database without our tables.
     pub fn open(conn: &'a Conn) -> Result<Option<Store<'a>>> {
@@ -101,10 +106,13 @@ impl<'a> Store<'a> {
 
     /// A new stamp of this node at wall time `at`.
     pub fn stamp(&mut self, at: i64) -> Hlc {
-        let limit = self.wall.saturating_add(self.max_drift);
-        // A time that the wall clock has since come back from is no time to go by.
-        self.clock = self.clock.advance(if at > limit { 0 } else { at });
+        self.clock = stamped(self.clock, at, self.limit());
         self.clock.by(&self.me)
+    }
+
+    /// A later time is no time to go by: the wall clock has since come back from it.
+    pub fn limit(&self) -> i64 {
+        self.wall.saturating_add(self.max_drift)
     }
 
     /// Writes the clock and the fold's mark.
@@ -276,19 +284,14 @@ impl<'a> Store<'a> {
 }
 
 // A statement that might abort halfway would have SQLite keep every page as it was, in a file of its own. These cannot.
-const UPDATE: &str =
-    "UPDATE OR FAIL main._crdt_clock SET g = b.c2, ts = b.c3, c = b.c4, n = b.c5, dead = b.c6, x = b.c7
-                      FROM _crdt_batch b WHERE t = b.c0 AND pk = b.c1";
-const INSERT: &str = "INSERT OR IGNORE INTO main._crdt_clock(t, pk, g, ts, c, n, dead, x)
-                      SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM _crdt_batch";
+const SAVE: &str = "INSERT OR FAIL INTO main._crdt_clock(t, pk, g, ts, c, n, dead, x)
+                    SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM _crdt_batch WHERE true
+                    ON CONFLICT(t, pk) DO UPDATE SET g = excluded.g, ts = excluded.ts, c = excluded.c, n = excluded.n,
+                    dead = excluded.dead, x = excluded.x";
 
 /// States to be written, many at once.
 #[derive(Default)]
-pub struct Saves {
-    /// Of records that are stored.
-    known: Rows,
-    new: Rows,
-}
+pub struct Saves(Rows);
 
 impl Saves {
     /// Adds the state of a record, as [`Store::save`]. It is written with others, at the latest by [`Saves::write`].
@@ -308,12 +311,11 @@ impl Saves {
         let gen = if base.is_some() { i64::from(table.gen).into() } else { ValueRef::Null };
         let dead = if now.alive() { ValueRef::Null } else { 1.into() };
         let x = if x.is_empty() { ValueRef::Null } else { ValueRef::Blob(&x) };
-        let rows = if before.is_some() { &mut self.known } else { &mut self.new };
-        if rows.is_empty() {
-            *rows = Rows::new(8);
+        if self.0.is_empty() {
+            self.0 = Rows::new(8);
         }
-        rows.extend([table.id.into(), pk.as_ref(), gen, ts, c, n, dead, x]);
-        let full = rows.len() >= TOGETHER;
+        self.0.extend([table.id.into(), pk.as_ref(), gen, ts, c, n, dead, x]);
+        let full = self.0.len() >= TOGETHER;
         if apart {
             store.save_parts(table, pk, before.filter(|before| before.apart), now)?;
         }
@@ -325,13 +327,8 @@ impl Saves {
 
     /// Writes what was added.
     pub fn write(&mut self, store: &Store<'_>) -> Result<()> {
-        for (rows, sql, or) in [(&mut self.known, UPDATE, INSERT), (&mut self.new, INSERT, UPDATE)] {
-            let rows = Rc::new(std::mem::take(rows));
-            if store.conn.run_batch(sql, &[], &rows)? < rows.len() as i64 {
-                store.conn.run_batch(or, &[], &rows)?;
-            }
-        }
-        Ok(())
+        let rows = Rc::new(std::mem::take(&mut self.0));
+        store.conn.run_batch(SAVE, &[], &rows).map(drop)
     }
 }
 
@@ -340,11 +337,13 @@ pub struct NodeTable<'a> {
     conn: &'a Conn,
     by_number: RefCell<HashMap<u32, Rc<str>>>,
     by_node: RefCell<HashMap<Rc<str>, u32>>,
+    /// The one asked for last: most questions come again and again.
+    last: RefCell<Option<(u32, Rc<str>)>>,
 }
 
 impl<'a> NodeTable<'a> {
     fn new(conn: &'a Conn) -> Self {
-        NodeTable { conn, by_number: RefCell::default(), by_node: RefCell::default() }
+        NodeTable { conn, by_number: RefCell::default(), by_node: RefCell::default(), last: RefCell::default() }
     }
 
     fn keep(&self, number: u32, node: &Rc<str>) {
@@ -355,7 +354,11 @@ impl<'a> NodeTable<'a> {
 
 impl Nodes for NodeTable<'_> {
     fn number(&self, node: &Rc<str>) -> Result<u32> {
+        if let Some((number, _)) = self.last.borrow().as_ref().filter(|(_, last)| Rc::ptr_eq(last, node)) {
+            return Ok(*number);
+        }
         if let Some(number) = self.by_node.borrow().get(node) {
+            self.last.replace(Some((*number, Rc::clone(node))));
             return Ok(*number);
         }
         let known = self.conn.int("SELECT n FROM main._crdt_node WHERE node = ?1", &[(&**node).into()])?;
@@ -373,7 +376,11 @@ impl Nodes for NodeTable<'_> {
     }
 
     fn node(&self, number: u32) -> Result<Rc<str>> {
+        if let Some((_, node)) = self.last.borrow().as_ref().filter(|(last, _)| *last == number) {
+            return Ok(Rc::clone(node));
+        }
         if let Some(node) = self.by_number.borrow().get(&number) {
+            self.last.replace(Some((number, Rc::clone(node))));
             return Ok(Rc::clone(node));
         }
         let node: Option<Option<Rc<str>>> =

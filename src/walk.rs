@@ -83,7 +83,7 @@ impl<'c> Walk<'c> {
 }
 
 /// How a stored key stands to another, in SQLite's order.
-fn order(stored: ValueRef<'_>, pk: &Pk) -> Ordering {
+pub fn order(stored: ValueRef<'_>, pk: &Pk) -> Ordering {
     match (stored, pk) {
         (ValueRef::Integer(i), Pk::Int(k)) => i.cmp(k),
         (ValueRef::Text(text), Pk::Text(k)) => text.cmp(k.as_bytes()),

@@ -7,6 +7,7 @@
 //! the clocks are read and written from one end to the other (`write`).
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use crate::cells::Cells;
 use crate::clock::{Hlc, BASE_NODE};
@@ -14,10 +15,13 @@ use crate::error::Result;
 use crate::ffi::Value;
 use crate::log::{Event, Reader};
 use crate::record::FieldId;
+use crate::schema::install::WORD_BITS;
 use crate::schema::Table;
 use crate::store::{RecordKey, Store};
 use crate::types::Type;
 
+mod append;
+mod edits;
 mod replay;
 mod write;
 
@@ -51,8 +55,11 @@ pub fn fold(store: &mut Store<'_>, into: Into) -> Result<()> {
             }
             return Ok(());
         }
-        let (slots, gathered, suspects, deleted, cells) = Default::default();
-        let mut fold = Fold { store, into, slots, gathered, suspects, deleted, cells };
+        if into == Into::Database {
+            append::prefix(store, end)?;
+        }
+        let (written, suspects, deleted, cells, at) = Default::default();
+        let mut fold = Fold { store, into, written, suspects, deleted, cells, at };
         fold.run(end)?;
         let cells = fold.finish(end)?;
         if into == Into::Memory {
@@ -64,30 +71,37 @@ pub fn fold(store: &mut Store<'_>, into: Into) -> Result<()> {
 }
 
 /// What was written of a record, in the order of the log.
-enum Slot {
-    /// Inserted, as it seems for the first time: most rows end here.
-    Fresh(Hlc),
-    /// This.
-    Writes(Vec<Write>),
+#[derive(Clone)]
+struct Slot {
+    first: Write,
+    more: Vec<Write>,
+}
+
+impl Slot {
+    fn writes(self) -> impl Iterator<Item = Write> {
+        std::iter::once(self.first).chain(self.more)
+    }
 }
 
 /// A log row's meaning, with its stamp.
+#[derive(Clone)]
 struct Write {
     stamp: Hlc,
     what: What,
 }
 
+#[derive(Clone)]
 enum What {
     /// A row without counters and sets was inserted, or was there before `crdt_enable`.
     Whole,
     /// A row was inserted, or was there before `crdt_enable`: the values of its counters and sets.
     Row { values: Vec<(FieldId, Value)>, backfill: bool },
     /// Cells were updated.
-    Cells(Vec<FieldId>),
+    Cells(Rc<[FieldId]>),
     /// The row was deleted: where its values are.
     Delete(i64),
     /// A counter or set was written: old and new value.
-    Part(FieldId, Value, Value),
+    Part(FieldId, Box<[Value; 2]>),
     /// A field's value from before the column became that type.
     Before(FieldId, Value),
 }
@@ -104,13 +118,21 @@ struct Suspicion {
 struct Fold<'s, 'c> {
     store: &'s mut Store<'c>,
     into: Into,
-    slots: HashMap<RecordKey, Slot, foldhash::fast::RandomState>,
-    /// Log rows that they hold.
-    gathered: usize,
+    /// In the order of the log.
+    written: Vec<(RecordKey, Write)>,
     suspects: BTreeMap<RecordKey, Suspicion>,
     /// Where rows were deleted.
     deleted: HashMap<RecordKey, i64>,
     cells: Cells,
+    at: At,
+}
+
+/// What the last log row was about: mostly the next one is about the same.
+#[derive(Default)]
+struct At {
+    table: Option<Rc<Table>>,
+    mask: i64,
+    fields: Option<Rc<[FieldId]>>,
 }
 
 impl Fold<'_, '_> {
@@ -118,7 +140,7 @@ impl Fold<'_, '_> {
         let mut rows = Reader::new(self.store.conn, self.store.folded, end)?;
         while rows.step()? {
             self.take(&rows)?;
-            if self.gathered >= CHUNK {
+            if self.written.len() >= CHUNK {
                 self.deleted.retain(|_, seq| *seq > rows.seq().saturating_sub(LATELY));
                 self.flush()?;
             }
@@ -138,7 +160,10 @@ impl Fold<'_, '_> {
             // Every other row takes one stamp, whatever the tables hold by now.
             _ => self.store.stamp(row.at()),
         };
-        let Some(table) = self.store.table(row.table()) else { return Ok(()) };
+        if self.at.table.as_ref().is_none_or(|table| table.id != row.table()) {
+            self.at = At { table: self.store.table(row.table()), ..At::default() };
+        }
+        let Some(table) = self.at.table.clone() else { return Ok(()) };
         let Some(form) = table.form_if_usable(self.store.conn)? else { return Ok(()) };
         let key = (table.id, row.key(&form.shape.classes));
         if event == Event::Suspect {
@@ -146,8 +171,8 @@ impl Fold<'_, '_> {
             return Ok(());
         }
         self.suspect(&key, row, &stamp);
-        let Some(what) = what(row, &table) else { return Ok(()) };
-        self.add(key, Write { stamp, what });
+        let Some(what) = what(row, &table, &mut self.at) else { return Ok(()) };
+        self.written.push((key, Write { stamp, what }));
         Ok(())
     }
 
@@ -158,7 +183,7 @@ impl Fold<'_, '_> {
         // this down has told so already.
         let suspicion = if self.suspects.is_empty() { None } else { self.suspects.remove(key) };
         if let Some(was) = suspicion.filter(|was| was.noted && event == Event::Insert) {
-            self.add(key.clone(), Write { stamp: was.stamp, what: What::Delete(was.seq) });
+            self.written.push((key.clone(), Write { stamp: was.stamp, what: What::Delete(was.seq) }));
         }
         let deleted = if self.deleted.is_empty() { None } else { self.deleted.get(key) };
         match deleted {
@@ -171,26 +196,24 @@ impl Fold<'_, '_> {
             _ => {}
         }
     }
+}
 
-    fn add(&mut self, key: RecordKey, write: Write) {
-        self.gathered += 1;
-        let slot = match self.slots.get_mut(&key) {
-            None if matches!(write.what, What::Whole) => return drop(self.slots.insert(key, Slot::Fresh(write.stamp))),
-            None => return drop(self.slots.insert(key, Slot::Writes(vec![write]))),
-            Some(slot) => slot,
-        };
-        match slot {
-            Slot::Fresh(stamp) => {
-                let first = Write { stamp: stamp.clone(), what: What::Whole };
-                *slot = Slot::Writes(vec![first, write]);
-            }
-            Slot::Writes(writes) => writes.push(write),
+impl At {
+    /// The fields that an update's mask names.
+    fn masked(&mut self, row: &Reader<'_>, table: &Table, mask: i64) -> Rc<[FieldId]> {
+        if let Some(fields) = self.fields.as_ref().filter(|_| self.mask == mask) {
+            return Rc::clone(fields);
         }
+        let fields: Rc<[FieldId]> = row.masked(table, mask).into();
+        // Further words of a mask stand elsewhere.
+        let one_word = table.fields.iter().all(|field| field.bit.is_none_or(|bit| bit < WORD_BITS));
+        (self.mask, self.fields) = (mask, one_word.then(|| Rc::clone(&fields)));
+        fields
     }
 }
 
 /// What a log row says was written; None for nothing.
-fn what(row: &Reader<'_>, table: &Table) -> Option<What> {
+fn what(row: &Reader<'_>, table: &Table, at: &mut At) -> Option<What> {
     let field = || row.value(0).as_i64().and_then(|f| FieldId::try_from(f).ok());
     Some(match row.event() {
         Event::Insert | Event::Backfill => {
@@ -203,9 +226,9 @@ fn what(row: &Reader<'_>, table: &Table) -> Option<What> {
                 What::Row { values, backfill }
             }
         }
-        Event::Update(mask) => What::Cells(Some(row.masked(table, mask)).filter(|fields| !fields.is_empty())?),
+        Event::Update(mask) => What::Cells(Some(at.masked(row, table, mask)).filter(|fields| !fields.is_empty())?),
         Event::Delete => What::Delete(row.seq()),
-        Event::Part => What::Part(field()?, row.value(1).to_value(), row.value(2).to_value()),
+        Event::Part => What::Part(field()?, Box::new([row.value(1).to_value(), row.value(2).to_value()])),
         Event::BackfillField => What::Before(field()?, row.value(1).to_value()),
         Event::Relay | Event::Suspect | Event::Unknown => return None,
     })

@@ -31,7 +31,10 @@ impl Replay<'_, '_> {
             What::Delete(seq) => {
                 local::delete(record, grave(self.store, self.table, self.form, seq)?, &stamp);
             }
-            What::Part(field, old, new) => return self.part(record, field, &old, new, &stamp),
+            What::Part(field, values) => {
+                let [old, new] = *values;
+                return self.part(record, field, &old, new, &stamp);
+            }
             What::Before(field, value) => return self.before(record, field, value, &stamp),
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::replay::{whole, Replay};
-use super::{Fold, Into, Slot, Suspicion, What, Write};
+use super::{edits, Fold, Into, Slot, Suspicion, What, Write};
 use crate::batch::Rows;
 use crate::cells::Cells;
 use crate::error::Result;
@@ -20,7 +20,7 @@ impl Fold<'_, '_> {
             let Some(table) = self.store.table(key.0) else { continue };
             let Some(form) = table.form_if_usable(self.store.conn)? else { continue };
             if !crate::row::exists(self.store.conn, form, &key.1)? {
-                self.add(key, Write { stamp, what: What::Delete(seq) });
+                self.written.push((key, Write { stamp, what: What::Delete(seq) }));
             }
         }
         self.flush()?;
@@ -34,16 +34,15 @@ impl Fold<'_, '_> {
 
     /// Writes the records met so far.
     pub(super) fn flush(&mut self) -> Result<()> {
-        self.gathered = 0;
         let mut out: Option<Out<'_>> = None;
-        for (key, slot) in sorted(self.slots.drain().collect()) {
+        for (key, slot) in slots(std::mem::take(&mut self.written)) {
             if self.into == Into::Memory {
                 to_memory(self.store, &mut self.cells, key, slot)?;
                 continue;
             }
             if out.as_ref().is_none_or(|out| out.table.id != key.0) {
                 if let Some(out) = &mut out {
-                    out.write(self.store)?;
+                    out.write(self.store, &mut self.cells)?;
                 }
                 out = match self.store.table(key.0) {
                     Some(table) => Some(Out::new(self.store, table)?),
@@ -51,18 +50,26 @@ impl Fold<'_, '_> {
                 };
             }
             if let Some(out) = &mut out {
-                out.add(self.store, &mut self.cells, &key, slot)?;
+                out.add(self.store, &mut self.cells, key, slot)?;
             }
         }
-        out.map_or(Ok(()), |mut out| out.write(self.store))
+        out.map_or(Ok(()), |mut out| out.write(self.store, &mut self.cells))
     }
 }
 
-/// In the order of tables and keys.
-fn sorted(slots: Vec<(RecordKey, Slot)>) -> impl Iterator<Item = (RecordKey, Slot)> {
-    let order = crate::key::places_in_order(slots.iter().map(|((t, pk), _)| (*t, pk)));
-    let mut slots: Vec<_> = slots.into_iter().map(Some).collect();
-    order.into_iter().filter_map(move |place| slots.get_mut(place)?.take())
+/// By record, in the order of tables and keys.
+fn slots(written: Vec<(RecordKey, Write)>) -> impl Iterator<Item = (RecordKey, Slot)> {
+    let order = crate::key::places_in_order(written.iter().map(|((t, pk), _)| (*t, pk)));
+    let mut written: Vec<_> = written.into_iter().map(Some).collect();
+    let mut next = order.into_iter().filter_map(move |place| written.get_mut(place)?.take()).peekable();
+    std::iter::from_fn(move || {
+        let (key, first) = next.next()?;
+        let mut more = Vec::new();
+        while let Some((_, write)) = next.next_if(|(again, _)| *again == key) {
+            more.push(write);
+        }
+        Some((key, Slot { first, more }))
+    })
 }
 
 fn to_memory(store: &mut Store<'_>, cells: &mut Cells, key: RecordKey, slot: Slot) -> Result<()> {
@@ -82,15 +89,13 @@ fn replay(
     now: &mut Record,
     cells: &mut Cells,
 ) -> Result<()> {
-    match slot {
-        Slot::Fresh(stamp) => whole(now, table, &stamp),
-        Slot::Writes(writes) => {
-            let form = table.form(store.conn)?;
-            let mut replay = Replay { store, into, table, form, key, cells };
-            writes.into_iter().try_for_each(|write| replay.write(now, write))?;
-        }
+    if slot.more.is_empty() && matches!(slot.first.what, What::Whole) {
+        whole(now, table, &slot.first.stamp);
+        return Ok(());
     }
-    Ok(())
+    let form = table.form(store.conn)?;
+    let mut replay = Replay { store, into, table, form, key, cells };
+    slot.writes().try_for_each(|write| replay.write(now, write))
 }
 
 /// Records of one table on their way to the database.
@@ -99,26 +104,44 @@ struct Out<'c> {
     walk: Walk<'c>,
     /// Key, ts, c, node of rows that are new and as they were inserted.
     fresh: Rows,
+    /// Records of which cells were updated.
+    edits: Vec<(RecordKey, Slot)>,
+    /// A walk through those of them that are not to be edited.
+    behind: Walk<'c>,
     saves: Saves,
 }
 
 impl<'c> Out<'c> {
     fn new(store: &Store<'c>, table: Rc<Table>) -> Result<Out<'c>> {
-        let walk = Walk::new(store, table.id)?;
-        Ok(Out { table, walk, fresh: Rows::new(4), saves: Saves::default() })
+        let [walk, behind] = [Walk::new(store, table.id)?, Walk::new(store, table.id)?];
+        Ok(Out { table, walk, fresh: Rows::new(4), edits: Vec::new(), behind, saves: Saves::default() })
     }
 
-    fn add(&mut self, store: &Store<'_>, cells: &mut Cells, key: &RecordKey, slot: Slot) -> Result<()> {
-        let pk = &key.1;
-        let before = self.walk.load(store, &self.table, pk)?;
-        if let (None, Slot::Fresh(stamp)) = (&before, &slot) {
+    fn add(&mut self, store: &Store<'_>, cells: &mut Cells, key: RecordKey, slot: Slot) -> Result<()> {
+        if edits::may_edit(&self.table, &slot) {
+            self.edits.push((key, slot));
+            return if self.edits.len() < TOGETHER { Ok(()) } else { self.write_edits(store, cells) };
+        }
+        let before = self.walk.load(store, &self.table, &key.1)?;
+        if before.is_none() && slot.more.is_empty() && matches!(slot.first.what, What::Whole) {
+            let stamp = &slot.first.stamp;
             let node = i64::from(store.nodes.number(&stamp.node)?);
-            self.fresh.extend([pk.as_ref(), stamp.ts.into(), i64::from(stamp.c).into(), node.into()]);
+            self.fresh.extend([key.1.as_ref(), stamp.ts.into(), i64::from(stamp.c).into(), node.into()]);
             return if self.fresh.len() < TOGETHER { Ok(()) } else { self.write_fresh(store) };
         }
+        self.save(store, cells, (&key, slot), before)
+    }
+
+    fn save(
+        &mut self,
+        store: &Store<'_>,
+        cells: &mut Cells,
+        (key, slot): (&RecordKey, Slot),
+        before: Option<Record>,
+    ) -> Result<()> {
         let mut now = before.clone().unwrap_or_default();
         replay(store, Into::Database, &self.table, (key, slot), &mut now, cells)?;
-        self.saves.add(store, &self.table, pk, before.as_ref(), &now)
+        self.saves.add(store, &self.table, &key.1, before.as_ref(), &now)
     }
 
     fn write_fresh(&mut self, store: &Store<'_>) -> Result<()> {
@@ -126,8 +149,19 @@ impl<'c> Out<'c> {
         store.add_fresh(&self.table, &rows)
     }
 
-    fn write(&mut self, store: &Store<'_>) -> Result<()> {
+    fn write_edits(&mut self, store: &Store<'_>, cells: &mut Cells) -> Result<()> {
+        let all: Rc<[_]> = std::mem::take(&mut self.edits).into();
+        for place in edits::write(store, &self.table, &all)? {
+            let Some((key, slot)) = all.get(place) else { continue };
+            let before = self.behind.load(store, &self.table, &key.1)?;
+            self.save(store, cells, (key, slot.clone()), before)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, store: &Store<'_>, cells: &mut Cells) -> Result<()> {
         self.write_fresh(store)?;
+        self.write_edits(store, cells)?;
         self.saves.write(store)
     }
 }

@@ -49,5 +49,7 @@ pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     to.function(c"crdt_digest", -1, writes, conn, inspect::digest)?;
     to.function(c"crdt_check", -1, writes, conn, inspect::check)?;
     to.function(c"crdt_status", -1, writes, conn, inspect::status)?;
+    to.function(c"_crdt_meet", -1, writes, conn, crate::pass::meet)?;
+    to.function(c"_crdt_give", 1, writes, conn, crate::pass::give)?;
     to.function(c"crdt_shadow", 2, reads, conn, inspect::shadow)
 }

@@ -7,6 +7,11 @@ use crate::types::seen::Seen;
 
 /// A number as LEB128.
 pub(super) fn put(out: &mut Vec<u8>, mut n: u128) {
+    while n > u64::MAX.into() {
+        out.push((n as u8 & 0x7f) | 0x80);
+        n >>= 7;
+    }
+    let mut n = n as u64;
     while n >= 0x80 {
         out.push((n as u8 & 0x7f) | 0x80);
         n >>= 7;
@@ -51,6 +56,10 @@ pub(super) struct Reader<'a>(pub &'a [u8]);
 impl Reader<'_> {
     /// A LEB128 number.
     pub fn number(&mut self) -> Result<u128> {
+        if let Some((&byte @ ..0x80, rest)) = self.0.split_first() {
+            self.0 = rest;
+            return Ok(byte.into());
+        }
         let mut n = 0u128;
         for shift in (0..128).step_by(7) {
             let (&byte, rest) = self.0.split_first().ok_or_else(corrupt)?;
@@ -80,6 +89,11 @@ impl Reader<'_> {
     pub fn stamp(&mut self, origin: i64, nodes: &impl Nodes) -> Result<Hlc> {
         let Tick { ts, c } = self.tick(origin)?;
         Ok(Hlc { ts, c, node: nodes.node(self.small()?)? })
+    }
+
+    /// The same, its node by number.
+    pub fn stored_stamp(&mut self, origin: i64) -> Result<(Tick, u32)> {
+        Ok((self.tick(origin)?, self.small()?))
     }
 
     /// What [`put_seen`] wrote.

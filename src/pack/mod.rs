@@ -18,6 +18,7 @@
 //! no exception carries the base stamp. Pure.
 
 mod bytes;
+mod edit;
 mod parts;
 
 use std::rc::Rc;
@@ -27,6 +28,7 @@ use crate::error::Result;
 use crate::record::{FieldId, Record};
 use crate::types::lww::{Lww, Past};
 use bytes::{corrupt, put, put_seen, put_stamp, put_text, Reader};
+pub use edit::write_cells;
 use parts::inline_parts;
 pub use parts::{pack_mark, pack_part, unpack_mark, unpack_part};
 

@@ -3,10 +3,36 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock::Tick;
 use crate::record::{Marks, Parts};
 use crate::types::counter::Part;
 use crate::types::seen::Seen;
 use crate::types::set::Mark;
+
+/// A record as an application's updates leave it: mostly one author, mostly the base stamp.
+fn updated() -> impl Strategy<Value = Record> {
+    let field = (0u32..8, stamp(), proptest::option::of(stamp()), any::<bool>());
+    let exceptions = proptest::collection::vec(field, 0..4);
+    let gone = proptest::collection::vec(0u32..8, 0..3);
+    (stamp(), exceptions, gone, record(), 0..8u32).prop_map(|(base, exceptions, gone, other, which)| {
+        let mut record = Record::new(&base, &[0, 1, 2, 3, 4, 5, 6]);
+        for (field, hlc, prev, altered) in exceptions {
+            record.lww.insert(field, Lww { altered, ..Lww::live(hlc, prev) });
+        }
+        gone.iter().for_each(|field| drop(record.lww.remove(field)));
+        match which {
+            0 => record.counters = other.counters,
+            1 => record.sets = other.sets,
+            2 => record.tomb = other.tomb,
+            3 => record.lww.extend(other.lww),
+            4 => record.row = other.row,
+            5 => record.apart = true,
+            _ => {}
+        }
+        record.row = record.visible_row().cloned();
+        record
+    })
+}
 
 #[derive(Default)]
 struct Table(std::cell::RefCell<Vec<Rc<str>>>);
@@ -80,11 +106,37 @@ proptest! {
         prop_assert_eq!(unpack_mark(&pack_mark(&mark, &hlc.node, &nodes).unwrap(), &hlc.node, &nodes).unwrap(), mark);
     }
 
+    /// What is written into the bytes is what would have been packed.
+    #[test]
+    fn cells_are_written_as_by_unpacking(record in updated(), fields in proptest::collection::btree_set(0u32..7, 0..3),
+                                         times in 1usize..3, later in 1i64..3) {
+        let nodes = Table::default();
+        let covered = [0, 1, 2, 3, 4, 5, 6];
+        let fields: Vec<_> = fields.into_iter().collect();
+        let mut packed = pack(&record, &covered, &nodes).unwrap();
+        let Some(base) = packed.base.clone() else { return Ok(()) };
+        let mut record = unpack(packed.base.clone(), &packed.x, &covered, &nodes).unwrap();
+        let me: Rc<str> = Rc::from("a");
+        let number = |node: &Rc<str>| nodes.number(node).unwrap();
+        for time in 0..times as i64 {
+            // Beyond all that the record has, as a clock makes them; some stamps above are at the end of time.
+            let stamp = Hlc::new(4i64.saturating_add(later + time), 0, &me);
+            let at = (base.tick(), number(&base.node));
+            let Some(x) = write_cells(&packed.x, at, &covered, &fields, (stamp.tick(), number(&me))) else { break };
+            crate::local::update(&mut record, &fields, &stamp);
+            packed = pack(&record, &covered, &nodes).unwrap();
+            prop_assert_eq!(packed.base.as_ref(), Some(&base));
+            prop_assert_eq!(packed.x, &x[..]);
+            packed.x = x;
+        }
+    }
+
     #[test]
     fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
         let nodes = Table::default();
         nodes.number(&Rc::from("a")).unwrap();
         let _ = unpack(None, &bytes, &[1, 2], &nodes);
+        let _ = write_cells(&bytes, (Tick { ts: 1, c: 0 }, 0), &[1, 2, 3], &[2], (Tick { ts: 2, c: 0 }, 0));
         let _ = unpack_part(&bytes, &Rc::from("a"), &nodes);
         let _ = unpack_mark(&bytes, &Rc::from("a"), &nodes);
         let _ = unpack_fields(&bytes);
@@ -100,6 +152,16 @@ fn a_fresh_row_is_its_base_alone() {
     }
     let packed = pack(&record, &[1, 2, 3], &Table::default()).unwrap();
     assert_eq!(packed, Packed { base: Some(hlc), x: Vec::new(), apart: false });
+}
+
+#[test]
+fn an_update_of_a_fresh_row_is_written_without_unpacking() {
+    let at = |ts| (Tick { ts, c: 0 }, 1);
+    let first = write_cells(&[], at(7), &[1, 2, 3, 4, 5], &[2], at(8)).unwrap();
+    assert_eq!(first, [0, 1, 2, 6, 2, 0, 1, 0, 0, 1]);
+    let second = write_cells(&first, at(7), &[1, 2, 3, 4, 5], &[1], at(9)).unwrap();
+    assert_eq!(second, [0, 2, 1, 6, 4, 0, 1, 0, 0, 1, 2, 6, 2, 0, 1, 0, 0, 1]);
+    assert_eq!(write_cells(&second, at(7), &[1, 2, 3, 4, 5], &[3], at(10)), None, "no stamp has most fields");
 }
 
 #[test]
