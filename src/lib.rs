@@ -59,6 +59,8 @@ mod batch;
 mod claims;
 mod conflicts;
 mod foreign;
+mod gather;
+mod held;
 mod import;
 mod inbound;
 mod left;

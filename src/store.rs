@@ -275,20 +275,15 @@ impl<'a> Store<'a> {
     }
 }
 
-// A statement that might abort halfway would have SQLite keep every page as it was, in a file of its own. These cannot.
-const UPDATE: &str =
-    "UPDATE OR FAIL main._crdt_clock SET g = b.c2, ts = b.c3, c = b.c4, n = b.c5, dead = b.c6, x = b.c7
-                      FROM _crdt_batch b WHERE t = b.c0 AND pk = b.c1";
-const INSERT: &str = "INSERT OR IGNORE INTO main._crdt_clock(t, pk, g, ts, c, n, dead, x)
-                      SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM _crdt_batch";
+// A statement that might abort halfway would have SQLite keep every page as it was, in a file of its own. This one cannot.
+const SAVE: &str = "INSERT OR FAIL INTO main._crdt_clock(t, pk, g, ts, c, n, dead, x)
+                    SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM _crdt_batch WHERE true
+                    ON CONFLICT(t, pk) DO UPDATE SET g = excluded.g, ts = excluded.ts, c = excluded.c, n = excluded.n,
+                    dead = excluded.dead, x = excluded.x";
 
 /// States to be written, many at once.
 #[derive(Default)]
-pub struct Saves {
-    /// Of records that are stored.
-    known: Rows,
-    new: Rows,
-}
+pub struct Saves(Rows);
 
 impl Saves {
     /// Adds the state of a record, as [`Store::save`]. It is written with others, at the latest by [`Saves::write`].
@@ -308,12 +303,11 @@ impl Saves {
         let gen = if base.is_some() { i64::from(table.gen).into() } else { ValueRef::Null };
         let dead = if now.alive() { ValueRef::Null } else { 1.into() };
         let x = if x.is_empty() { ValueRef::Null } else { ValueRef::Blob(&x) };
-        let rows = if before.is_some() { &mut self.known } else { &mut self.new };
-        if rows.is_empty() {
-            *rows = Rows::new(8);
+        if self.0.is_empty() {
+            self.0 = Rows::new(8);
         }
-        rows.extend([table.id.into(), pk.as_ref(), gen, ts, c, n, dead, x]);
-        let full = rows.len() >= TOGETHER;
+        self.0.extend([table.id.into(), pk.as_ref(), gen, ts, c, n, dead, x]);
+        let full = self.0.len() >= TOGETHER;
         if apart {
             store.save_parts(table, pk, before.filter(|before| before.apart), now)?;
         }
@@ -325,21 +319,15 @@ impl Saves {
 
     /// Writes what was added.
     pub fn write(&mut self, store: &Store<'_>) -> Result<()> {
-        for (rows, sql, or) in [(&mut self.known, UPDATE, INSERT), (&mut self.new, INSERT, UPDATE)] {
-            let rows = Rc::new(std::mem::take(rows));
-            if store.conn.run_batch(sql, &[], &rows)? < rows.len() as i64 {
-                store.conn.run_batch(or, &[], &rows)?;
-            }
-        }
-        Ok(())
+        store.conn.run_batch(SAVE, &[], &Rc::new(std::mem::take(&mut self.0))).map(drop)
     }
 }
 
 /// Node ids and their numbers, read as needed.
 pub struct NodeTable<'a> {
     conn: &'a Conn,
-    by_number: RefCell<HashMap<u32, Rc<str>>>,
-    by_node: RefCell<HashMap<Rc<str>, u32>>,
+    by_number: RefCell<HashMap<u32, Rc<str>, foldhash::fast::RandomState>>,
+    by_node: RefCell<HashMap<Rc<str>, u32, foldhash::fast::RandomState>>,
 }
 
 impl<'a> NodeTable<'a> {

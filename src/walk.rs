@@ -8,12 +8,17 @@ use crate::conn::Cached;
 use crate::error::Result;
 use crate::ffi::ValueRef;
 use crate::key::Pk;
+use crate::pack::Nodes;
 use crate::record::Record;
-use crate::schema::Table;
+use crate::row;
+use crate::schema::{Form, Table};
 use crate::store::Store;
 
-/// Records passed over before the next one is looked for from the root.
+/// Records passed over, at most, before the next one is looked for from the root. Fewer where that was in vain.
 const STEPS: usize = 4;
+
+/// Columns of the walk before those of the row.
+const OWN: usize = 6;
 
 /// A walk through the records of one table. Keys are asked for in rising order; behind the one asked for last anything may be
 /// written meanwhile.
@@ -21,6 +26,7 @@ pub struct Walk<'c> {
     t: i64,
     rows: Cached<'c>,
     place: Place,
+    steps: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +41,22 @@ impl<'c> Walk<'c> {
     pub fn new(store: &Store<'c>, t: i64) -> Result<Walk<'c>> {
         let rows =
             store.conn.stmt("SELECT pk, g, ts, c, n, x FROM main._crdt_clock WHERE t = ?1 AND pk >= ?2 ORDER BY pk")?;
-        Ok(Walk { t, rows, place: Place::Start })
+        Ok(Walk { t, rows, place: Place::Start, steps: STEPS })
+    }
+
+    /// A walk through the table's records and their rows. Its key is one column.
+    pub fn with_rows(store: &Store<'c>, t: i64, form: &Form) -> Result<Walk<'c>> {
+        Ok(Walk { t, rows: store.conn.stmt(&row::walk(form))?, place: Place::Start, steps: STEPS })
+    }
+
+    /// Whether the record just found has a row.
+    pub fn has_row(&self) -> bool {
+        self.rows.column(OWN) != ValueRef::Null
+    }
+
+    /// Tracked column `i` of its row.
+    pub fn cell(&self, i: usize) -> ValueRef<'_> {
+        self.rows.column(OWN + 1 + i)
     }
 
     /// The table's number.
@@ -45,7 +66,8 @@ impl<'c> Walk<'c> {
 
     /// Whether anything is known of a record.
     pub fn find(&mut self, pk: &Pk) -> Result<bool> {
-        for steps in 0..=STEPS {
+        let most = self.steps;
+        for steps in 0..=most {
             match self.place {
                 Place::End => return Ok(false),
                 Place::Start => {}
@@ -54,7 +76,8 @@ impl<'c> Walk<'c> {
                     found => return Ok(found == Ordering::Equal),
                 },
             }
-            if self.place == Place::Start || steps == STEPS {
+            if self.place == Place::Start || steps == most {
+                self.steps = if self.place == Place::Start { most } else { most / 2 };
                 self.rows.bind_all(&[self.t.into(), pk.as_ref()])?;
             }
             self.place = if self.rows.step()? { Place::Record } else { Place::End };
@@ -66,8 +89,17 @@ impl<'c> Walk<'c> {
     pub fn is_base(&self, store: &Store<'_>, table: &Table, hlc: &Hlc) -> Result<bool> {
         let row = &self.rows;
         let same = row.i64(2) == Some(hlc.ts) && row.i64(3) == Some(i64::from(hlc.c)) && row.bytes(5).is_none();
-        let gen = row.i64(1) == Some(i64::from(table.gen));
-        Ok(same && gen && store.base([row.i64(2), row.i64(3), row.i64(4)])?.as_ref() == Some(hlc))
+        let node = row.i64(4).and_then(|n| u32::try_from(n).ok()).filter(|_| same);
+        match node.filter(|_| row.i64(1) == Some(i64::from(table.gen))) {
+            Some(node) => Ok(store.nodes.node(node)? == hlc.node),
+            None => Ok(false),
+        }
+    }
+
+    /// The state of the record just found, but for parts that are kept apart.
+    pub fn unpack(&self, store: &Store<'_>, table: &Table) -> Result<Record> {
+        let row = &self.rows;
+        store.unpack(table, row.i64(1), [row.i64(2), row.i64(3), row.i64(4)], row.bytes(5))
     }
 
     /// The state of a record; None when nothing is known of it.
@@ -75,8 +107,7 @@ impl<'c> Walk<'c> {
         if !self.find(pk)? {
             return Ok(None);
         }
-        let row = &self.rows;
-        let mut record = store.unpack(table, row.i64(1), [row.i64(2), row.i64(3), row.i64(4)], row.bytes(5))?;
+        let mut record = self.unpack(store, table)?;
         store.complete(table, pk, &mut record)?;
         Ok(Some(record))
     }

@@ -7,6 +7,11 @@ use crate::types::seen::Seen;
 
 /// A number as LEB128.
 pub(super) fn put(out: &mut Vec<u8>, mut n: u128) {
+    while n > u128::from(u64::MAX) {
+        out.push((n as u8 & 0x7f) | 0x80);
+        n >>= 7;
+    }
+    let mut n = n as u64;
     while n >= 0x80 {
         out.push((n as u8 & 0x7f) | 0x80);
         n >>= 7;
