@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::batch::Rows;
 use crate::change::Body;
 use crate::error::{Error, Result};
+use crate::found::Found;
 use crate::gather::Incoming;
 use crate::inbound::{count_twins, Report};
 use crate::merge::{merge, Conflict, Outcome};
@@ -14,7 +15,6 @@ use crate::record::{FieldId, Record};
 use crate::schema::{Form, Table};
 use crate::store::{Saves, Store};
 use crate::value::{self, Plain};
-use crate::walk::Walk;
 use crate::{apply, conflicts, log, row};
 
 /// Records that were merged in memory and are to be written.
@@ -58,22 +58,17 @@ impl Met {
 }
 
 impl<'j> Held<'j> {
-    /// How many records there are.
-    pub fn len(&self) -> usize {
-        self.merged.len()
-    }
-
-    /// Takes the record that the walk has just found, with its row; or gives it back.
+    /// Takes a record that was found with its row, or gives it back.
     pub fn add(
         &mut self,
         store: &Store<'_>,
         form: &Form,
-        walk: &Walk<'_>,
+        found: &Found<'_>,
         record: Incoming<'j>,
         report: &mut Report,
     ) -> Result<Option<Incoming<'j>>> {
         let cells = record.changes.iter().all(|(change, _, local)| *local && matches!(change.body, Body::Lww { .. }));
-        let mut now = walk.unpack(store, &record.table)?;
+        let mut now = found.unpack(store, &record.table)?;
         if !cells || !is_simple(&now) {
             return Ok(Some(record));
         }
@@ -81,7 +76,7 @@ impl<'j> Held<'j> {
         let mut held = |field| {
             let place = form.tracked.binary_search_by_key(&field, |tracked| tracked.field).ok();
             let tracked = place.and_then(|place| Some((place, form.tracked.get(place)?)));
-            Ok(tracked.map(|(place, tracked)| value::to_json(walk.cell(place), tracked.column.form)))
+            Ok(tracked.map(|(place, tracked)| value::to_json(found.cell(place), tracked.column.form)))
         };
         for (change, field, _) in &record.changes {
             let outcome = merge(&mut now, *field, &change.hlc, &change.body, change.seen.as_deref(), &mut held)?;
@@ -92,7 +87,7 @@ impl<'j> Held<'j> {
             report.add(&met.report);
             return count_twins(store, met.twins).map(|()| None);
         }
-        if !self.settle(form, walk, &record, &mut now) {
+        if !self.settle(form, found, &record, &mut now) {
             return Ok(Some(record));
         }
         fields.sort_unstable();
@@ -106,7 +101,7 @@ impl<'j> Held<'j> {
 
     /// Moves new values from a record's state to its row; false when it is not certain that the row will hold them to the
     /// byte of their JSON.
-    fn settle(&mut self, form: &Form, walk: &Walk<'_>, record: &Incoming<'_>, now: &mut Record) -> bool {
+    fn settle(&mut self, form: &Form, found: &Found<'_>, record: &Incoming<'_>, now: &mut Record) -> bool {
         let mut saved = Vec::new();
         for (i, tracked) in form.tracked.iter().enumerate() {
             let json = now.lww.get_mut(&tracked.field).and_then(|lww| lww.saved.take());
@@ -116,7 +111,7 @@ impl<'j> Held<'j> {
         for (i, tracked, json) in &saved {
             let cell = value::plain(json, tracked.column.form);
             let Some(cell) = cell.filter(|cell| tracked.column.affinity.keeps(cell.as_ref())) else { return false };
-            if !value::identical(walk.cell(*i), cell.as_ref()) {
+            if !value::identical(found.cell(*i), cell.as_ref()) {
                 columns |= 1 << i;
                 cells.push(cell);
             }
@@ -132,13 +127,12 @@ impl<'j> Held<'j> {
     pub fn write(
         self,
         store: &Store<'_>,
-        table: &Table,
-        report: &mut Report,
-        log: &mut conflicts::Log,
+        (table, form): (&Table, &Form),
+        (report, log): (&mut Report, &mut conflicts::Log),
         rest: &mut Vec<Incoming<'j>>,
     ) -> Result<()> {
         let Held { merged, rows, met } = self;
-        if let Err(e) = write_rows(store, table.form(store.conn)?, rows) {
+        if let Err(e) = write_rows(store, form, rows) {
             apply::refused(store.conn, e)?;
             rest.extend(merged.into_iter().map(|merged| merged.record));
             return Ok(());

@@ -59,6 +59,7 @@ mod batch;
 mod claims;
 mod conflicts;
 mod foreign;
+mod found;
 mod gather;
 mod held;
 mod import;

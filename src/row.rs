@@ -44,9 +44,8 @@ pub enum Text {
     Read,
     /// A record's clock, its key where there is a row, the row's tracked columns; the second parameter is the table's number.
     Whole,
-    /// The same of all records whose keys are not below the second parameter, the first being the table's number; in the order of
-    /// the keys, which come first.
-    Walk,
+    /// The same of the records of a batch, before it the table's number where the record is known; the parameter is that number.
+    Found,
     /// A new row with these tracked columns.
     Insert(Vec<usize>),
     /// The same, ignored where it cannot be: only its triggers matter.
@@ -84,16 +83,17 @@ fn write(form: &Form, what: &Text) -> String {
             let all = list(form.tracked.iter().map(|t| ident(&t.column.name)));
             format!("SELECT {} FROM main.{table} WHERE {key}", if all.is_empty() { "1" } else { &all })
         }
-        Text::Whole | Text::Walk => {
+        Text::Whole | Text::Found => {
             let columns = form.shape.key.iter().chain(form.tracked.iter().map(|t| &t.column.name));
             let columns = list(columns.map(|column| format!("r.{}", ident(column))));
-            let (first, key, which) = match what {
-                Text::Whole => ("", key_condition_of(form, "r."), "c.t = ?2 AND c.pk = ?1"),
-                _ => ("c.pk, ", key_is(form, "r.", |_| "c.pk".to_owned()), "c.t = ?1 AND c.pk >= ?2 ORDER BY c.pk"),
+            let (known, key, from, which) = match what {
+                Text::Whole => ("", key_condition_of(form, "r."), "", " WHERE c.t = ?2 AND c.pk = ?1"),
+                _ => ("c.t, ", key_is(form, "r.", |_| "c.pk".to_owned()), "_crdt_batch b LEFT JOIN ", ""),
             };
+            let on = if which.is_empty() { " ON c.t = ?1 AND c.pk = b.c0" } else { "" };
             format!(
-                "SELECT {first}c.g, c.ts, c.c, c.n, c.x, {columns}
-                 FROM main._crdt_clock c LEFT JOIN main.{table} r ON {key} WHERE {which}"
+                "SELECT {known}c.g, c.ts, c.c, c.n, c.x, {columns}
+                 FROM {from}main._crdt_clock c{on} LEFT JOIN main.{table} r ON {key}{which}"
             )
         }
         Text::Renew(cells) => {
@@ -152,9 +152,9 @@ pub fn whole(form: &Form) -> Rc<str> {
     text(form, Text::Whole)
 }
 
-/// The SQL that walks through records and their rows, for tables whose key is one column.
-pub fn walk(form: &Form) -> Rc<str> {
-    text(form, Text::Walk)
+/// The same for the records of a batch.
+pub fn found(form: &Form) -> Rc<str> {
+    text(form, Text::Found)
 }
 
 /// The SQL that gives `cells` of the rows of a batch new values, for tables whose key is one column.

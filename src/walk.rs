@@ -3,22 +3,16 @@
 
 use std::cmp::Ordering;
 
-use crate::clock::Hlc;
 use crate::conn::Cached;
 use crate::error::Result;
 use crate::ffi::ValueRef;
 use crate::key::Pk;
-use crate::pack::Nodes;
 use crate::record::Record;
-use crate::row;
-use crate::schema::{Form, Table};
+use crate::schema::Table;
 use crate::store::Store;
 
 /// Records passed over, at most, before the next one is looked for from the root. Fewer where that was in vain.
 const STEPS: usize = 4;
-
-/// Columns of the walk before those of the row.
-const OWN: usize = 6;
 
 /// A walk through the records of one table. Keys are asked for in rising order; behind the one asked for last anything may be
 /// written meanwhile.
@@ -44,28 +38,13 @@ impl<'c> Walk<'c> {
         Ok(Walk { t, rows, place: Place::Start, steps: STEPS })
     }
 
-    /// A walk through the table's records and their rows. Its key is one column.
-    pub fn with_rows(store: &Store<'c>, t: i64, form: &Form) -> Result<Walk<'c>> {
-        Ok(Walk { t, rows: store.conn.stmt(&row::walk(form))?, place: Place::Start, steps: STEPS })
-    }
-
-    /// Whether the record just found has a row.
-    pub fn has_row(&self) -> bool {
-        self.rows.column(OWN) != ValueRef::Null
-    }
-
-    /// Tracked column `i` of its row.
-    pub fn cell(&self, i: usize) -> ValueRef<'_> {
-        self.rows.column(OWN + 1 + i)
-    }
-
     /// The table's number.
     pub fn table(&self) -> i64 {
         self.t
     }
 
     /// Whether anything is known of a record.
-    pub fn find(&mut self, pk: &Pk) -> Result<bool> {
+    fn find(&mut self, pk: &Pk) -> Result<bool> {
         let most = self.steps;
         for steps in 0..=most {
             match self.place {
@@ -85,29 +64,13 @@ impl<'c> Walk<'c> {
         Ok(self.place == Place::Record && order(self.rows.column(0), pk) == Ordering::Equal)
     }
 
-    /// Whether the record just found is a row as it was inserted under `hlc`, with all columns of today.
-    pub fn is_base(&self, store: &Store<'_>, table: &Table, hlc: &Hlc) -> Result<bool> {
-        let row = &self.rows;
-        let same = row.i64(2) == Some(hlc.ts) && row.i64(3) == Some(i64::from(hlc.c)) && row.bytes(5).is_none();
-        let node = row.i64(4).and_then(|n| u32::try_from(n).ok()).filter(|_| same);
-        match node.filter(|_| row.i64(1) == Some(i64::from(table.gen))) {
-            Some(node) => Ok(store.nodes.node(node)? == hlc.node),
-            None => Ok(false),
-        }
-    }
-
-    /// The state of the record just found, but for parts that are kept apart.
-    pub fn unpack(&self, store: &Store<'_>, table: &Table) -> Result<Record> {
-        let row = &self.rows;
-        store.unpack(table, row.i64(1), [row.i64(2), row.i64(3), row.i64(4)], row.bytes(5))
-    }
-
     /// The state of a record; None when nothing is known of it.
     pub fn load(&mut self, store: &Store<'_>, table: &Table, pk: &Pk) -> Result<Option<Record>> {
         if !self.find(pk)? {
             return Ok(None);
         }
-        let mut record = self.unpack(store, table)?;
+        let row = &self.rows;
+        let mut record = store.unpack(table, row.i64(1), [row.i64(2), row.i64(3), row.i64(4)], row.bytes(5))?;
         store.complete(table, pk, &mut record)?;
         Ok(Some(record))
     }

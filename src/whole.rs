@@ -10,6 +10,7 @@ use crate::change::{Body, Change};
 use crate::clock::Hlc;
 use crate::error::Result;
 use crate::ffi::ValueRef;
+use crate::found::Found;
 use crate::gather::Incoming;
 use crate::held::Held;
 use crate::inbound::{Report, WINDOW};
@@ -20,7 +21,6 @@ use crate::schema::{Form, Table};
 use crate::store::Store;
 use crate::types::Type;
 use crate::value::{self, Plain};
-use crate::walk::Walk;
 use crate::{conflicts, row};
 
 /// Takes such records of `incoming`, which are in the order of their keys and have to do with nothing but themselves, and those
@@ -33,29 +33,49 @@ pub fn take(
 ) -> Result<()> {
     // What the triggers would log of this is no local write.
     store.conn.db.without_triggers(|| {
-        let mut rest = Vec::new();
-        let mut lane: Option<Lane<'_, '_>> = None;
-        for record in incoming.drain(..) {
-            if lane.as_ref().is_some_and(|lane| lane.is_full() || lane.table.id != record.table.id) {
-                lane.take().map_or(Ok(()), |lane| lane.write(store, report, log, &mut rest))?;
+        let (mut records, mut rest) = (std::mem::take(incoming).into_iter().peekable(), Vec::new());
+        while let Some(first) = records.next() {
+            let table = Rc::clone(&first.table);
+            let mut some = vec![first];
+            while some.len() < WINDOW && records.peek().is_some_and(|next| next.table.id == table.id) {
+                some.extend(records.next());
             }
-            let lane = match &mut lane {
-                Some(lane) => lane,
-                none => none.insert(Lane::new(store, &record.table)?),
-            };
-            rest.extend(lane.add(store, record, report)?);
+            take_some(store, &table, some, (report, log), &mut rest)?;
         }
-        lane.map_or(Ok(()), |lane| lane.write(store, report, log, &mut rest))?;
         *incoming = rest;
         Ok(())
     })
 }
 
+/// The same for some records of one table, in the order of their keys.
+fn take_some<'j>(
+    store: &Store<'_>,
+    table: &Table,
+    records: Vec<Incoming<'j>>,
+    (report, log): (&mut Report, &mut conflicts::Log),
+    rest: &mut Vec<Incoming<'j>>,
+) -> Result<()> {
+    let form = table.form(store.conn)?;
+    let cells = form.tracked.iter().all(|tracked| tracked.ty == Type::Lww);
+    let width = 1 + form.tracked.len();
+    if !cells || form.tracked.len() != table.covered().len() || form.shape.key.len() != 1 || width > WIDTH {
+        rest.extend(records);
+        return Ok(());
+    }
+    let mut lane = Lane::new(width);
+    let mut found = Found::new(store, table.id, form, records.iter().map(|record| &record.pk))?;
+    for (i, record) in records.into_iter().enumerate() {
+        if i > 0 {
+            found.next()?;
+        }
+        rest.extend(lane.add(store, (table, form), &found, record, report)?);
+    }
+    drop(found);
+    lane.write(store, (table, form), (report, log), rest)
+}
+
 /// Records of one table that are written at once.
-struct Lane<'c, 'j> {
-    table: Rc<Table>,
-    /// Through what is known; None where no row of the table is simple enough.
-    walk: Option<Walk<'c>>,
+struct Lane<'j> {
     records: Vec<Incoming<'j>>,
     rows: Rows,
     /// Key, ts, c, node.
@@ -63,31 +83,29 @@ struct Lane<'c, 'j> {
     held: Held<'j>,
 }
 
-impl<'c, 'j> Lane<'c, 'j> {
-    fn new(store: &Store<'c>, table: &Rc<Table>) -> Result<Lane<'c, 'j>> {
-        let form = table.form(store.conn)?;
-        let width = 1 + form.tracked.len();
-        let cells = form.tracked.iter().all(|tracked| tracked.ty == Type::Lww);
-        let simple = cells && form.tracked.len() == table.covered().len() && form.shape.key.len() == 1 && width < WIDTH;
-        let walk = if simple { Some(Walk::with_rows(store, table.id, form)?) } else { None };
-        let (table, held) = (Rc::clone(table), Held::default());
-        Ok(Lane { table, walk, records: Vec::new(), rows: Rows::new(width), clocks: Rows::new(4), held })
-    }
-
-    fn is_full(&self) -> bool {
-        self.records.len() >= WINDOW || self.held.len() >= WINDOW
+impl<'j> Lane<'j> {
+    fn new(width: usize) -> Lane<'j> {
+        Lane { records: Vec::new(), rows: Rows::new(width), clocks: Rows::new(4), held: Held::default() }
     }
 
     /// Takes a record, or gives it back.
-    fn add(&mut self, store: &Store<'_>, record: Incoming<'j>, report: &mut Report) -> Result<Option<Incoming<'j>>> {
-        let (form, changes) = (self.table.form(store.conn)?, record.changes.as_slice());
-        let Some(walk) = self.walk.as_mut().filter(|_| is_exact(form, &record.pk)) else { return Ok(Some(record)) };
-        let stamp = stamp_of_whole(form, changes);
-        match (stamp, walk.find(&record.pk)?) {
-            (Some(hlc), true) if walk.is_base(store, &self.table, hlc)? && is_here(form, walk, changes) => {
+    fn add(
+        &mut self,
+        store: &Store<'_>,
+        (table, form): (&Table, &Form),
+        found: &Found<'_>,
+        record: Incoming<'j>,
+        report: &mut Report,
+    ) -> Result<Option<Incoming<'j>>> {
+        if !is_exact(form, &record.pk) {
+            return Ok(Some(record));
+        }
+        let changes = record.changes.as_slice();
+        match (stamp_of_whole(form, changes), found.is_known()) {
+            (Some(hlc), true) if found.is_base(store, table, hlc)? && is_here(form, found, changes) => {
                 report.unchanged += changes.len() as u64;
             }
-            (_, true) if walk.has_row() => return self.held.add(store, form, walk, record, report),
+            (_, true) if found.has_row() => return self.held.add(store, form, found, record, report),
             (Some(hlc), false) => {
                 let Some(cells) = cells(form, changes) else { return Ok(Some(record)) };
                 self.rows.extend(std::iter::once(record.pk.as_ref()).chain(cells.iter().map(Plain::as_ref)));
@@ -104,21 +122,20 @@ impl<'c, 'j> Lane<'c, 'j> {
     fn write(
         self,
         store: &Store<'_>,
-        report: &mut Report,
-        log: &mut conflicts::Log,
+        (table, form): (&Table, &Form),
+        (report, log): (&mut Report, &mut conflicts::Log),
         rest: &mut Vec<Incoming<'j>>,
     ) -> Result<()> {
-        let Lane { table, walk, records, rows, clocks, held } = self;
-        drop(walk);
-        held.write(store, &table, report, log, rest)?;
+        let Lane { records, rows, clocks, held } = self;
+        held.write(store, (table, form), (report, log), rest)?;
         let conn = store.conn;
-        if let Err(e) = conn.run_batch(&row::insert_batch(table.form(conn)?), &[], &Rc::new(rows)) {
+        if let Err(e) = conn.run_batch(&row::insert_batch(form), &[], &Rc::new(rows)) {
             crate::apply::refused(conn, e)?;
             rest.extend(records);
             return Ok(());
         }
         let clocks = Rc::new(clocks);
-        store.add_fresh(&table, &clocks)?;
+        store.add_fresh(table, &clocks)?;
         crate::log::append_relays(conn, table.id, store.wall.max(store.clock.ts), &clocks)?;
         report.merged += records.iter().map(|record| record.changes.len() as u64).sum::<u64>();
         Ok(())
@@ -145,11 +162,11 @@ fn stamp_of_whole<'c>(form: &Form, changes: &[(&'c Change, FieldId, bool)]) -> O
     whole.then_some(&first.hlc)
 }
 
-/// Whether the row just found certainly shows the values of changes that write every column.
-fn is_here(form: &Form, walk: &Walk<'_>, changes: &[(&Change, FieldId, bool)]) -> bool {
-    walk.has_row()
+/// Whether the row that was found certainly shows the values of changes that write every column.
+fn is_here(form: &Form, found: &Found<'_>, changes: &[(&Change, FieldId, bool)]) -> bool {
+    found.has_row()
         && changes.iter().zip(&form.tracked).enumerate().all(|(i, ((change, ..), tracked))| match &change.body {
-            Body::Lww { value, .. } => value::holds_plainly(walk.cell(i), value, tracked.column.form),
+            Body::Lww { value, .. } => value::holds_plainly(found.cell(i), value, tracked.column.form),
             _ => false,
         })
 }
