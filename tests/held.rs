@@ -107,7 +107,7 @@ fn left_behind(conn: &Connection) -> Vec<String> {
 fn both_roads_agree(ddl: &str, seed: u64, key: &dyn Fn(usize) -> String) {
     let (mut chance, folder) = (Chance(seed), tempfile::tempdir().unwrap());
     let [a, b] = ["a", "b"].map(|name| {
-        let check = if name == "b" && seed % 3 == 0 { ", CHECK (size < 1000)" } else { "" };
+        let check = if name == "b" && seed.is_multiple_of(3) { ", CHECK (size < 1000)" } else { "" };
         node(name, &format!("{}; SELECT crdt_enable('tasks')", ddl.replace("CHECKS", check)))
     });
     for i in 0..40 {
@@ -145,28 +145,28 @@ fn both_roads_agree(ddl: &str, seed: u64, key: &dyn Fn(usize) -> String) {
 #[test]
 fn text_keys() {
     let ddl = format!("CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, {COLUMNS} CHECKS)");
-    (0..12).for_each(|seed| both_roads_agree(&ddl, seed, &|i| format!("'k{}'", i * 37 % 61)));
+    (0..8).for_each(|seed| both_roads_agree(&ddl, seed, &|i| format!("'k{}'", i * 37 % 61)));
 }
 
 #[test]
 fn integer_keys() {
     let ddl = format!("CREATE TABLE tasks(id INTEGER PRIMARY KEY, {COLUMNS} CHECKS)");
-    (0..6).for_each(|seed| both_roads_agree(&ddl, seed, &|i| (i as i64 * 37 - 600).to_string()));
+    (0..4).for_each(|seed| both_roads_agree(&ddl, seed, &|i| (i as i64 * 37 - 600).to_string()));
 }
 
 #[test]
 fn keys_that_a_collation_finds_equal() {
     let ddl =
         format!("CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL COLLATE NOCASE, {COLUMNS} CHECKS) WITHOUT ROWID");
-    let key = |i: usize| format!("'{}{i}'", if i % 2 == 0 { "k" } else { "K" });
-    (0..6).for_each(|seed| both_roads_agree(&ddl, seed, &key));
+    let key = |i: usize| format!("'{}{i}'", if i.is_multiple_of(2) { "k" } else { "K" });
+    (0..4).for_each(|seed| both_roads_agree(&ddl, seed, &key));
 }
 
 #[test]
 fn columns_named_like_those_of_a_batch() {
     let key = |i: usize| format!("'{}'", ["a", "b", "[1]", "[{\"$blob\":\"61\"}]", "7"][i % 5].repeat(1 + i / 5));
     let ddl = "CREATE TABLE tasks(id PRIMARY KEY NOT NULL, title, size INTEGER, done BOOLEAN, body JSON CHECKS)";
-    (0..6).for_each(|seed| both_roads_agree(ddl, seed, &key));
+    (0..4).for_each(|seed| both_roads_agree(ddl, seed, &key));
     let [a, b] = ["a", "b"].map(|name| {
         node(name, "CREATE TABLE tasks(c0 TEXT PRIMARY KEY NOT NULL, c2, c1, r, b); SELECT crdt_enable('tasks')")
     });
@@ -200,4 +200,23 @@ fn the_log_of_conflicts_keeps_the_newest() {
         let last: Vec<String> = last.collect();
         assert!(kept.iter().all(|pk| last.contains(pk)), "{most}");
     }
+}
+
+#[test]
+fn of_rows_that_are_written_together_all_are_or_none() {
+    let ddl = "CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, title TEXT, size INTEGER CHECKS); SELECT crdt_enable('tasks')";
+    let [a, b] =
+        [("a", ""), ("b", ", CHECK (size < 1000)")].map(|(name, check)| node(name, &ddl.replace(" CHECKS", check)));
+    let keys = "WITH RECURSIVE k(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM k WHERE i < 49)";
+    run(&a, &format!("{keys} INSERT INTO tasks SELECT i, 'old', i FROM k"));
+    send(&a, &b);
+    run(&b, "UPDATE tasks SET title = 'b'; SELECT crdt_cursor()");
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    run(&a, "UPDATE tasks SET title = 'a' WHERE size % 2 = 0; UPDATE tasks SET size = 5000 WHERE size % 2 = 1");
+    let told = send(&a, &b);
+    assert_eq!((&told["conflicts"], &told["pending"]), (&json!(20), &json!(20)));
+    // Not what a part of the rows had been given already.
+    assert_eq!(rows(&b, "SELECT DISTINCT local_value FROM crdt_conflicts()"), ["'b'"]);
+    assert_eq!(rows(&b, "SELECT count(*) FROM tasks WHERE title = 'a'"), ["20"]);
+    sound(&b);
 }
