@@ -62,6 +62,11 @@ impl Rows {
         self.cells.len().checked_div(self.width).unwrap_or(0)
     }
 
+    /// Bytes of all values.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + self.cells.len() * size_of::<Cell>()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
@@ -86,8 +91,13 @@ impl Conn {
         if rows.is_empty() {
             return Ok(0);
         }
+        self.with_batch(rows, || self.run(sql, values))
+    }
+
+    /// Does `work` while `_crdt_batch` gives `rows` to statements that begin.
+    pub fn with_batch<T>(&self, rows: &Rc<Rows>, work: impl FnOnce() -> T) -> T {
         self.batch.replace(Rc::clone(rows));
-        let outcome = self.run(sql, values);
+        let outcome = work();
         self.batch.take();
         outcome
     }

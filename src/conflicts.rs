@@ -1,6 +1,6 @@
 //! The conflict log: writes that did not know of each other and met in a merge here. `crdt_conflicts()` lists them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use crate::batch::Rows;
@@ -21,12 +21,18 @@ use crate::types::Type;
 /// Conflicts read ahead.
 const BATCH: i64 = 500;
 
-/// Writes the conflicts of one merge, in its savepoint.
+/// Conflicts that are kept in memory, at most: thousands of them, and their bytes.
+const KEPT: usize = 16;
+const KEPT_BYTES: usize = 1 << 24;
+
+/// Writes the conflicts of one merge, in its savepoint: at its end, so that those are never written that later ones would
+/// push out again.
 #[derive(Default)]
 pub struct Log {
     /// The setting `conflict_log`, once it was asked for.
     most: Option<i64>,
-    rows: Rows,
+    /// Noted and not written yet, a thousand each but for the last.
+    rows: VecDeque<Rows>,
 }
 
 impl Log {
@@ -42,10 +48,12 @@ impl Log {
         }
         let node = |side: &Side| Ok::<_, Error>(i64::from(store.nodes.number(&side.hlc.node)?));
         let Conflict { field, written, incoming_won, local, incoming } = conflict;
-        if self.rows.is_empty() {
-            self.rows = Rows::new(14);
+        if self.rows.back().is_none_or(|last| last.len() >= TOGETHER) {
+            self.make_room(store, most)?;
+            self.rows.push_back(Rows::new(14));
         }
-        self.rows.extend([
+        let Some(rows) = self.rows.back_mut() else { return Ok(()) };
+        rows.extend([
             t.into(),
             pk.as_ref(),
             i64::from(*field).into(),
@@ -61,21 +69,32 @@ impl Log {
             node(incoming)?.into(),
             store.wall.into(),
         ]);
-        if self.rows.len() < TOGETHER {
-            return Ok(());
-        }
-        self.write(store)
+        Ok(())
     }
 
-    fn write(&mut self, store: &Store<'_>) -> Result<()> {
+    /// Lets go of those that later ones have pushed out; writes the oldest where too many are kept.
+    fn make_room(&mut self, store: &Store<'_>, most: i64) -> Result<()> {
+        let kept = |rows: &VecDeque<Rows>| rows.iter().skip(1).map(Rows::len).sum::<usize>();
+        while !self.rows.is_empty() && i64::try_from(kept(&self.rows)).is_ok_and(|later| later >= most) {
+            self.rows.pop_front();
+        }
+        if self.rows.len() >= KEPT || self.rows.iter().map(Rows::size).sum::<usize>() >= KEPT_BYTES {
+            self.write(store)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is noted.
+    pub fn write(&mut self, store: &Store<'_>) -> Result<()> {
         let sql = "INSERT OR FAIL INTO main._crdt_conflict
                    (t, pk, f, w, won, l_value, l_ts, l_c, l_n, i_value, i_ts, i_c, i_n, at)
                    SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13 FROM _crdt_batch";
-        store.conn.run_batch(sql, &[], &Rc::new(std::mem::take(&mut self.rows))).map(drop)
+        let mut rows = self.rows.drain(..);
+        rows.try_for_each(|rows| store.conn.run_batch(sql, &[], &Rc::new(rows)).map(drop))
     }
 
     /// Writes what is noted, if there was anything, and lets the oldest go.
-    pub fn finish(mut self, store: &Store<'_>) -> Result<()> {
+    pub fn finish(&mut self, store: &Store<'_>) -> Result<()> {
         if self.most.is_none() {
             return Ok(());
         }

@@ -5,12 +5,13 @@ use std::rc::Rc;
 
 use crate::change::Change;
 use crate::clock::Hlc;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::fold::{fold, Into};
+use crate::gather::{self, Incoming};
 use crate::hooks::{Inbound, Passage};
 use crate::import;
 use crate::key::Pk;
-use crate::left::{self, Leaving};
+use crate::left;
 use crate::merge::{merge, Outcome};
 use crate::pending;
 use crate::putback::Watch;
@@ -50,40 +51,52 @@ impl Report {
         self.pending += pending;
         self.skipped += skipped;
     }
-}
 
-/// A record that the changes touch.
-pub struct Incoming<'c> {
-    /// Its table.
-    pub table: Rc<Table>,
-    /// Its key.
-    pub pk: Pk,
-    /// The changes, the number of the field of each, and whether a column here shows it.
-    pub changes: Vec<(&'c Change, FieldId, bool)>,
-    /// That it left the sender's filter, and what came before that.
-    leaving: Option<Leaving<'c, FieldId>>,
+    /// Counts a change; `local` where a column here shows it.
+    pub fn count(&mut self, outcome: &Outcome, local: bool) {
+        self.merged += u64::from(outcome.news);
+        self.unchanged += u64::from(!outcome.news);
+        self.conflicts += u64::from(outcome.conflict.is_some());
+        self.pending += u64::from(outcome.news && !local);
+    }
 }
 
 /// Merges `changes` into the database. The log's tail is folded first.
 pub fn merge_changes(store: &mut Store<'_>, changes: &[Change]) -> Result<Report> {
-    fold(store, Into::Database)?;
-    let mut report = Report::default();
-    left::drop_waiting(store, changes)?;
-    let due = pending::set_aside(store, changes, &mut report)?;
-    if import::intern_fields(store.conn, &store.catalog, due.iter().copied())? {
-        if let Some(catalog) = Catalog::current(store.conn)? {
-            store.catalog = catalog;
+    let mut merging = Merging::default();
+    merging.take(store, changes)?;
+    merging.finish(store)
+}
+
+/// A merge under way.
+#[derive(Default)]
+pub struct Merging {
+    hooks: Inbound,
+    log: conflicts::Log,
+    report: Report,
+}
+
+impl Merging {
+    /// Merges some of its changes. The log's tail is folded first.
+    pub fn take(&mut self, store: &mut Store<'_>, changes: &[Change]) -> Result<()> {
+        fold(store, Into::Database)?;
+        left::drop_waiting(store, changes)?;
+        let due = pending::set_aside(store, changes, &mut self.report)?;
+        if import::intern_fields(store.conn, &store.catalog, due.iter().copied())? {
+            if let Some(catalog) = Catalog::current(store.conn)? {
+                store.catalog = catalog;
+            }
         }
-    }
-    let mut incoming = group(store, &due)?;
-    for change in &due {
-        store.clock = store.clock.observe(change.hlc.tick());
-    }
-    let mut hooks = Inbound::default();
-    if is_apart(store, &incoming)? {
+        let mut incoming = gather::group(store, &due)?;
+        for change in &due {
+            store.clock = store.clock.observe(change.hlc.tick());
+        }
+        if !is_apart(store, &incoming)? {
+            return self.merge_and_show(store, &incoming);
+        }
         if !store.any_pending.get() {
-            let (news, known) = whole::take(store, &mut incoming)?;
-            (report.merged, report.unchanged) = (report.merged + news, report.unchanged + known);
+            whole::take(store, &mut incoming, &mut self.report, &mut self.log)?;
+            gather::sort(&mut incoming);
             // The clock is ahead of what was taken, and the log has grown.
             store.folded = store.last_seq()?;
             store.save_clock()?;
@@ -94,129 +107,78 @@ pub fn merge_changes(store: &mut Store<'_>, changes: &[Change]) -> Result<Report
             let size = if store.any_pending.get() { rest.len() } else { WINDOW.min(rest.len()) };
             let (now, later) = rest.split_at(size);
             rest = later;
-            merge_and_show(store, now, &mut hooks, &mut report)?;
+            self.merge_and_show(store, now)?;
         }
-    } else {
-        merge_and_show(store, &incoming, &mut hooks, &mut report)?;
+        Ok(())
     }
-    hooks.after(store)?;
-    crate::prune::if_due(store)?;
-    Ok(report)
-}
 
-fn merge_and_show(
-    store: &mut Store<'_>,
-    incoming: &[Incoming<'_>],
-    hooks: &mut Inbound,
-    report: &mut Report,
-) -> Result<()> {
-    let (mut work, own) = merge_records(store, incoming, hooks, report)?;
-    if let Some(stamp) = own {
-        crate::node::fork_because(store, &stamp)?;
+    fn merge_and_show(&mut self, store: &mut Store<'_>, incoming: &[Incoming<'_>]) -> Result<()> {
+        let (mut work, own) = self.merge_records(store, incoming)?;
+        if let Some(stamp) = own {
+            crate::node::fork_because(store, &stamp)?;
+        }
+        if work.iter().any(|work| work.dropped) {
+            self.log.write(store)?; // what leaves takes its conflicts along
+        }
+        self.report.pending += show(store, &mut work)?;
+        Ok(())
     }
-    report.pending += show(store, &mut work)?;
-    Ok(())
-}
 
-/// Changes by record, in key order.
-fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<Vec<Incoming<'c>>> {
-    let mut records: Vec<Incoming<'c>> = Vec::new();
-    let mut finder = import::Finder::new(&store.catalog);
-    let mut last: Option<&Rc<str>> = None;
-    for (i, change) in changes.iter().enumerate() {
-        let found = finder.find(change)?.ok_or_else(|| Error::internal("a field was not interned"))?;
-        let same = last.is_some_and(|last| Rc::ptr_eq(last, &change.pk));
-        match records.last_mut().filter(|record| same && record.table.id == found.table.id) {
-            Some(record) => record.changes.push((*change, found.field, found.local)),
-            None => {
-                let pk = Pk::from_wire(&found.table.form(store.conn)?.shape.classes, &change.pk);
-                let rest = changes.get(i..).unwrap_or_default();
-                let together = rest.iter().take_while(|other| Rc::ptr_eq(&other.pk, &change.pk)).count();
-                let mut changes = Vec::with_capacity(together);
-                changes.push((*change, found.field, found.local));
-                records.push(Incoming { table: found.table, pk, changes, leaving: None });
-                last = Some(&change.pk);
+    /// What is to be done when all is merged; what the merge did.
+    pub fn finish(mut self, store: &mut Store<'_>) -> Result<Report> {
+        self.log.finish(store)?;
+        self.hooks.after(store)?;
+        crate::prune::if_due(store)?;
+        Ok(self.report)
+    }
+
+    /// Merges each record's changes; the records that changed, and a stamp that this node should have issued but never did.
+    fn merge_records(&mut self, store: &Store<'_>, incoming: &[Incoming<'_>]) -> Result<(Vec<Work>, Option<Hlc>)> {
+        let mut all = Vec::new();
+        let until = crate::cleanup::dropped_until(store)?;
+        let Merging { hooks, log, report } = self;
+        let mut pass = Pass { store, hooks, report, log, own: None, until, twins: 0 };
+        let mut walk: Option<Walk<'_>> = None;
+        for record in incoming {
+            let (table, pk) = (&record.table, &record.pk);
+            let walk = match &mut walk {
+                Some(walk) if walk.table() == table.id => walk,
+                other => other.insert(Walk::new(store, table.id)?),
+            };
+            let before = walk.load(store, table, pk)?;
+            let mut now = before.clone().unwrap_or_default();
+            let mut touched = Touched::default();
+            let mut dropped = false;
+            if let Some(leaving) = &record.leaving {
+                pass.merge_record((table, pk), &leaving.before, before.as_ref(), &mut now, &mut touched)?;
+                let empty = now == Record::default();
+                if !empty && left::covers(leaving.known, &now, table) {
+                    (dropped, now, touched) = (before.is_some(), Record::default(), Touched::default());
+                }
+                pass.report.merged += u64::from(dropped);
+                pass.report.unchanged += leaving.times - u64::from(dropped);
+            }
+            pass.merge_record((table, pk), &record.changes, before.as_ref(), &mut now, &mut touched)?;
+            if touched.changes > 0 || dropped {
+                let taken = touched.changes + u64::from(dropped);
+                let fields = touched.fields(before.as_ref().filter(|_| !dropped), &now);
+                all.push(Work { table: Rc::clone(table), pk: pk.clone(), before, now, fields, taken, dropped });
+            } else if touched.noted {
+                store.save(table, pk, before.as_ref(), &now)?;
             }
         }
-    }
-    sort(&mut records);
-    records.dedup_by(|later, record| {
-        let same = (record.table.id, &record.pk) == (later.table.id, &later.pk);
-        if same {
-            record.changes.append(&mut later.changes);
-        }
-        same
-    });
-    // In the order of their stamps: what an author deleted after writing it is no conflict.
-    for record in &mut records {
-        let (leaving, after) = left::split(std::mem::take(&mut record.changes));
-        (record.leaving, record.changes) = (leaving, after);
-        if let Some(leaving) = &mut record.leaving {
-            leaving.before.sort_by(|a, b| a.0.hlc.cmp(&b.0.hlc));
-        }
-        record.changes.sort_by(|a, b| a.0.hlc.cmp(&b.0.hlc));
-    }
-    Ok(records)
-}
-
-/// Puts records in the order of tables and keys; those of one record stay in their order.
-fn sort(records: &mut [Incoming<'_>]) {
-    let order = crate::key::places_in_order(records.iter().map(|record| (record.table.id, &record.pk)));
-    for i in 0..records.len() {
-        // What stood there may have been swapped away, to where its own turn took what it was swapped for.
-        let mut from = order.get(i).copied().unwrap_or(i);
-        while from < i {
-            from = order.get(from).copied().unwrap_or(i);
-        }
-        records.swap(i, from);
+        let Pass { own, twins, .. } = pass;
+        count_twins(store, twins)?;
+        Ok((all, own))
     }
 }
 
-/// Merges each record's changes; the records that changed, and a stamp that this node should have issued but never did.
-fn merge_records(
-    store: &Store<'_>,
-    incoming: &[Incoming<'_>],
-    hooks: &mut Inbound,
-    report: &mut Report,
-) -> Result<(Vec<Work>, Option<Hlc>)> {
-    let mut all = Vec::new();
-    let until = crate::cleanup::dropped_until(store)?;
-    let mut pass = Pass { store, hooks, report, log: conflicts::Log::default(), own: None, until, twins: 0 };
-    let mut walk: Option<Walk<'_>> = None;
-    for record in incoming {
-        let (table, pk) = (&record.table, &record.pk);
-        let walk = match &mut walk {
-            Some(walk) if walk.table() == table.id => walk,
-            other => other.insert(Walk::new(store, table.id)?),
-        };
-        let before = walk.load(store, table, pk)?;
-        let mut now = before.clone().unwrap_or_default();
-        let mut touched = Touched::default();
-        let mut dropped = false;
-        if let Some(leaving) = &record.leaving {
-            pass.merge_record((table, pk), &leaving.before, before.as_ref(), &mut now, &mut touched)?;
-            let empty = now == Record::default();
-            if !empty && left::covers(leaving.known, &now, table) {
-                (dropped, now, touched) = (before.is_some(), Record::default(), Touched::default());
-            }
-            pass.report.merged += u64::from(dropped);
-            pass.report.unchanged += leaving.times - u64::from(dropped);
-        }
-        pass.merge_record((table, pk), &record.changes, before.as_ref(), &mut now, &mut touched)?;
-        if touched.changes > 0 || dropped {
-            let taken = touched.changes + u64::from(dropped);
-            let fields = touched.fields(before.as_ref().filter(|_| !dropped), &now);
-            all.push(Work { table: Rc::clone(table), pk: pk.clone(), before, now, fields, taken, dropped });
-        } else if touched.noted {
-            store.save(table, pk, before.as_ref(), &now)?;
-        }
-    }
-    let Pass { log, own, twins, .. } = pass;
-    log.finish(store)?;
+/// Counts values under a stamp that has another.
+pub fn count_twins(store: &Store<'_>, twins: i64) -> Result<()> {
     if twins > 0 {
         store.conn.run("UPDATE main._crdt_state SET twins = twins + ?1", &[twins.into()])?;
     }
-    Ok((all, own))
+    Ok(())
 }
 
 /// Whether the records can be merged some at a time: nothing that becomes of one has to do with another.
@@ -243,7 +205,7 @@ struct Pass<'p, 'c> {
     store: &'p Store<'c>,
     hooks: &'p mut Inbound,
     report: &'p mut Report,
-    log: conflicts::Log,
+    log: &'p mut conflicts::Log,
     /// A stamp that this node should have issued but never did.
     own: Option<Hlc>,
     /// Own stamps up to this one (nanoseconds) may have been forgotten.
@@ -294,7 +256,7 @@ impl Pass<'_, '_> {
                 }
             };
             let outcome = merge(now, *field, &change.hlc, body, change.seen.as_deref(), &mut held)?;
-            count(self.report, &outcome, *local);
+            self.report.count(&outcome, *local);
             touched.noted |= outcome.noted;
             if let Some(conflict) = &outcome.conflict {
                 self.log.note(store, table.id, pk, conflict)?;
@@ -368,13 +330,6 @@ impl Touched {
         let whole = before.is_none() || revived || (self.tomb && now.alive());
         (!whole).then(|| self.fields.into_iter().collect())
     }
-}
-
-fn count(report: &mut Report, outcome: &Outcome, local: bool) {
-    report.merged += u64::from(outcome.news);
-    report.unchanged += u64::from(!outcome.news);
-    report.conflicts += u64::from(outcome.conflict.is_some());
-    report.pending += u64::from(outcome.news && !local);
 }
 
 /// The JSON of a live cell, read once for all fields of a record.

@@ -49,7 +49,10 @@ pub struct Record {
 impl Record {
     /// A row that was inserted and not touched since.
     pub fn new(base: &Hlc, covered: &[FieldId]) -> Record {
-        let lww = covered.iter().map(|field| (*field, Lww::live(base.clone(), None))).collect();
+        let mut lww = BTreeMap::new();
+        for field in covered {
+            lww.insert(*field, Lww::live(base.clone(), None)); // to collect them would sort them first
+        }
         Record { row: Some(base.clone()), lww, ..Record::default() }
     }
 
@@ -75,6 +78,9 @@ impl Record {
 
     /// A record is alive when any stamp lies above its tombstone's.
     pub fn alive(&self) -> bool {
+        if self.tomb.is_none() && !self.lww.is_empty() {
+            return true;
+        }
         match (&self.tomb, self.latest()) {
             (_, None) => false,
             (None, Some(_)) => true,
@@ -84,7 +90,7 @@ impl Record {
 
     /// The row's own stamp, when the record's fields would not show one as late: only then is it part of the state.
     pub fn visible_row(&self) -> Option<&Hlc> {
-        let row = self.row.as_ref()?;
+        let row = self.row.as_ref().filter(|row| self.lww.values().all(|lww| lww.hlc < **row))?;
         (self.latest_field().as_ref() < Some(row)).then_some(row)
     }
 

@@ -19,8 +19,13 @@ pub fn key_condition(form: &Form) -> String {
 
 /// As [`key_condition`], the columns' names after `prefix`.
 pub fn key_condition_of(form: &Form, prefix: &str) -> String {
+    key_is(form, prefix, |i| format!("?{}", i + 1))
+}
+
+/// As [`key_condition_of`], the key's values as `value` writes them.
+fn key_is(form: &Form, prefix: &str, value: impl Fn(usize) -> String) -> String {
     let exact = |(i, key): (usize, &String)| {
-        let (k, p) = (format!("{prefix}{}", ident(key)), format!("?{}", i + 1));
+        let (k, p) = (format!("{prefix}{}", ident(key)), value(i));
         if form.shape.rowid_alias {
             format!("{k} = {p} AND typeof({p}) = 'integer'")
         } else {
@@ -39,12 +44,16 @@ pub enum Text {
     Read,
     /// A record's clock, its key where there is a row, the row's tracked columns; the second parameter is the table's number.
     Whole,
+    /// The same of the records of a batch, before it the table's number where the record is known; the parameter is that number.
+    Found,
     /// A new row with these tracked columns.
     Insert(Vec<usize>),
     /// The same, ignored where it cannot be: only its triggers matter.
     Probe(Vec<usize>),
     /// The rows of a batch: the key, then all tracked columns.
     Batch,
+    /// New values of these tracked columns, in rows whose keys come first in a batch.
+    Renew(Vec<usize>),
     /// New values of these tracked columns.
     Update(Vec<usize>),
     /// A row's end.
@@ -74,14 +83,24 @@ fn write(form: &Form, what: &Text) -> String {
             let all = list(form.tracked.iter().map(|t| ident(&t.column.name)));
             format!("SELECT {} FROM main.{table} WHERE {key}", if all.is_empty() { "1" } else { &all })
         }
-        Text::Whole => {
+        Text::Whole | Text::Found => {
             let columns = form.shape.key.iter().chain(form.tracked.iter().map(|t| &t.column.name));
             let columns = list(columns.map(|column| format!("r.{}", ident(column))));
-            let key = key_condition_of(form, "r.");
+            let (known, key, from, which) = match what {
+                Text::Whole => ("", key_condition_of(form, "r."), "", " WHERE c.t = ?2 AND c.pk = ?1"),
+                _ => ("c.t, ", key_is(form, "r.", |_| "c.pk".to_owned()), "_crdt_batch b LEFT JOIN ", ""),
+            };
+            let on = if which.is_empty() { " ON c.t = ?1 AND c.pk = b.c0" } else { "" };
             format!(
-                "SELECT c.g, c.ts, c.c, c.n, c.x, {columns} FROM main._crdt_clock c LEFT JOIN main.{table} r ON {key}
-                 WHERE c.t = ?2 AND c.pk = ?1"
+                "SELECT {known}c.g, c.ts, c.c, c.n, c.x, {columns}
+                 FROM {from}main._crdt_clock c{on} LEFT JOIN main.{table} r ON {key}{which}"
             )
+        }
+        Text::Renew(cells) => {
+            let sets = list(columns(cells).iter().enumerate().map(|(i, c)| format!("{c} = b.c{}", i + 1)));
+            // The rows are known to be there: where the key's own collation finds one, it is the one.
+            let key = list(form.shape.key.iter().map(|key| format!("r.{} = b.c0", ident(key))));
+            format!("UPDATE{rule} main.{table} AS r SET {sets} FROM _crdt_batch b WHERE {key}")
         }
         Text::Batch => {
             let names =
@@ -128,14 +147,19 @@ pub fn read(conn: &Conn, form: &Form, pk: &Pk) -> Result<Option<Vec<Value>>> {
     Ok(Some((0..form.tracked.len()).map(|i| row.column(i).to_value()).collect()))
 }
 
-/// The SQL that reads the tracked columns of a row by its key.
-pub fn read_sql(form: &Form) -> Rc<str> {
-    text(form, Text::Read)
-}
-
 /// The SQL that reads a record's clock and its row at once, for tables whose key is one column.
 pub fn whole(form: &Form) -> Rc<str> {
     text(form, Text::Whole)
+}
+
+/// The same for the records of a batch.
+pub fn found(form: &Form) -> Rc<str> {
+    text(form, Text::Found)
+}
+
+/// The SQL that gives `cells` of the rows of a batch new values, for tables whose key is one column.
+pub fn renew_batch(form: &Form, cells: Vec<usize>) -> Rc<str> {
+    text(form, Text::Renew(cells))
 }
 
 /// Inserts a row with `cells` (column index in `form.tracked`, value); other columns get their defaults.

@@ -283,7 +283,7 @@ impl<'a> Store<'a> {
     }
 }
 
-// A statement that might abort halfway would have SQLite keep every page as it was, in a file of its own. These cannot.
+// A statement that might abort halfway would have SQLite keep every page as it was, in a file of its own. This one cannot.
 const SAVE: &str = "INSERT OR FAIL INTO main._crdt_clock(t, pk, g, ts, c, n, dead, x)
                     SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM _crdt_batch WHERE true
                     ON CONFLICT(t, pk) DO UPDATE SET g = excluded.g, ts = excluded.ts, c = excluded.c, n = excluded.n,
@@ -327,16 +327,15 @@ impl Saves {
 
     /// Writes what was added.
     pub fn write(&mut self, store: &Store<'_>) -> Result<()> {
-        let rows = Rc::new(std::mem::take(&mut self.0));
-        store.conn.run_batch(SAVE, &[], &rows).map(drop)
+        store.conn.run_batch(SAVE, &[], &Rc::new(std::mem::take(&mut self.0))).map(drop)
     }
 }
 
 /// Node ids and their numbers, read as needed.
 pub struct NodeTable<'a> {
     conn: &'a Conn,
-    by_number: RefCell<HashMap<u32, Rc<str>>>,
-    by_node: RefCell<HashMap<Rc<str>, u32>>,
+    by_number: RefCell<HashMap<u32, Rc<str>, foldhash::fast::RandomState>>,
+    by_node: RefCell<HashMap<Rc<str>, u32, foldhash::fast::RandomState>>,
     /// The one asked for last: most questions come again and again.
     last: RefCell<Option<(u32, Rc<str>)>>,
 }

@@ -10,7 +10,7 @@ use crate::change::{Change, Names};
 use crate::conn::Conn;
 use crate::error::{Error, Kind, Result};
 use crate::import;
-use crate::inbound::{merge_changes, Report};
+use crate::inbound::{Merging, Report};
 use crate::limits::Limits;
 use crate::putback::Watch;
 use crate::session;
@@ -19,7 +19,7 @@ use crate::store::Store;
 /// Bytes of a payload that is worth it.
 const LONG: usize = if cfg!(debug_assertions) { 1_000 } else { 1 << 20 };
 /// Changes that are read and merged at a time, about.
-const PART: usize = if cfg!(debug_assertions) { 17 } else { 16_384 };
+const PART: usize = if cfg!(debug_assertions) { 17 } else { 65_536 };
 
 /// Merges a payload; None when it is for the usual road, and nothing was done. `answer` is asked at the end.
 pub fn merge<T>(conn: &Conn, json: &str, answer: impl Fn(&Store<'_>, &Report) -> T) -> Result<Option<T>> {
@@ -42,7 +42,7 @@ fn merge_parts(store: &mut Store<'_>, json: &str) -> Result<Option<Report>> {
     let (Some(mut parts), true) = (Parts::new(json), apart) else { return Ok(None) };
     let otherwise = || Error::internal("the payload is to be read otherwise");
     let (limits, me) = (Limits::read(store.conn)?, Rc::clone(&store.me));
-    let (mut report, mut names, mut changes) = (Report::default(), Names::default(), Vec::new());
+    let (mut merging, mut names, mut changes) = (Merging::default(), Names::default(), Vec::new());
     loop {
         let more = parts.read(&mut names, PART, &mut changes).ok_or_else(otherwise)?;
         let is_own = |change: &Change| change.hlc.node == me || change.is_left();
@@ -51,10 +51,10 @@ fn merge_parts(store: &mut Store<'_>, json: &str) -> Result<Option<Report>> {
         }
         import::check_tables(&store.catalog, changes.iter())?;
         limits.check_all(store, &changes)?;
-        report.add(&merge_changes(store, &changes)?);
+        merging.take(store, &changes)?;
         changes.clear();
         if !more {
-            return Ok(Some(report));
+            return merging.finish(store).map(Some);
         }
     }
 }

@@ -11,12 +11,14 @@
 //! A column declared `JSON…` carries an object or array as JSON where that gives back the same text; one declared `BOOL…`
 //! sends 0 and 1 as `false` and `true`. Pure.
 
-use std::borrow::Cow;
+mod plain;
+
 use std::cmp::Ordering;
 use std::fmt::Write;
 
 use crate::error::{Error, Result};
 use crate::ffi::{Value, ValueRef};
+pub use plain::{holds_plainly, plain, Plain};
 
 /// Deepest nesting of arrays and objects in a value: every JSON reader takes that much.
 pub const MAX_DEPTH: usize = 120;
@@ -67,7 +69,7 @@ pub fn encode(out: &mut String, value: ValueRef<'_>, form: Form) {
 
 /// The JSON form of `value` as a string of its own.
 pub fn to_json(value: ValueRef<'_>, form: Form) -> String {
-    let mut out = String::new();
+    let mut out = String::with_capacity(value.as_bytes().map_or(0, |bytes| bytes.len() + 2));
     encode(&mut out, value, form);
     out
 }
@@ -102,70 +104,6 @@ fn unescaped(json: &str) -> Option<&str> {
     let text = json.strip_prefix('"')?.strip_suffix('"')?;
     let special = |block: &[u8]| block.iter().fold(false, |any, b| any | (*b < 0x20) | (*b == b'"') | (*b == b'\\'));
     (!text.as_bytes().chunks(32).any(special)).then_some(text)
-}
-
-/// The value of JSON that is certainly spelled as a column of that form would spell it: what [`encode`] makes of the value is
-/// `json`. None where that takes a closer look.
-pub fn plain(json: &str, form: Form) -> Option<Plain<'_>> {
-    let number = |json: &str| json.parse().ok().map(Plain::Integer);
-    match json.as_bytes() {
-        b"null" => Some(Plain::Null),
-        [b'"', first, ..] if form != Form::Json || !matches!(first, b'{' | b'[') => {
-            let text = unescaped(json).map(Cow::Borrowed).or_else(|| usually_escaped(json).map(Cow::Owned))?;
-            (!has_no_character(text.as_bytes())).then_some(Plain::Text(text))
-        }
-        [b'0' | b'1'] if form == Form::Bool => None,
-        b"true" if form == Form::Bool => Some(Plain::Integer(1)),
-        b"false" if form == Form::Bool => Some(Plain::Integer(0)),
-        [b'0'..=b'9'] => number(json),
-        [b'1'..=b'9', rest @ ..] | [b'-', b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => {
-            number(json)
-        }
-        _ => None,
-    }
-}
-
-/// A value, borrowed from its JSON where that can be.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Plain<'j> {
-    /// NULL
-    Null,
-    /// INTEGER
-    Integer(i64),
-    /// TEXT
-    Text(Cow<'j, str>),
-}
-
-impl Plain<'_> {
-    /// As a value for SQL.
-    pub fn as_ref(&self) -> ValueRef<'_> {
-        match self {
-            Plain::Null => ValueRef::Null,
-            Plain::Integer(i) => ValueRef::Integer(*i),
-            Plain::Text(text) => ValueRef::Text(text.as_bytes()),
-        }
-    }
-}
-
-/// The text of a JSON string in which just that is escaped, and in the way, that [`write_text`] would escape.
-fn usually_escaped(json: &str) -> Option<String> {
-    let mut rest = json.strip_prefix('"')?.strip_suffix('"')?;
-    let mut text = String::with_capacity(rest.len());
-    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
-        let (before, escape) = rest.split_at(at);
-        text.push_str(before);
-        text.push(match escape.as_bytes() {
-            [b'\\', b'"', ..] => '"',
-            [b'\\', b'\\', ..] => '\\',
-            [b'\\', b'n', ..] => '\n',
-            [b'\\', b'r', ..] => '\r',
-            [b'\\', b't', ..] => '\t',
-            _ => return None, // rare, or never written by us
-        });
-        rest = escape.get(2..)?;
-    }
-    text.push_str(rest);
-    Some(text)
 }
 
 /// Refuses what [`decode`] refuses.
@@ -283,16 +221,36 @@ pub fn escaped(json: &str) -> String {
     }
 }
 
+/// The JSON of a value, checked and escaped, as [`check`] and [`escaped`] do.
+pub fn checked(json: &str) -> Result<String> {
+    let simple = match json.as_bytes() {
+        [b'"', inner @ .., b'"'] => is_itself(inner),
+        // A number that is certainly one of 64 bits.
+        [b'0'..=b'9', ..] => json.len() < 19 && json.bytes().all(|b| b.is_ascii_digit()),
+        _ => false,
+    };
+    if !simple {
+        check(json)?;
+        return Ok(escaped(json));
+    }
+    Ok(json.to_owned())
+}
+
 /// Appends `text` as a JSON string with no needless escapes.
 pub fn write_text(out: &mut String, text: &str) {
     out.push('"');
-    // Blocks without anything to escape, nearly all, are told by one comparison of each byte, without a branch.
-    let special = |block: &[u8]| block.iter().fold(false, |any, b| any | is_special(*b));
-    match text.as_bytes().chunks(32).any(special) {
-        false => out.push_str(text),
-        true => write_escaped(out, text),
+    match is_itself(text.as_bytes()) {
+        true => out.push_str(text),
+        false => write_escaped(out, text),
     }
     out.push('"');
+}
+
+/// Whether each byte of a text stands for itself in a JSON string.
+fn is_itself(text: &[u8]) -> bool {
+    // Blocks without anything to escape, nearly all, are told by one comparison of each byte, without a branch.
+    let special = |block: &[u8]| block.iter().fold(false, |any, b| any | is_special(*b));
+    !text.chunks(32).any(special)
 }
 
 /// Whether a byte is to be escaped, or begins a character that may be.

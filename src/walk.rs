@@ -3,7 +3,6 @@
 
 use std::cmp::Ordering;
 
-use crate::clock::Hlc;
 use crate::conn::Cached;
 use crate::error::Result;
 use crate::ffi::ValueRef;
@@ -12,7 +11,7 @@ use crate::record::Record;
 use crate::schema::Table;
 use crate::store::Store;
 
-/// Records passed over before the next one is looked for from the root.
+/// Records passed over, at most, before the next one is looked for from the root. Fewer where that was in vain.
 const STEPS: usize = 4;
 
 /// A walk through the records of one table. Keys are asked for in rising order; behind the one asked for last anything may be
@@ -21,6 +20,7 @@ pub struct Walk<'c> {
     t: i64,
     rows: Cached<'c>,
     place: Place,
+    steps: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl<'c> Walk<'c> {
     pub fn new(store: &Store<'c>, t: i64) -> Result<Walk<'c>> {
         let rows =
             store.conn.stmt("SELECT pk, g, ts, c, n, x FROM main._crdt_clock WHERE t = ?1 AND pk >= ?2 ORDER BY pk")?;
-        Ok(Walk { t, rows, place: Place::Start })
+        Ok(Walk { t, rows, place: Place::Start, steps: STEPS })
     }
 
     /// The table's number.
@@ -44,8 +44,9 @@ impl<'c> Walk<'c> {
     }
 
     /// Whether anything is known of a record.
-    pub fn find(&mut self, pk: &Pk) -> Result<bool> {
-        for steps in 0..=STEPS {
+    fn find(&mut self, pk: &Pk) -> Result<bool> {
+        let most = self.steps;
+        for steps in 0..=most {
             match self.place {
                 Place::End => return Ok(false),
                 Place::Start => {}
@@ -54,20 +55,13 @@ impl<'c> Walk<'c> {
                     found => return Ok(found == Ordering::Equal),
                 },
             }
-            if self.place == Place::Start || steps == STEPS {
+            if self.place == Place::Start || steps == most {
+                self.steps = if self.place == Place::Start { most } else { most / 2 };
                 self.rows.bind_all(&[self.t.into(), pk.as_ref()])?;
             }
             self.place = if self.rows.step()? { Place::Record } else { Place::End };
         }
         Ok(self.place == Place::Record && order(self.rows.column(0), pk) == Ordering::Equal)
-    }
-
-    /// Whether the record just found is a row as it was inserted under `hlc`, with all columns of today.
-    pub fn is_base(&self, store: &Store<'_>, table: &Table, hlc: &Hlc) -> Result<bool> {
-        let row = &self.rows;
-        let same = row.i64(2) == Some(hlc.ts) && row.i64(3) == Some(i64::from(hlc.c)) && row.bytes(5).is_none();
-        let gen = row.i64(1) == Some(i64::from(table.gen));
-        Ok(same && gen && store.base([row.i64(2), row.i64(3), row.i64(4)])?.as_ref() == Some(hlc))
     }
 
     /// The state of a record; None when nothing is known of it.

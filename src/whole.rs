@@ -1,150 +1,173 @@
 //! Whole rows as they were inserted where they come from: every column under one stamp. A first merge is mostly of rows that
 //! are new here, and a merge once more of rows that are here just so. Nothing is to be merged in either: many new rows are
 //! inserted at once, their base stamps noted, and their relay logged; a known one is compared with what is here.
+//! Other records that are here go to [`Held`].
 
 use std::rc::Rc;
 
 use crate::batch::{Rows, WIDTH};
 use crate::change::{Body, Change};
-use crate::conn::Cached;
+use crate::clock::Hlc;
 use crate::error::Result;
 use crate::ffi::ValueRef;
-use crate::inbound::{Incoming, WINDOW};
+use crate::found::Found;
+use crate::gather::Incoming;
+use crate::held::Held;
+use crate::inbound::{Report, WINDOW};
 use crate::key::Pk;
 use crate::pack::Nodes;
 use crate::record::FieldId;
-use crate::row;
 use crate::schema::{Form, Table};
 use crate::store::Store;
+use crate::types::Type;
 use crate::value::{self, Plain};
-use crate::walk::Walk;
+use crate::{conflicts, row};
 
-/// Takes such records of `incoming`, which are in the order of their keys and have to do with nothing but themselves; leaves
-/// the others. How many changes were news, and how many known.
-pub fn take(store: &Store<'_>, incoming: &mut Vec<Incoming<'_>>) -> Result<(u64, u64)> {
+/// Takes such records of `incoming`, which are in the order of their keys and have to do with nothing but themselves, and those
+/// that [`Held`] takes; leaves the others, in no order.
+pub fn take(
+    store: &Store<'_>,
+    incoming: &mut Vec<Incoming<'_>>,
+    report: &mut Report,
+    log: &mut conflicts::Log,
+) -> Result<()> {
     // What the triggers would log of this is no local write.
     store.conn.db.without_triggers(|| {
-        let (mut news, mut known, mut rest) = (0, 0, Vec::new());
-        let mut lane: Option<Lane<'_, '_>> = None;
-        for record in incoming.drain(..) {
-            let is_full = |lane: &Lane<'_, '_>| lane.records.len() >= WINDOW || lane.walk.table() != record.table.id;
-            if lane.as_ref().is_some_and(is_full) {
-                news += lane.take().map_or(Ok(0), |lane| lane.write(store, &mut rest))?;
+        let (mut records, mut rest) = (std::mem::take(incoming).into_iter().peekable(), Vec::new());
+        while let Some(first) = records.next() {
+            let table = Rc::clone(&first.table);
+            let mut some = vec![first];
+            while some.len() < WINDOW && records.peek().is_some_and(|next| next.table.id == table.id) {
+                some.extend(records.next());
             }
-            let lane = match &mut lane {
-                Some(lane) => lane,
-                none => none.insert(Lane::new(store, &record.table)?),
-            };
-            let (table, pk, changes) = (&*record.table, &record.pk, record.changes.as_slice());
-            match lane.judge(store, table, pk, changes)? {
-                Fit::New => lane.records.push(record),
-                Fit::Known => known += changes.len() as u64,
-                Fit::None => rest.push(record),
-            }
+            take_some(store, &table, some, (report, log), &mut rest)?;
         }
-        news += lane.map_or(Ok(0), |lane| lane.write(store, &mut rest))?;
         *incoming = rest;
-        Ok((news, known))
+        Ok(())
     })
 }
 
-/// What a record is to a lane.
-enum Fit {
-    /// Nothing is known of it: its row is to be inserted.
-    New,
-    /// It is here just so.
-    Known,
-    /// Anything else.
-    None,
+/// The same for some records of one table, in the order of their keys.
+fn take_some<'j>(
+    store: &Store<'_>,
+    table: &Table,
+    records: Vec<Incoming<'j>>,
+    (report, log): (&mut Report, &mut conflicts::Log),
+    rest: &mut Vec<Incoming<'j>>,
+) -> Result<()> {
+    let form = table.form(store.conn)?;
+    let cells = form.tracked.iter().all(|tracked| tracked.ty == Type::Lww);
+    let width = 1 + form.tracked.len();
+    if !cells || form.tracked.len() != table.covered().len() || form.shape.key.len() != 1 || width > WIDTH {
+        rest.extend(records);
+        return Ok(());
+    }
+    let mut lane = Lane::new(width);
+    let mut found = Found::new(store, table.id, form, records.iter().map(|record| &record.pk))?;
+    for (i, record) in records.into_iter().enumerate() {
+        if i > 0 {
+            found.next()?;
+        }
+        rest.extend(lane.add(store, (table, form), &found, record, report)?);
+    }
+    drop(found);
+    lane.write(store, (table, form), (report, log), rest)
 }
 
 /// Records of one table that are written at once.
-struct Lane<'c, 'j> {
-    walk: Walk<'c>,
-    /// Reads a row.
-    row: Cached<'c>,
+struct Lane<'j> {
     records: Vec<Incoming<'j>>,
     rows: Rows,
     /// Key, ts, c, node.
     clocks: Rows,
+    held: Held<'j>,
 }
 
-impl<'c, 'j> Lane<'c, 'j> {
-    fn new(store: &Store<'c>, table: &Table) -> Result<Lane<'c, 'j>> {
-        let form = table.form(store.conn)?;
-        let width = 1 + form.tracked.len();
-        let row = store.conn.stmt(&row::read_sql(form))?;
-        let walk = Walk::new(store, table.id)?;
-        Ok(Lane { walk, row, records: Vec::new(), rows: Rows::new(width), clocks: Rows::new(4) })
+impl<'j> Lane<'j> {
+    fn new(width: usize) -> Lane<'j> {
+        Lane { records: Vec::new(), rows: Rows::new(width), clocks: Rows::new(4), held: Held::default() }
     }
 
-    /// Looks at a record; one that is new is added, but for itself.
-    fn judge(
+    /// Takes a record, or gives it back.
+    fn add(
         &mut self,
         store: &Store<'_>,
-        table: &Table,
-        pk: &Pk,
-        changes: &[(&Change, FieldId, bool)],
-    ) -> Result<Fit> {
-        let form = table.form(store.conn)?;
-        let (Some(key), Some((Change { hlc, .. }, ..))) = (exact_key(form, pk), changes.first()) else {
-            return Ok(Fit::None);
-        };
-        if !is_whole(form, table, changes) {
-            return Ok(Fit::None);
+        (table, form): (&Table, &Form),
+        found: &Found<'_>,
+        record: Incoming<'j>,
+        report: &mut Report,
+    ) -> Result<Option<Incoming<'j>>> {
+        if !is_exact(form, &record.pk) {
+            return Ok(Some(record));
         }
-        let found = self.walk.find(pk)?;
-        if found && !self.walk.is_base(store, table, hlc)? {
-            return Ok(Fit::None);
+        let changes = record.changes.as_slice();
+        match (stamp_of_whole(form, changes), found.is_known()) {
+            (Some(hlc), true) if found.is_base(store, table, hlc)? && is_here(form, found, changes) => {
+                report.unchanged += changes.len() as u64;
+            }
+            (_, true) if found.has_row() => return self.held.add(store, form, found, record, report),
+            (Some(hlc), false) => {
+                let Some(cells) = cells(form, changes) else { return Ok(Some(record)) };
+                self.rows.extend(std::iter::once(record.pk.as_ref()).chain(cells.iter().map(Plain::as_ref)));
+                let node = i64::from(store.nodes.number(&hlc.node)?);
+                self.clocks.extend([record.pk.as_ref(), hlc.ts.into(), i64::from(hlc.c).into(), node.into()]);
+                self.records.push(record);
+            }
+            _ => return Ok(Some(record)),
         }
-        let Some(cells) = cells(form, changes) else { return Ok(Fit::None) };
-        if found {
-            self.row.bind_all(&[key])?;
-            let same = self.row.step()?
-                && cells.iter().enumerate().all(|(i, cell)| value::identical(self.row.column(i), cell.as_ref()));
-            self.row.reset();
-            return Ok(if same { Fit::Known } else { Fit::None });
-        }
-        self.rows.extend(std::iter::once(key).chain(cells.iter().map(Plain::as_ref)));
-        let node = i64::from(store.nodes.number(&hlc.node)?);
-        self.clocks.extend([pk.as_ref(), hlc.ts.into(), i64::from(hlc.c).into(), node.into()]);
-        Ok(Fit::New)
+        Ok(None)
     }
 
-    /// Writes all that was added; the number of changes. What the table refuses goes the other road, with all of its lane.
-    fn write(self, store: &Store<'_>, rest: &mut Vec<Incoming<'j>>) -> Result<u64> {
-        let Some(Incoming { table, .. }) = self.records.first() else { return Ok(0) };
+    /// Writes all that was added. What the table refuses goes the other road, with all of its lane.
+    fn write(
+        self,
+        store: &Store<'_>,
+        (table, form): (&Table, &Form),
+        (report, log): (&mut Report, &mut conflicts::Log),
+        rest: &mut Vec<Incoming<'j>>,
+    ) -> Result<()> {
+        let Lane { records, rows, clocks, held } = self;
+        held.write(store, (table, form), (report, log), rest)?;
         let conn = store.conn;
-        if let Err(e) = conn.run_batch(&row::insert_batch(table.form(conn)?), &[], &Rc::new(self.rows)) {
+        if let Err(e) = conn.run_batch(&row::insert_batch(form), &[], &Rc::new(rows)) {
             crate::apply::refused(conn, e)?;
-            rest.extend(self.records);
-            return Ok(0);
+            rest.extend(records);
+            return Ok(());
         }
-        let clocks = Rc::new(self.clocks);
+        let clocks = Rc::new(clocks);
         store.add_fresh(table, &clocks)?;
         crate::log::append_relays(conn, table.id, store.wall.max(store.clock.ts), &clocks)?;
-        Ok(self.records.iter().map(|record| record.changes.len() as u64).sum())
+        report.merged += records.iter().map(|record| record.changes.len() as u64).sum::<u64>();
+        Ok(())
     }
 }
 
-/// The key as its column holds it, where that is certain.
-fn exact_key<'k>(form: &Form, pk: &'k Pk) -> Option<ValueRef<'k>> {
-    pk.plain(&form.shape.classes).filter(|key| match key {
+/// Whether it is certain that the key's column holds the key as it is stored.
+fn is_exact(form: &Form, pk: &Pk) -> bool {
+    pk.plain(&form.shape.classes).is_some_and(|key| match key {
         ValueRef::Text(text) => value::has_all_forms(text),
         _ => true,
     })
 }
 
-/// Whether the changes write every column, and nothing else, under one stamp.
-fn is_whole(form: &Form, table: &Table, changes: &[(&Change, FieldId, bool)]) -> bool {
-    let Some((first, ..)) = changes.first() else { return false };
+/// The one stamp under which the changes write every column, and nothing else.
+fn stamp_of_whole<'c>(form: &Form, changes: &[(&'c Change, FieldId, bool)]) -> Option<&'c Hlc> {
+    let (first, ..) = changes.first()?;
     // In the order of the fields' numbers, as our exports give them.
-    changes.len() == form.tracked.len()
-        && changes.len() == table.covered().len()
-        && changes.len() < WIDTH
+    let whole = changes.len() == form.tracked.len()
         && changes.iter().zip(&form.tracked).all(|((change, field, local), tracked)| {
             let plain = matches!(change.body, Body::Lww { prev: None, altered: false, .. });
             plain && *local && *field == tracked.field && change.seen.is_none() && change.hlc == first.hlc
+        });
+    whole.then_some(&first.hlc)
+}
+
+/// Whether the row that was found certainly shows the values of changes that write every column.
+fn is_here(form: &Form, found: &Found<'_>, changes: &[(&Change, FieldId, bool)]) -> bool {
+    found.has_row()
+        && changes.iter().zip(&form.tracked).enumerate().all(|(i, ((change, ..), tracked))| match &change.body {
+            Body::Lww { value, .. } => value::holds_plainly(found.cell(i), value, tracked.column.form),
+            _ => false,
         })
 }
 

@@ -16,12 +16,14 @@ pub struct Quick<'j> {
     head: Option<(&'j str, Rc<str>, Rc<str>)>,
     /// `","crdt_type":"lww","hlc":{…},"node_id":"…","value":` as last read, and what it says.
     middle: Option<(&'j str, Hlc)>,
+    /// `,"prev":{…}` as last read, and what it says.
+    prev: Option<(&'j str, Hlc)>,
 }
 
 impl<'j> Quick<'j> {
     /// A reader of places in `json`.
     pub fn new(json: &'j str) -> Quick<'j> {
-        Quick { json, head: None, middle: None }
+        Quick { json, head: None, middle: None, prev: None }
     }
 
     /// The cell at `at`, and where it ends; None when what stands there is anything else, or is spelled otherwise.
@@ -34,14 +36,13 @@ impl<'j> Quick<'j> {
         }
         self.middle(&mut text, names)?;
         let value = text.value()?;
-        let prev = match text.take(",\"prev\":{") {
-            Some(()) => Some(text.stamp(names)?),
-            None => None,
+        let prev = match text.rest().starts_with(b",") {
+            true => Some(self.prev(&mut text, names)?),
+            false => None,
         };
         text.take("}")?;
         let ((_, table, pk), (_, hlc)) = (self.head.as_ref()?, self.middle.as_ref()?);
-        crate::value::check(value).ok()?;
-        let body = Body::Lww { value: crate::value::escaped(value), prev, altered: false };
+        let body = Body::Lww { value: crate::value::checked(value).ok()?, prev, altered: false };
         let (table, pk, field) = (Rc::clone(table), Rc::clone(pk), names.share(field));
         Some((Change { table, pk, field, hlc: hlc.clone(), body, seen: None }, text.at))
     }
@@ -76,6 +77,19 @@ impl<'j> Quick<'j> {
         text.take("\",\"value\":")?;
         self.middle = Some((self.json.get(from..text.at)?, hlc));
         Some(())
+    }
+
+    fn prev(&mut self, text: &mut Text<'j>, names: &mut Names) -> Option<Hlc> {
+        if let Some((same, hlc)) = &self.prev {
+            if text.take(same).is_some() {
+                return Some(hlc.clone());
+            }
+        }
+        let from = text.at;
+        text.take(",\"prev\":{")?;
+        let hlc = text.stamp(names)?;
+        self.prev = Some((self.json.get(from..text.at)?, hlc.clone()));
+        Some(hlc)
     }
 }
 

@@ -221,9 +221,9 @@ fn known(wire: &Wire<'_>, names: &mut Names) -> Result<Option<Known>> {
 
 fn lww(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {
     let value = wire.value.map_or("null", RawValue::get);
-    crate::value::check(value)?;
+    let value = crate::value::checked(value)?;
     let prev = wire.prev.as_ref().map(|prev| names.stamp(prev)).transpose()?;
-    Ok(Body::Lww { value: crate::value::escaped(value), prev, altered: wire.altered == Some(true) })
+    Ok(Body::Lww { value, prev, altered: wire.altered == Some(true) })
 }
 
 fn counter(wire: &Wire<'_>, names: &mut Names) -> Result<Body> {

@@ -288,8 +288,7 @@ impl<'t, T: Take> Reader<'_, 't, T> {
             }
             Kind::Cell(Type::Set) => self.set(json, about.hlc.tick()),
             Kind::Cell(_) => {
-                value::check(json)?;
-                Ok(Body::Lww { value: value::escaped(json), prev: about.prev.clone(), altered: about.altered })
+                Ok(Body::Lww { value: value::checked(json)?, prev: about.prev.clone(), altered: about.altered })
             }
             Kind::Row | Kind::Tombstone if json != "true" => {
                 Err(Error::peer(format!("what '{ROW}' and '{TOMBSTONE}' have is true, not {}", excerpt(json))))

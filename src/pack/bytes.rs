@@ -7,7 +7,7 @@ use crate::types::seen::Seen;
 
 /// A number as LEB128.
 pub(super) fn put(out: &mut Vec<u8>, mut n: u128) {
-    while n > u64::MAX.into() {
+    while n > u128::from(u64::MAX) {
         out.push((n as u8 & 0x7f) | 0x80);
         n >>= 7;
     }

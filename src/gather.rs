@@ -1,0 +1,78 @@
+//! Changes gathered by record, in the order of keys.
+
+use std::rc::Rc;
+
+use crate::change::Change;
+use crate::error::{Error, Result};
+use crate::import;
+use crate::key::Pk;
+use crate::left::{self, Leaving};
+use crate::record::FieldId;
+use crate::schema::Table;
+use crate::store::Store;
+
+/// A record that the changes touch.
+pub struct Incoming<'c> {
+    /// Its table.
+    pub table: Rc<Table>,
+    /// Its key.
+    pub pk: Pk,
+    /// The changes, the number of the field of each, and whether a column here shows it.
+    pub changes: Vec<(&'c Change, FieldId, bool)>,
+    /// That it left the sender's filter, and what came before that.
+    pub leaving: Option<Leaving<'c, FieldId>>,
+}
+
+/// Changes by record, in key order.
+pub fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<Vec<Incoming<'c>>> {
+    let mut records: Vec<Incoming<'c>> = Vec::new();
+    let mut finder = import::Finder::new(&store.catalog);
+    let mut last: Option<&Rc<str>> = None;
+    for (i, change) in changes.iter().enumerate() {
+        let found = finder.find(change)?.ok_or_else(|| Error::internal("a field was not interned"))?;
+        let same = last.is_some_and(|last| Rc::ptr_eq(last, &change.pk));
+        match records.last_mut().filter(|record| same && record.table.id == found.table.id) {
+            Some(record) => record.changes.push((*change, found.field, found.local)),
+            None => {
+                let pk = Pk::from_wire(&found.table.form(store.conn)?.shape.classes, &change.pk);
+                let rest = changes.get(i..).unwrap_or_default();
+                let together = rest.iter().take_while(|other| Rc::ptr_eq(&other.pk, &change.pk)).count();
+                let mut changes = Vec::with_capacity(together);
+                changes.push((*change, found.field, found.local));
+                records.push(Incoming { table: found.table, pk, changes, leaving: None });
+                last = Some(&change.pk);
+            }
+        }
+    }
+    sort(&mut records);
+    records.dedup_by(|later, record| {
+        let same = (record.table.id, &record.pk) == (later.table.id, &later.pk);
+        if same {
+            record.changes.append(&mut later.changes);
+        }
+        same
+    });
+    // In the order of their stamps: what an author deleted after writing it is no conflict.
+    for record in &mut records {
+        let (leaving, after) = left::split(std::mem::take(&mut record.changes));
+        (record.leaving, record.changes) = (leaving, after);
+        if let Some(leaving) = &mut record.leaving {
+            leaving.before.sort_by(|a, b| a.0.hlc.cmp(&b.0.hlc));
+        }
+        record.changes.sort_by(|a, b| a.0.hlc.cmp(&b.0.hlc));
+    }
+    Ok(records)
+}
+
+/// Puts records in the order of tables and keys; those of one record stay in their order.
+pub fn sort(records: &mut [Incoming<'_>]) {
+    let order = crate::key::places_in_order(records.iter().map(|record| (record.table.id, &record.pk)));
+    for i in 0..records.len() {
+        // What stood there may have been swapped away, to where its own turn took what it was swapped for.
+        let mut from = order.get(i).copied().unwrap_or(i);
+        while from < i {
+            from = order.get(from).copied().unwrap_or(i);
+        }
+        records.swap(i, from);
+    }
+}
