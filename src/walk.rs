@@ -21,6 +21,8 @@ pub struct Walk<'c> {
     t: i64,
     rows: Cached<'c>,
     place: Place,
+    /// Whether SQLite has the keys in our order: else a record tells nothing of its neighbours.
+    ordered: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl<'c> Walk<'c> {
     pub fn new(store: &Store<'c>, t: i64) -> Result<Walk<'c>> {
         let rows =
             store.conn.stmt("SELECT pk, g, ts, c, n, x FROM main._crdt_clock WHERE t = ?1 AND pk >= ?2 ORDER BY pk")?;
-        Ok(Walk { t, rows, place: Place::Start })
+        Ok(Walk { t, rows, place: Place::Start, ordered: store.conn.is_utf8()? })
     }
 
     /// The table's number.
@@ -45,12 +47,15 @@ impl<'c> Walk<'c> {
 
     /// Whether anything is known of a record.
     pub fn find(&mut self, pk: &Pk) -> Result<bool> {
+        if !self.ordered {
+            self.place = Place::Start;
+        }
         for steps in 0..=STEPS {
             match self.place {
                 Place::End => return Ok(false),
                 Place::Start => {}
                 Place::Record => match order(self.rows.column(0), pk) {
-                    Ordering::Less => {}
+                    Ordering::Less if self.ordered => {}
                     found => return Ok(found == Ordering::Equal),
                 },
             }
