@@ -39,6 +39,10 @@ pub enum Text {
     Read,
     /// A record's clock, its key where there is a row, the row's tracked columns; the second parameter is the table's number.
     Whole,
+    /// The key of one column and the rowid of each row from a key on, in the order of the keys.
+    Rowids,
+    /// Rowid and tracked columns of the rows whose rowids are in a batch, in its order.
+    ByRowid,
     /// A new row with these tracked columns.
     Insert(Vec<usize>),
     /// The same, ignored where it cannot be: only its triggers matter.
@@ -82,6 +86,17 @@ fn write(form: &Form, what: &Text) -> String {
                 "SELECT c.g, c.ts, c.c, c.n, c.x, {columns} FROM main._crdt_clock c LEFT JOIN main.{table} r ON {key}
                  WHERE c.t = ?2 AND c.pk = ?1"
             )
+        }
+        Text::Rowids => {
+            let (key, rowid) =
+                (list(form.shape.key.iter().map(|k| ident(k))), form.shape.rowid_name().unwrap_or("rowid"));
+            let key = format!("{key} COLLATE BINARY");
+            format!("SELECT {key}, {rowid} FROM main.{table} WHERE {key} >= ?2 ORDER BY {key}")
+        }
+        Text::ByRowid => {
+            let rowid = form.shape.rowid_name().unwrap_or("rowid");
+            let columns: String = form.tracked.iter().map(|t| format!(", r.{}", ident(&t.column.name))).collect();
+            format!("SELECT r.{rowid}{columns} FROM _crdt_batch b CROSS JOIN main.{table} r ON r.{rowid} = b.c0")
         }
         Text::Batch => {
             let names =
@@ -136,6 +151,23 @@ pub fn read_sql(form: &Form) -> Rc<str> {
 /// The SQL that reads a record's clock and its row at once, for tables whose key is one column.
 pub fn whole(form: &Form) -> Rc<str> {
     text(form, Text::Whole)
+}
+
+/// The SQL that goes through the keys and rowids of a table; None where no index has its keys in the order of their bytes.
+pub fn rowids(conn: &Conn, form: &Form) -> Result<Option<Rc<str>>> {
+    let shape = &form.shape;
+    if shape.rowid_alias || shape.key.len() != 1 || shape.rowid_name().is_none() {
+        return Ok(None);
+    }
+    let sql = "SELECT 1 FROM pragma_index_list(?1, 'main') l JOIN pragma_index_xinfo(l.name, 'main') x
+               WHERE l.origin = 'pk' AND x.seqno = 0 AND x.coll = 'BINARY'";
+    let bytewise = conn.int(sql, &[shape.name.as_str().into()])?.is_some();
+    Ok(bytewise.then(|| text(form, Text::Rowids)))
+}
+
+/// The SQL that reads rows by a batch of rowids.
+pub fn by_rowid(form: &Form) -> Rc<str> {
+    text(form, Text::ByRowid)
 }
 
 /// Inserts a row with `cells` (column index in `form.tracked`, value); other columns get their defaults.

@@ -179,15 +179,23 @@ fn try_load(conn: &Connection, path: &Path) -> rusqlite::Result<()> {
     }
 }
 
-/// Every change there is, in pages.
+/// Every change there is, in pages. The cursor is taken from the end of each as text: to read JSON is the receiver's work.
 fn pages(conn: &Connection) -> Vec<String> {
-    let mut pages = vec![common::text(conn, "SELECT crdt_changes_since(NULL)", [])];
-    let mut next = conn.prepare("SELECT crdt_changes_since(?1 -> '$.latest_hlc') WHERE ?1 ->> '$.has_more'").unwrap();
+    let mut pages: Vec<String> = Vec::new();
+    let mut next = conn.prepare("SELECT crdt_changes_since(?1)").unwrap();
     loop {
-        let page = next.query([pages.last()]).unwrap().next().unwrap().map(|row| row.get(0).unwrap());
-        match page {
-            Some(page) => pages.push(page),
-            None => return pages,
+        let cursor = pages.last().map(|page| {
+            let end = &page[page.rfind("],\"latest_hlc\":").unwrap()..];
+            let (cursor, more) = end["],\"latest_hlc\":".len()..].rsplit_once(",\"has_more\":").unwrap();
+            (cursor, more == "true}")
+        });
+        match cursor {
+            Some((_, false)) => return pages,
+            Some((cursor, true)) => {
+                let page = next.query_row([cursor], |row| row.get(0)).unwrap();
+                pages.push(page);
+            }
+            None => pages.push(next.query_row([None::<&str>], |row| row.get(0)).unwrap()),
         }
     }
 }

@@ -106,6 +106,11 @@ fn format_option(text: Option<&str>) -> Result<Format> {
     options.format.as_deref().map_or(Ok(Format::Grove), Format::named)
 }
 
+/// Bytes that a record takes at least, or nearly so: no more records than fit are gathered for a page.
+const LEAST_BYTES: usize = 64;
+/// Room for a record at first, where there are many.
+const USUAL_BYTES: usize = 1_024;
+
 /// How a page is made.
 struct Page<'p> {
     /// Changes after which no further record begins.
@@ -124,15 +129,17 @@ impl Page<'_> {
 
 /// One answer: the changes after a cursor, as many as fit. Its JSON, and the place in the log that it reaches to.
 fn page_of(store: &Store<'_>, since: Option<&str>, scope: &Scope, page: &Page<'_>) -> Result<(String, i64)> {
-    let mut export = Export::new(store, since, scope)?.by(page.most());
-    let mut out = String::from("{");
+    let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
+    let mut export = Export::new(store, since, scope)?.by(page.most().min(bytes / LEAST_BYTES));
+    let mut out = String::with_capacity(bytes.min(export.rows().saturating_mul(USUAL_BYTES)).max(64));
+    out.push('{');
     if page.format == Format::Compact {
         out.push_str("\"format\":\"compact\",");
     }
     out.push_str("\"changes\":[");
     match page.format {
-        Format::Grove => fill(store, scope, page, &mut export, &mut Json::new(&mut out))?,
-        Format::Compact => fill(store, scope, page, &mut export, &mut Compact::new(&mut out))?,
+        Format::Grove => fill(store, scope, page, bytes, &mut export, &mut Json::new(&mut out))?,
+        Format::Compact => fill(store, scope, page, bytes, &mut export, &mut Compact::new(&mut out))?,
     }
     out.push_str("],\"latest_hlc\":");
     let unmoved = matches!(export.since, Since::Place(seq, _) if seq == export.at);
@@ -150,11 +157,23 @@ fn page_of(store: &Store<'_>, since: Option<&str>, scope: &Scope, page: &Page<'_
 }
 
 /// Writes records until the page is full.
-fn fill<A: Answer>(store: &Store<'_>, scope: &Scope, page: &Page<'_>, export: &mut Export, out: &mut A) -> Result<()> {
-    let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
+fn fill<A: Answer>(
+    store: &Store<'_>,
+    scope: &Scope,
+    page: &Page<'_>,
+    bytes: usize,
+    export: &mut Export,
+    out: &mut A,
+) -> Result<()> {
     let limit = page.most();
-    let (mut ahead, mut items, frame) = (Ahead::new(), Vec::new(), out.len());
+    let (mut ahead, mut items, frame, mut records) = (Ahead::new(), Vec::new(), out.len(), 0);
     while out.count() < limit && (out.count() == 0 || out.len() - frame < bytes) {
+        if records > 0 && export.is_between_windows() {
+            // As many again as go into what is left, and a few more.
+            let each = ((out.len() - frame) / records).max(1);
+            export.expect(bytes.saturating_sub(out.len() - frame) / each * 17 / 16);
+        }
+        records += 1;
         let more = match page.wanted {
             None => export.write_next(store, scope, &mut ahead, out)?,
             Some(_) => export.next(store, scope, &mut items)?,
