@@ -26,9 +26,9 @@ fn filled() -> rusqlite::Connection {
         let types = if name == "parts" { ", 'x:counter', 'y:set'" } else { "" };
         run(&db, &format!("CREATE TABLE {name}{columns}; SELECT crdt_enable('{name}'{types})"));
     }
-    // Places in an order that is neither that of the keys nor that of the rowids.
-    for i in (0..40).map(|i| i * 17 % 40) {
-        for (name, _) in TABLES {
+    for (name, _) in TABLES {
+        // In an order that is not that of the keys.
+        for i in (0..40).map(|i| i * 17 % 40) {
             let key = match (name, i % 8) {
                 ("number", _) => format!("{}", i * 3 - 20),
                 (_, 0) => format!("x'0{}'", i / 8),
