@@ -106,11 +106,6 @@ fn format_option(text: Option<&str>) -> Result<Format> {
     options.format.as_deref().map_or(Ok(Format::Grove), Format::named)
 }
 
-/// Bytes that a record takes at least, or nearly so: no more records than fit are gathered for a page.
-const LEAST_BYTES: usize = 64;
-/// Room for a record at first, where there are many.
-const USUAL_BYTES: usize = 1_024;
-
 /// How a page is made.
 struct Page<'p> {
     /// Changes after which no further record begins.
@@ -125,13 +120,21 @@ impl Page<'_> {
     fn most(&self) -> usize {
         self.limit.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX)
     }
+
+    /// Bytes that a record is likely to take: how many are gathered for a page, and the room for it, go by that at first.
+    fn record_bytes(&self) -> usize {
+        match self.format {
+            Format::Grove => 1_024,
+            Format::Compact => 128,
+        }
+    }
 }
 
 /// One answer: the changes after a cursor, as many as fit. Its JSON, and the place in the log that it reaches to.
 fn page_of(store: &Store<'_>, since: Option<&str>, scope: &Scope, page: &Page<'_>) -> Result<(String, i64)> {
     let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
-    let mut export = Export::new(store, since, scope)?.by(page.most().min(bytes / LEAST_BYTES));
-    let mut out = String::with_capacity(bytes.min(export.rows().saturating_mul(USUAL_BYTES)).max(64));
+    let mut export = Export::new(store, since, scope)?.by(page.most().min(bytes / page.record_bytes()));
+    let mut out = String::with_capacity(bytes.min(export.rows().saturating_mul(page.record_bytes())).max(64));
     out.push('{');
     if page.format == Format::Compact {
         out.push_str("\"format\":\"compact\",");

@@ -38,7 +38,7 @@ use whole::Whole;
 
 /// Records gathered before they are written out: bounds the memory of a page. A record that was touched often is told once for
 /// each window.
-const WINDOW: usize = 50_000;
+const WINDOW: usize = 100_000;
 /// The same where only few changes are wanted, or row by row in constant memory.
 pub const SMALL_WINDOW: usize = 4_000;
 
