@@ -1,4 +1,4 @@
-"""The writes of the benchmark again, on the SQLite that Debian's Python brings: system.py LIBRARY. benches/speed brings a SQLite
+"""The writes of the benchmark and its export again, on the SQLite that Debian's Python brings: system.py LIBRARY. benches/speed brings a SQLite
 of its own. All-lww table; BENCH_ROWS and BENCH_ROUNDS as there. Prints ratios of processor time, and keeps them in
 bench-system.json beside bench.json."""
 
@@ -51,12 +51,30 @@ def in_hundreds(conn, data):
     return time.process_time() - start
 
 
+def export(conn):
+    """Processor time of an export of all there is; of a plain table, of fetching its rows."""
+    tracked = conn.execute("SELECT count(*) FROM sqlite_schema WHERE name = '_crdt_state'").fetchone()[0]
+    if tracked:
+        conn.execute("SELECT crdt_cursor()").fetchone()  # folds
+    start = time.process_time()
+    if not tracked:
+        conn.execute("SELECT * FROM tasks").fetchall()
+        return time.process_time() - start
+    cursor = None
+    while True:
+        page = conn.execute("SELECT crdt_changes_since(?)", [cursor]).fetchone()[0]
+        cursor, _, more = page[page.rindex('],"latest_hlc":') + 15 :].rpartition(',"has_more":')
+        if more != "true}":
+            return time.process_time() - start
+
+
 def works(data):
     """Name, target, what is done, one after the other in the same table."""
     keys = [row[:1] for row in data]
     return (
         ("insert, one transaction", 1.7, lambda conn: spent(conn, INSERT, data)),
         ("file before the fold", 1.4, size),
+        ("export all, to SELECT into Python's objects", 6, export),
         ("update one column", 1.7, lambda conn: spent(conn, UPDATE, keys)),
         ("update, autocommit", 1.6, lambda conn: alone(conn, keys[: ROWS // 20])),
         ("delete a tenth", 2.2, lambda conn: spent(conn, DELETE, keys[: ROWS // 10])),

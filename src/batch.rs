@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::conn::Conn;
 use crate::error::Result;
-use crate::ffi::{Context, Out, RowCursor, TableFunction, Value, ValueRef};
+use crate::ffi::{Context, Out, RowCursor, Stmt, TableFunction, Value, ValueRef};
 
 /// Most columns of a row.
 pub const WIDTH: usize = 64;
@@ -100,6 +100,17 @@ impl Conn {
         let outcome = work();
         self.batch.take();
         outcome
+    }
+
+    /// Begins a statement that reads `rows` from `_crdt_batch` first of all; whether it gives a row.
+    pub fn begin_batch(&self, stmt: &mut Stmt, rows: &Rc<Rows>) -> Result<bool> {
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        self.batch.replace(Rc::clone(rows));
+        let more = stmt.step();
+        self.batch.take();
+        more
     }
 }
 

@@ -121,8 +121,7 @@ impl Tick {
 
 /// Decimal text of `n` appended to `out`.
 pub fn push_int(out: &mut String, n: i64) {
-    use fmt::Write;
-    let _ = write!(out, "{n}"); // writing to a String cannot fail
+    out.push_str(itoa::Buffer::new().format(n));
 }
 
 /// Refuses a node id that no node can have.

@@ -112,6 +112,11 @@ impl Conn {
         Ok(self.first(sql, values, |row| row.i64(0))?.flatten())
     }
 
+    /// Whether SQLite orders texts as we do, by their UTF-8.
+    pub fn is_utf8(&self) -> Result<bool> {
+        Ok(self.first("PRAGMA main.encoding", &[], |row| row.text(0) == Some("UTF-8"))? == Some(true))
+    }
+
     /// Runs `work` in a savepoint: all of it happens, or nothing.
     pub fn savepoint<T>(&self, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let outermost = self.db.autocommit();

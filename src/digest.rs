@@ -47,7 +47,7 @@ pub fn each(store: &Store<'_>, table: &Table, mut f: impl FnMut(&Pk, &Record) ->
 pub fn keys_after(store: &Store<'_>, table: &Table, after: Option<&Pk>, limit: usize) -> Result<Vec<Pk>> {
     let mut keys = Vec::new();
     // SQLite orders text by its encoding, we by UTF-8: where they differ, all keys are read.
-    let utf8 = store.conn.first("PRAGMA main.encoding", &[], |row| row.text(0) == Some("UTF-8"))? == Some(true);
+    let utf8 = store.conn.is_utf8()?;
     let page = i64::try_from(limit).ok().filter(|_| utf8).unwrap_or(-1);
     let mut rows = store.conn.stmt(match after.filter(|_| utf8) {
         None => "SELECT pk FROM main._crdt_clock WHERE t = ?1 ORDER BY pk LIMIT ?2",

@@ -46,6 +46,10 @@ pub enum Text {
     Whole,
     /// The same of the records of a batch, before it the table's number where the record is known; the parameter is that number.
     Found,
+    /// The key of one column and the rowid of each row from a key on, in the order of the keys.
+    Rowids,
+    /// Rowid and tracked columns of the rows whose rowids are in a batch, in its order.
+    ByRowid,
     /// A new row with these tracked columns.
     Insert(Vec<usize>),
     /// The same, ignored where it cannot be: only its triggers matter.
@@ -101,6 +105,17 @@ fn write(form: &Form, what: &Text) -> String {
             // The rows are known to be there: where the key's own collation finds one, it is the one.
             let key = list(form.shape.key.iter().map(|key| format!("r.{} = b.c0", ident(key))));
             format!("UPDATE{rule} main.{table} AS r SET {sets} FROM _crdt_batch b WHERE {key}")
+        }
+        Text::Rowids => {
+            let (key, rowid) =
+                (list(form.shape.key.iter().map(|k| ident(k))), form.shape.rowid_name().unwrap_or("rowid"));
+            let key = format!("{key} COLLATE BINARY");
+            format!("SELECT {key}, {rowid} FROM main.{table} WHERE {key} >= ?2 ORDER BY {key}")
+        }
+        Text::ByRowid => {
+            let rowid = form.shape.rowid_name().unwrap_or("rowid");
+            let columns: String = form.tracked.iter().map(|t| format!(", r.{}", ident(&t.column.name))).collect();
+            format!("SELECT r.{rowid}{columns} FROM _crdt_batch b CROSS JOIN main.{table} r ON r.{rowid} = b.c0")
         }
         Text::Batch => {
             let names =
@@ -160,6 +175,22 @@ pub fn found(form: &Form) -> Rc<str> {
 /// The SQL that gives `cells` of the rows of a batch new values, for tables whose key is one column.
 pub fn renew_batch(form: &Form, cells: Vec<usize>) -> Rc<str> {
     text(form, Text::Renew(cells))
+        }
+/// The SQL that goes through the keys and rowids of a table; None where no index has its keys in the order of their bytes.
+pub fn rowids(conn: &Conn, form: &Form) -> Result<Option<Rc<str>>> {
+    let shape = &form.shape;
+    if shape.rowid_alias || shape.key.len() != 1 || shape.rowid_name().is_none() {
+        return Ok(None);
+    }
+    let sql = "SELECT 1 FROM pragma_index_list(?1, 'main') l JOIN pragma_index_xinfo(l.name, 'main') x
+               WHERE l.origin = 'pk' AND x.seqno = 0 AND x.coll = 'BINARY'";
+    let bytewise = conn.int(sql, &[shape.name.as_str().into()])?.is_some();
+    Ok(bytewise.then(|| text(form, Text::Rowids)))
+}
+
+/// The SQL that reads rows by a batch of rowids.
+pub fn by_rowid(form: &Form) -> Rc<str> {
+    text(form, Text::ByRowid)
 }
 
 /// Inserts a row with `cells` (column index in `form.tracked`, value); other columns get their defaults.

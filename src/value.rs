@@ -58,6 +58,7 @@ pub fn encode(out: &mut String, value: ValueRef<'_>, form: Form) {
         ValueRef::Integer(i) => crate::clock::push_int(out, i),
         ValueRef::Real(r) => write_real(out, r),
         ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) if form != Form::Json && is_simple(bytes) => push_quoted(out, text),
             Ok(text) if text.contains('\0') => write_tagged(out, "$text", bytes),
             Ok(text) if form == Form::Json && is_plain_json(text) && !has_no_character(bytes) => out.push_str(text),
             Ok(text) => write_text(out, text),
@@ -238,19 +239,44 @@ pub fn checked(json: &str) -> Result<String> {
 
 /// Appends `text` as a JSON string with no needless escapes.
 pub fn write_text(out: &mut String, text: &str) {
-    out.push('"');
-    match is_itself(text.as_bytes()) {
-        true => out.push_str(text),
-        false => write_escaped(out, text),
+    if is_itself(text.as_bytes()) {
+        return push_quoted(out, text);
     }
     out.push('"');
+    write_escaped(out, text);
+    out.push('"');
+}
+
+fn push_quoted(out: &mut String, text: &str) {
+    out.reserve(text.len() + 2);
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
+}
+
+/// Whether text certainly has nothing to escape: it is ASCII without control characters, quotes and backslashes. Eight bytes are
+/// looked at together.
+fn is_simple(text: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    // The high bit of some byte is set where one is below `n`; where a byte is `b`.
+    let below = |word: u64, n: u8| word.wrapping_sub(ONES * u64::from(n)) & !word;
+    let is = |word: u64, b: u8| below(word ^ (ONES * u64::from(b)), 1);
+    let simple = |word: u64| (word | below(word, 0x20) | is(word, b'"') | is(word, b'\\')) & HIGH == 0;
+    match text.last_chunk::<8>() {
+        Some(last) => {
+            let (words, _) = text.as_chunks::<8>();
+            simple(u64::from_ne_bytes(*last)) && words.iter().all(|word| simple(u64::from_ne_bytes(*word)))
+        }
+        None => text.iter().all(|b| b.is_ascii() && !is_special(*b)),
+    }
 }
 
 /// Whether each byte of a text stands for itself in a JSON string.
 fn is_itself(text: &[u8]) -> bool {
     // Blocks without anything to escape, nearly all, are told by one comparison of each byte, without a branch.
     let special = |block: &[u8]| block.iter().fold(false, |any, b| any | is_special(*b));
-    !text.chunks(32).any(special)
+    is_simple(text) || !text.chunks(32).any(special)
 }
 
 /// Whether a byte is to be escaped, or begins a character that may be.

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::ffi::ValueRef;
 use crate::key::Pk;
 use crate::record::Record;
-use crate::schema::Table;
+use crate::schema::{Form, Table};
 use crate::store::Store;
 
 /// Records passed over, at most, before the next one is looked for from the root. Fewer where that was in vain.
@@ -21,6 +21,8 @@ pub struct Walk<'c> {
     rows: Cached<'c>,
     place: Place,
     steps: usize,
+    /// Whether SQLite has the keys in our order: else a record tells nothing of its neighbours.
+    ordered: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +37,26 @@ impl<'c> Walk<'c> {
     pub fn new(store: &Store<'c>, t: i64) -> Result<Walk<'c>> {
         let rows =
             store.conn.stmt("SELECT pk, g, ts, c, n, x FROM main._crdt_clock WHERE t = ?1 AND pk >= ?2 ORDER BY pk")?;
-        Ok(Walk { t, rows, place: Place::Start, steps: STEPS })
+        Ok(Walk { t, rows, place: Place::Start, steps: STEPS, ordered: store.conn.is_utf8()? })
+    }
+
+    /// A walk through the keys of a table's rows, where an index has them in our order; None where none does.
+    pub fn of_rows(store: &Store<'c>, form: &Form) -> Result<Option<Walk<'c>>> {
+        match crate::row::rowids(store.conn, form)? {
+            Some(sql) => Ok(Some(Walk { t: 0, rows: store.conn.stmt(&sql)?, place: Place::Start, steps: STEPS, ordered: true })),
+            None => Ok(None),
+        }
+    }
+
+    /// The rowid of the row just found.
+    pub fn rowid(&self) -> Option<i64> {
+        self.rows.i64(1)
+    }
+
+    /// The record just found as it is stored: generation, base stamp, all else.
+    pub fn clock(&self) -> (Option<i64>, [Option<i64>; 3], Option<&[u8]>) {
+        let row = &self.rows;
+        (row.i64(1), [row.i64(2), row.i64(3), row.i64(4)], row.bytes(5))
     }
 
     /// The table's number.
@@ -44,14 +65,17 @@ impl<'c> Walk<'c> {
     }
 
     /// Whether anything is known of a record.
-    fn find(&mut self, pk: &Pk) -> Result<bool> {
+    pub fn find(&mut self, pk: &Pk) -> Result<bool> {
+        if !self.ordered {
+            self.place = Place::Start;
+        }
         let most = self.steps;
         for steps in 0..=most {
             match self.place {
                 Place::End => return Ok(false),
                 Place::Start => {}
                 Place::Record => match order(self.rows.column(0), pk) {
-                    Ordering::Less => {}
+                    Ordering::Less if self.ordered => {}
                     found => return Ok(found == Ordering::Equal),
                 },
             }
@@ -69,8 +93,8 @@ impl<'c> Walk<'c> {
         if !self.find(pk)? {
             return Ok(None);
         }
-        let row = &self.rows;
-        let mut record = store.unpack(table, row.i64(1), [row.i64(2), row.i64(3), row.i64(4)], row.bytes(5))?;
+        let (gen, base, x) = self.clock();
+        let mut record = store.unpack(table, gen, base, x)?;
         store.complete(table, pk, &mut record)?;
         Ok(Some(record))
     }

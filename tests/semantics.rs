@@ -3,6 +3,8 @@
 mod common;
 mod support;
 
+#[path = "semantics/ahead.rs"]
+mod ahead;
 #[path = "semantics/backfill.rs"]
 mod backfill;
 #[path = "semantics/check.rs"]

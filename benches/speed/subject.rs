@@ -146,6 +146,13 @@ impl Subject {
         }
     }
 
+    /// The same, of which the program keeps nothing; how many bytes that is.
+    pub fn export_in_place(self, conn: &Connection) -> usize {
+        let mut bytes = 0;
+        each_page(conn, |page| bytes += page.len());
+        bytes
+    }
+
     pub fn merge(self, conn: &Connection, payload: &Payload) {
         match payload {
             Payload::Json(pages) => {
@@ -181,13 +188,24 @@ fn try_load(conn: &Connection, path: &Path) -> rusqlite::Result<()> {
 
 /// Every change there is, in pages.
 fn pages(conn: &Connection) -> Vec<String> {
-    let mut pages = vec![common::text(conn, "SELECT crdt_changes_since(NULL)", [])];
-    let mut next = conn.prepare("SELECT crdt_changes_since(?1 -> '$.latest_hlc') WHERE ?1 ->> '$.has_more'").unwrap();
+    let mut pages = Vec::new();
+    each_page(conn, |page| pages.push(page.to_owned()));
+    pages
+}
+
+/// Goes through every change there is. The cursor is taken from a page's end as text: to read JSON is the receiver's work.
+fn each_page(conn: &Connection, mut take: impl FnMut(&str)) {
+    let mut next = conn.prepare("SELECT crdt_changes_since(?1)").unwrap();
+    let mut cursor: Option<String> = None;
     loop {
-        let page = next.query([pages.last()]).unwrap().next().unwrap().map(|row| row.get(0).unwrap());
-        match page {
-            Some(page) => pages.push(page),
-            None => return pages,
+        let mut rows = next.query([&cursor]).unwrap();
+        let page = rows.next().unwrap().unwrap().get_ref(0).unwrap().as_str().unwrap();
+        let (_, end) = page.rsplit_once("],\"latest_hlc\":").unwrap();
+        let (latest, more) = end.rsplit_once(",\"has_more\":").unwrap();
+        take(page);
+        if more != "true}" {
+            return;
         }
+        cursor = Some(latest.to_owned());
     }
 }

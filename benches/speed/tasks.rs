@@ -126,12 +126,15 @@ fn sync(n: usize) -> Vec<Workload> {
             ground.on(subject, state, |it| subject.merge(it, &payload))
         })
     };
+    let in_place = from(State::Folded, |_, it| assert!(it.subject.export_in_place(it) > 0));
+    let stepped = from(State::Folded, |_, it| assert!(writes::read_in_place(it, "SELECT * FROM tasks") > 0));
     let out = |name, work| Workload::new(name, n, work).against(from(State::Folded, read)).ratio(6.0);
     let into = |name, limit, state, payload| {
         Workload::new(name, n, merge(state, payload)).against(from(state, upsert)).ratio(limit).rivals()
     };
     vec![
         out("export all, to SELECT", export.clone()).rivals(),
+        out("export all, to SELECT, both read in place", in_place).against(stepped),
         out("export all, to SELECT of rows as JSON", export).against(as_json).goal(Goal::None).rivals(),
         out("export all, table-valued function, to SELECT", streamed),
         into("merge, empty peer, to upsert", 3.5, State::EmptyPeer, State::Folded),

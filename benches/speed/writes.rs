@@ -1,6 +1,6 @@
 //! The work that is done in a table, the same SQL for every subject.
 
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Statement};
 
 use crate::rows::Row;
@@ -119,6 +119,22 @@ pub fn read_points(conn: &Connection, rows: &[Row]) {
         let found = stmt.query_row([&row.id], |row| row.get_ref(2).map(|cell| cell.as_str().map(str::len))).unwrap();
         assert!(found.unwrap() > 0);
     }
+}
+
+/// Looks at every value where SQLite has it; how many bytes of text there are.
+pub fn read_in_place(conn: &Connection, sql: &str) -> usize {
+    let mut stmt = conn.prepare(sql).unwrap();
+    let width = stmt.column_count();
+    let mut rows = stmt.query([]).unwrap();
+    let mut bytes = 0;
+    while let Some(row) = rows.next().unwrap() {
+        for i in 0..width {
+            if let ValueRef::Text(text) = std::hint::black_box(row.get_ref(i).unwrap()) {
+                bytes += text.len();
+            }
+        }
+    }
+    bytes
 }
 
 /// Reads all columns of the rows of a query, as values that the program owns; how many rows.

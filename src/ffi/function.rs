@@ -6,12 +6,17 @@ use super::guard::guarded;
 use super::value::{Value, ValueRef};
 use crate::error::{Error, Result};
 use sqlite_loadable::ext::{sqlite3_context, sqlite3_value, sqlite3ext_create_function_v2};
-use std::ffi::{c_int, c_void, CStr};
+use std::ffi::{c_char, c_int, c_void, CStr};
 use std::marker::PhantomData;
 use std::ops::BitOr;
 use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
 
 const UTF8: u8 = 1;
+/// `SQLITE_UTF8_ZT`: a NUL follows the text.
+const UTF8_TERMINATED: u8 = 16;
+/// The first version that knows it for certain.
+const SAYS_TERMINATED: i32 = 3_053_000;
 
 /// Texts of so many bytes and more are handed to SQLite instead of copied.
 const LONG: usize = 64 * 1024;
@@ -94,12 +99,21 @@ impl Context<'_> {
 
     /// Answers a long TEXT without copying it.
     fn result_long_text(&self, text: String) {
-        let mut bytes = text.into_bytes();
-        bytes.push(0);
-        let start = Box::into_raw(bytes.into_boxed_slice()).cast();
-        // SAFETY: the context is alive; the text ends at its only NUL, and SQLite calls `free_text` once, also when it
-        // refuses the text.
-        unsafe { (self.api.result_text)(self.raw, start, -1, Some(free_text)) }
+        let len = text.len();
+        // A host that can be told so needs not look for the NUL.
+        let told = self.api.version >= SAYS_TERMINATED;
+        if !told && text.contains('\0') {
+            return self.result_text(text.as_bytes());
+        }
+        let start = lend(text);
+        // SAFETY: the context is alive; a NUL stands after the text, and nowhere before it where the host is to find it.
+        // SQLite calls `free_text` once, also when it refuses the text.
+        unsafe {
+            match told {
+                true => (self.api.result_text64)(self.raw, start, len as u64, Some(free_text), UTF8_TERMINATED),
+                false => (self.api.result_text)(self.raw, start, -1, Some(free_text)),
+            }
+        }
     }
 
     /// Answers a BLOB; beyond the connection's length limit, the error SQLITE_TOOBIG.
@@ -137,25 +151,37 @@ impl Context<'_> {
         match out {
             Out::Null => self.result_null(),
             Out::Int(number) => self.result_i64(number),
-            Out::Text(text) if (LONG..LONGEST).contains(&text.len()) && !text.contains('\0') => {
-                self.result_long_text(text)
-            }
+            Out::Text(text) if (LONG..LONGEST).contains(&text.len()) => self.result_long_text(text),
             Out::Text(text) => self.result_text(text.as_bytes()),
             Out::Value(value) => self.result(value.as_ref()),
         }
     }
 }
 
+/// Texts that SQLite holds: address and length, the NUL included.
+static LENT: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
+
+/// A text with a NUL after it, until [`free_text`] is called with it.
+fn lend(text: String) -> *const c_char {
+    let mut bytes = text.into_bytes();
+    bytes.push(0);
+    let len = bytes.len();
+    let start: *mut u8 = Box::into_raw(bytes.into_boxed_slice()).cast();
+    LENT.lock().unwrap_or_else(PoisonError::into_inner).push((start as usize, len));
+    start.cast()
+}
+
 /// Frees a text that was handed over.
 unsafe extern "C" fn free_text(text: *mut c_void) {
-    // SAFETY: the boxed bytes of `result_long_text`, given up there and not used again. SQLite does not write into memory
-    // that it was given, so their only NUL is still their last byte.
-    drop(unsafe {
-        Box::from_raw(std::ptr::slice_from_raw_parts_mut(
-            text.cast::<u8>(),
-            CStr::from_ptr(text.cast()).to_bytes_with_nul().len(),
-        ))
-    });
+    let mut lent = LENT.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(place) = lent.iter().position(|(start, _)| *start == text as usize) else { return };
+    let (_, len) = lent.swap_remove(place);
+    if lent.is_empty() {
+        *lent = Vec::new(); // the library may be unmapped
+    }
+    drop(lent);
+    // SAFETY: the boxed bytes of `lend`, so many of them, given up there and not used again.
+    drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(text.cast::<u8>(), len)) });
 }
 
 /// One call of a function: its arguments, its connection, the state it was registered with.

@@ -50,7 +50,8 @@ pub(super) fn prefix(store: &mut Store<'_>, end: i64) -> Result<()> {
     let Some(table) = conn.int(first, &[store.folded.into()])?.and_then(|t| store.table(t)) else { return Ok(()) };
     let Some(form) = table.form_if_usable(conn)? else { return Ok(()) };
     let &[class] = form.shape.classes.as_slice() else { return Ok(()) };
-    if table.local(|ty| ty != Type::Lww).next().is_some() {
+    // In a UTF-16 database SQLite has another order than we.
+    if table.local(|ty| ty != Type::Lww).next().is_some() || !conn.is_utf8()? {
         return Ok(());
     }
     let last = "SELECT pk FROM main._crdt_clock WHERE t = ?1 ORDER BY pk DESC LIMIT 1";

@@ -120,19 +120,29 @@ impl Page<'_> {
     fn most(&self) -> usize {
         self.limit.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX)
     }
+
+    /// Bytes that a record is likely to take: how many are gathered for a page, and the room for it, go by that at first.
+    fn record_bytes(&self) -> usize {
+        match self.format {
+            Format::Grove => 1_024,
+            Format::Compact => 128,
+        }
+    }
 }
 
 /// One answer: the changes after a cursor, as many as fit. Its JSON, and the place in the log that it reaches to.
 fn page_of(store: &Store<'_>, since: Option<&str>, scope: &Scope, page: &Page<'_>) -> Result<(String, i64)> {
-    let mut export = Export::new(store, since, scope)?.by(page.most());
-    let mut out = String::from("{");
+    let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
+    let mut export = Export::new(store, since, scope)?.by(page.most().min(bytes / page.record_bytes()));
+    let mut out = String::with_capacity(bytes.min(export.rows().saturating_mul(page.record_bytes())).max(64));
+    out.push('{');
     if page.format == Format::Compact {
         out.push_str("\"format\":\"compact\",");
     }
     out.push_str("\"changes\":[");
     match page.format {
-        Format::Grove => fill(store, scope, page, &mut export, &mut Json::new(&mut out))?,
-        Format::Compact => fill(store, scope, page, &mut export, &mut Compact::new(&mut out))?,
+        Format::Grove => fill(store, scope, page, bytes, &mut export, &mut Json::new(&mut out))?,
+        Format::Compact => fill(store, scope, page, bytes, &mut export, &mut Compact::new(&mut out))?,
     }
     out.push_str("],\"latest_hlc\":");
     let unmoved = matches!(export.since, Since::Place(seq, _) if seq == export.at);
@@ -150,11 +160,23 @@ fn page_of(store: &Store<'_>, since: Option<&str>, scope: &Scope, page: &Page<'_
 }
 
 /// Writes records until the page is full.
-fn fill<A: Answer>(store: &Store<'_>, scope: &Scope, page: &Page<'_>, export: &mut Export, out: &mut A) -> Result<()> {
-    let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
+fn fill<A: Answer>(
+    store: &Store<'_>,
+    scope: &Scope,
+    page: &Page<'_>,
+    bytes: usize,
+    export: &mut Export,
+    out: &mut A,
+) -> Result<()> {
     let limit = page.most();
-    let (mut ahead, mut items, frame) = (Ahead::new(), Vec::new(), out.len());
+    let (mut ahead, mut items, frame, mut records) = (Ahead::new(), Vec::new(), out.len(), 0);
     while out.count() < limit && (out.count() == 0 || out.len() - frame < bytes) {
+        if records > 0 && export.is_between_windows() {
+            // As many again as go into what is left, and a few more.
+            let each = ((out.len() - frame) / records).max(1);
+            export.expect(bytes.saturating_sub(out.len() - frame) / each * 17 / 16);
+        }
+        records += 1;
         let more = match page.wanted {
             None => export.write_next(store, scope, &mut ahead, out)?,
             Some(_) => export.next(store, scope, &mut items)?,

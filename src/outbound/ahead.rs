@@ -1,52 +1,60 @@
-//! Records told ahead of their turn, in the order of their keys: b-trees are read from one end to the other then, and the
-//! answer is still in the order of the log.
+//! Records told ahead of their turn, in the order in which they are stored: b-trees are read from one end to the other then, and
+//! the answer is still in the order of the log.
+
+use std::rc::Rc;
 
 use super::answer::Answer;
+use super::clocks::{Clocks, Known};
 use super::tell::tell;
-use super::whole::Whole;
-use super::Found;
+use super::whole::{Live, Whole};
+use super::Window;
+use crate::batch::Rows;
 use crate::clock::Tick;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::schema::Table;
 use crate::store::Store;
 
 /// Records told ahead at first; each further time twice as many, as long as somebody goes on asking. Few where assertions are
 /// on, so that tests come past the end of them.
 const LEAST: usize = if cfg!(debug_assertions) { 1 } else { 64 };
 /// Records told ahead at most: bounds what is read in vain at the end of a page.
-const MOST: usize = if cfg!(debug_assertions) { 3 } else { 8_192 };
+const MOST: usize = if cfg!(debug_assertions) { 3 } else { 2_048 };
+/// Who asks for so many is likely to ask for all: the clocks of the whole window are read at once.
+const MANY: usize = if cfg!(debug_assertions) { 2 } else { 1_024 };
 
 /// What some records to come have to tell.
 pub struct Ahead<D> {
     /// Which of the export's windows they are of.
     window: u64,
-    /// The place in the queue of the first.
+    /// The place in the window of the first.
     first: usize,
     /// Each record's draft, and the latest stamp told.
     records: Vec<(D, Tick)>,
+    /// The clocks of the window's records, once many were asked for.
+    clocks: Option<Clocks>,
 }
 
 impl<D: Clone + Default> Ahead<D> {
     /// Nothing yet.
     pub fn new() -> Self {
-        Ahead { window: 0, first: 0, records: Vec::new() }
+        Ahead { window: 0, first: 0, records: Vec::new(), clocks: None }
     }
 
-    /// Writes the record at a place of the queue; its latest stamp. Those that come next are told with it.
+    /// Writes the record at a place of the window; its latest stamp. Those that come next are told with it.
     pub fn write<A: Answer<Draft = D>>(
         &mut self,
         store: &Store<'_>,
-        (window, queue): (u64, &[Found]),
+        window: &Window,
         place: usize,
         out: &mut A,
     ) -> Result<Tick> {
-        if window != self.window {
-            (self.window, self.records) = (window, Vec::new());
-        }
-        if self.at(place).is_none() {
-            let size = (self.records.len() * 2).clamp(LEAST, MOST);
-            out.clear();
-            self.records = read(store, queue, place, size, out)?;
-            self.first = place;
+        if window.number != self.window {
+            let asked = self.records.len();
+            (self.window, self.first, self.clocks) = (window.number, 0, None);
+            self.records.clear();
+            self.fill(store, window, place, asked, out)?;
+        } else if self.at(place).is_none() {
+            self.fill(store, window, place, self.records.len() * 2, out)?;
         }
         let Some((draft, latest)) = self.at(place) else { return Ok(Tick::default()) };
         out.put(draft);
@@ -56,28 +64,87 @@ impl<D: Clone + Default> Ahead<D> {
     fn at(&self, place: usize) -> Option<&(D, Tick)> {
         self.records.get(place.checked_sub(self.first)?)
     }
+
+    /// Tells about `size` records from `first` on.
+    fn fill<A: Answer<Draft = D>>(
+        &mut self,
+        store: &Store<'_>,
+        window: &Window,
+        first: usize,
+        size: usize,
+        out: &mut A,
+    ) -> Result<()> {
+        let size = size.clamp(LEAST, MOST).min(window.found.len().saturating_sub(first));
+        if size >= MANY && self.clocks.is_none() {
+            self.clocks = Some(Clocks::read(store, window, first)?);
+        }
+        out.clear();
+        self.first = first;
+        self.records.clear();
+        self.records.resize(size, (D::default(), Tick::default()));
+        let mut chunk = Chunk { store, window, first, records: &mut self.records, out };
+        let mut rest: Vec<usize> = (first..first + size).collect();
+        if let Some(clocks) = &self.clocks {
+            rest.retain(|place| clocks.get(*place).is_none());
+            for table in clocks.tables() {
+                chunk.tell_rows(table, clocks)?;
+            }
+        }
+        rest.sort_unstable_by_key(|place| window.found.get(*place).map(|(key, ..)| key));
+        rest.into_iter().try_for_each(|place| chunk.tell_record(place))
+    }
 }
 
-/// Tells up to `size` records of `queue` from the place `first` on.
-fn read<A: Answer>(
-    store: &Store<'_>,
-    queue: &[Found],
+/// Records on their way to drafts.
+struct Chunk<'k, 'c, A: Answer> {
+    store: &'k Store<'c>,
+    window: &'k Window,
     first: usize,
-    size: usize,
-    out: &mut A,
-) -> Result<Vec<(A::Draft, Tick)>> {
-    let next = queue.iter().skip(first).take(size);
-    let mut order: Vec<(usize, &Found)> = next.enumerate().collect();
-    order.sort_unstable_by(|a, b| a.1 .0.cmp(&b.1 .0));
-    let mut records = vec![(A::Draft::default(), Tick::default()); order.len()];
-    for (i, (key, pick, _)) in order {
-        let Some(table) = store.table(key.0) else { continue };
-        let Some(whole) = Whole::read(store, &table, &key.1)? else { continue };
-        out.record(&table.name, &key.1.wire());
-        let latest = tell(&table, &whole, pick, out);
-        if let Some(record) = records.get_mut(i) {
-            *record = (out.drafted(), latest);
-        }
+    records: &'k mut Vec<(A::Draft, Tick)>,
+    out: &'k mut A,
+}
+
+impl<A: Answer> Chunk<'_, '_, A> {
+    /// Tells a record that is looked up by itself.
+    fn tell_record(&mut self, place: usize) -> Result<()> {
+        let Some((key, ..)) = self.window.found.get(place) else { return Ok(()) };
+        let Some(table) = self.store.table(key.0) else { return Ok(()) };
+        let Some(whole) = Whole::read(self.store, &table, &key.1)? else { return Ok(()) };
+        self.tell(&table, place, &whole)
     }
-    Ok(records)
+
+    /// Tells the records of a table whose clocks are known, in the order of their rows.
+    fn tell_rows(&mut self, table: &Rc<Table>, clocks: &Clocks) -> Result<()> {
+        let places = self.first..self.first + self.records.len();
+        let of_table = |place: &usize| self.window.found.get(*place).is_some_and(|((t, _), ..)| *t == table.id);
+        let known = places.filter(of_table).filter_map(|place| Some((clocks.get(place)?, place)));
+        let mut known: Vec<(&Known, usize)> = known.collect();
+        known.sort_unstable_by_key(|(known, place)| (known.rowid, *place));
+        let form = table.form(self.store.conn)?;
+        let mut rowids = Rows::new(1);
+        rowids.extend(known.iter().filter_map(|(known, _)| known.rowid).map(Into::into));
+        let mut rows = self.store.conn.stmt(&crate::row::by_rowid(form))?;
+        let mut more = self.store.conn.begin_batch(&mut rows, &Rc::new(rowids))?;
+        for (known, place) in known {
+            let Some((key, ..)) = self.window.found.get(place) else { continue };
+            let state = clocks.state(self.store, table, &key.1, known)?;
+            let here = more && known.rowid.is_some() && rows.i64(0) == known.rowid;
+            let live = if here { Live::of_row(form, &rows) } else { Live::none(form) };
+            self.tell(table, place, &Whole { state, live })?;
+            if here {
+                more = rows.step()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, table: &Table, place: usize, whole: &Whole<'_>) -> Result<()> {
+        let lost = || Error::internal("an export lost its place");
+        let ((_, pk), pick, _) = self.window.found.get(place).ok_or_else(lost)?;
+        self.out.record(&table.name, &pk.wire());
+        let latest = tell(table, whole, pick, self.out);
+        let record = self.records.get_mut(place - self.first).ok_or_else(lost)?;
+        *record = (self.out.drafted(), latest);
+        Ok(())
+    }
 }

@@ -20,13 +20,14 @@ pub struct Json<'o> {
     from: usize,
     table: String,
     pk: String,
-    /// All of a cell's JSON up to its field's name.
+    /// A comma, and all of a cell's JSON up to its field's name.
     head: String,
-    /// The stamp that was written last, and its JSON up to the value.
-    stamp: Option<(Hlc, String)>,
+    /// The stamp that was written last, and what stands between a field's name and its value under it.
+    stamp: Option<Hlc>,
+    middle: String,
 }
 
-/// One record that was told: where its JSON is, and how many changes that are.
+/// One record that was told: where its JSON is, a comma before each change, and how many changes that are.
 #[derive(Clone, Default)]
 pub struct Draft {
     text: Range<usize>,
@@ -46,42 +47,22 @@ impl<'o> Json<'o> {
             pk: String::new(),
             head: String::new(),
             stamp: None,
-        }
-    }
-
-    /// Puts a comma between changes of the record that is being told.
-    fn comma(&mut self) {
-        if self.changes > 0 {
-            self.ahead.push(',');
-        }
-        self.changes += 1;
-    }
-
-    /// Appends so many changes that are JSON already.
-    fn append(&mut self, count: usize, write: impl FnOnce(&mut String, &str)) {
-        if count > 0 {
-            if self.count > 0 {
-                self.out.push(',');
-            }
-            write(self.out, &self.ahead);
-            self.count += count;
+            middle: String::new(),
         }
     }
 
     /// Appends a stamp, its node once more, and what comes before the value.
     fn stamp(&mut self, hlc: &Hlc) {
-        if self.stamp.as_ref().is_none_or(|(last, _)| last != hlc) {
-            let mut json = String::with_capacity(128);
-            json.push_str(",\"crdt_type\":\"lww\",\"hlc\":");
-            hlc.write_json(&mut json);
-            json.push_str(",\"node_id\":");
-            write_text(&mut json, &hlc.node);
-            json.push_str(",\"value\":");
-            self.stamp = Some((hlc.clone(), json));
+        if self.stamp.as_ref() != Some(hlc) {
+            self.middle.clear();
+            self.middle.push_str(",\"crdt_type\":\"lww\",\"hlc\":");
+            hlc.write_json(&mut self.middle);
+            self.middle.push_str(",\"node_id\":");
+            write_text(&mut self.middle, &hlc.node);
+            self.middle.push_str(",\"value\":");
+            self.stamp = Some(hlc.clone());
         }
-        if let Some((_, json)) = &self.stamp {
-            self.ahead.push_str(json);
-        }
+        self.ahead.push_str(&self.middle);
     }
 }
 
@@ -94,7 +75,7 @@ impl Answer for Json<'_> {
         }
         pk.clone_into(&mut self.pk);
         self.head.clear();
-        self.head.push_str("{\"table\":");
+        self.head.push_str(",{\"table\":");
         write_text(&mut self.head, table);
         self.head.push_str(",\"pk\":");
         write_text(&mut self.head, pk);
@@ -111,12 +92,18 @@ impl Answer for Json<'_> {
     }
 
     fn put(&mut self, draft: &Draft) {
-        self.append(draft.changes, |out, ahead| out.push_str(ahead.get(draft.text.clone()).unwrap_or_default()));
+        let from = draft.text.start + usize::from(self.count == 0);
+        self.out.push_str(self.ahead.get(from..draft.text.end).unwrap_or_default());
+        self.count += draft.changes;
     }
 
     fn items(&mut self, items: &[Item]) {
         for item in items {
-            self.append(1, |out, _| item.write_json(out));
+            if self.count > 0 {
+                self.out.push(',');
+            }
+            item.write_json(self.out);
+            self.count += 1;
         }
     }
 
@@ -131,7 +118,7 @@ impl Answer for Json<'_> {
 
 impl Sink for Json<'_> {
     fn cell(&mut self, field: &str, told: &Told<'_>, value: Cell<'_>) {
-        self.comma();
+        self.changes += 1;
         self.ahead.push_str(&self.head);
         write_text(&mut self.ahead, field);
         self.stamp(told.hlc);
@@ -145,7 +132,8 @@ impl Sink for Json<'_> {
     }
 
     fn change(&mut self, field: &str, hlc: &Hlc, body: Body, seen: Option<&Seen>) {
-        self.comma();
+        self.changes += 1;
+        self.ahead.push(',');
         Writer { table: &self.table, pk: &self.pk }.write(&mut self.ahead, field, hlc, &body, seen);
     }
 }

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod answer;
+mod clocks;
 mod compact;
 mod item;
 mod json;
@@ -9,7 +10,7 @@ mod pick;
 mod tell;
 mod whole;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::clock::Tick;
@@ -18,6 +19,7 @@ use crate::cursor::{self, Since};
 use crate::error::Result;
 use crate::filter::{Debt, Reach, Verdict};
 use crate::hooks;
+use crate::key::places_in_order;
 use crate::log::Reader;
 use crate::schema::Table;
 pub use crate::scope::Scope;
@@ -36,12 +38,23 @@ use whole::Whole;
 
 /// Records gathered before they are written out: bounds the memory of a page. A record that was touched often is told once for
 /// each window.
-const WINDOW: usize = 50_000;
+const WINDOW: usize = 100_000;
 /// The same where only few changes are wanted, or row by row in constant memory.
 pub const SMALL_WINDOW: usize = 4_000;
 
 /// A record to be told: what of it, and the first row of the log that asks for it.
 type Found = (RecordKey, Pick, i64);
+
+/// Records gathered from the log.
+#[derive(Default)]
+pub struct Window {
+    /// How often records were gathered.
+    number: u64,
+    /// In the order of the log, each once.
+    found: Vec<Found>,
+    /// Their places, in the order of tables and keys.
+    order: Vec<usize>,
+}
 
 /// Tells a record, somewhere.
 type Telling<'t> = dyn FnMut(&mut Export, &Rc<Table>, &Found) -> Result<()> + 't;
@@ -61,10 +74,8 @@ pub struct Export {
     /// The latest stamp delivered.
     pub latest: Tick,
     /// The records gathered, and how many of them are told.
-    queue: Rc<[Found]>,
+    window: Rc<Window>,
     told: usize,
-    /// How often records were gathered.
-    window: u64,
     /// The log row that the gathered records reach to.
     gathered: i64,
     /// Records gathered at a time.
@@ -92,24 +103,28 @@ impl Export {
         };
         let end = store.last_seq()?;
         let given = given.map(|json| Rc::from(json.trim()));
-        Ok(Export {
-            since,
-            debts,
-            given,
-            at,
-            end,
-            latest,
-            queue: Rc::from([]),
-            told: 0,
-            window: 0,
-            gathered: at,
-            size: WINDOW,
-        })
+        Ok(Export { since, debts, given, at, end, latest, window: Rc::default(), told: 0, gathered: at, size: WINDOW })
     }
 
     /// The same for somebody who wants about so many records at a time.
-    pub fn by(self, records: usize) -> Export {
-        Export { size: records.clamp(SMALL_WINDOW, WINDOW), ..self }
+    pub fn by(mut self, records: usize) -> Export {
+        self.expect(records);
+        self
+    }
+
+    /// Rows of the log that are left.
+    pub fn rows(&self) -> usize {
+        usize::try_from(self.end.saturating_sub(self.gathered)).unwrap_or(0)
+    }
+
+    /// Whether all that was gathered is told.
+    pub fn is_between_windows(&self) -> bool {
+        self.told >= self.window.found.len()
+    }
+
+    /// Says that about so many more records are wanted.
+    pub fn expect(&mut self, records: usize) {
+        self.size = records.clamp(SMALL_WINDOW, WINDOW);
     }
 
     /// How far it has come.
@@ -119,7 +134,7 @@ impl Export {
 
     /// Whether records may be left.
     pub fn has_more(&self) -> bool {
-        self.told < self.queue.len() || self.gathered < self.end
+        self.told < self.window.found.len() || self.gathered < self.end
     }
 
     /// The cursor to go on from.
@@ -171,8 +186,7 @@ impl Export {
                 out.items(&items);
                 return Ok(());
             }
-            let queue = (export.window, &*export.queue);
-            export.latest = export.latest.max(ahead.write(store, queue, export.told, out)?);
+            export.latest = export.latest.max(ahead.write(store, &export.window, export.told, out)?);
             Ok(())
         })
     }
@@ -180,8 +194,8 @@ impl Export {
     /// Goes to the next record and has it told.
     fn step(&mut self, store: &Store<'_>, scope: &Scope, tell: &mut Telling<'_>) -> Result<bool> {
         loop {
-            let queue = Rc::clone(&self.queue);
-            let Some(found) = queue.get(self.told) else {
+            let window = Rc::clone(&self.window);
+            let Some(found) = window.found.get(self.told) else {
                 self.at = self.gathered;
                 if self.gathered >= self.end {
                     return Ok(false);
@@ -194,7 +208,7 @@ impl Export {
             }
             self.told += 1;
             // Everything before the first row of the next record is delivered.
-            self.at = queue.get(self.told).map_or(self.gathered, |(_, _, first)| first.saturating_sub(1));
+            self.at = window.found.get(self.told).map_or(self.gathered, |(_, _, first)| first.saturating_sub(1));
             return Ok(true);
         }
     }
@@ -223,17 +237,41 @@ impl Export {
 
     /// Reads log rows until the window is full.
     fn gather(&mut self, store: &Store<'_>, scope: &Scope) -> Result<()> {
-        let mut index: HashMap<RecordKey, usize, foldhash::fast::RandomState> = HashMap::default();
-        let mut found: Vec<(RecordKey, Pick, i64)> = Vec::new();
+        let mut window = Window { number: self.window.number + 1, ..Window::default() };
         let mut rows = Reader::new(store.conn, self.gathered, self.end)?;
-        let mut covered: BTreeMap<i64, Option<Rc<Table>>> = BTreeMap::new();
-        while found.len() < self.size && rows.step()? {
+        let mut covered = BTreeMap::new();
+        while window.found.len() < self.size {
+            let ended = self.read_log(store, scope, &mut rows, &mut covered, &mut window.found)?;
+            // What remains of it when each record is there once may be less.
+            window.settle();
+            if ended {
+                self.gathered = self.end;
+                break;
+            }
+        }
+        (self.window, self.told) = (Rc::new(window), 0);
+        Ok(())
+    }
+
+    /// Appends what log rows touched, until there is enough of it; whether the log has come to its end.
+    fn read_log(
+        &mut self,
+        store: &Store<'_>,
+        scope: &Scope,
+        rows: &mut Reader<'_>,
+        covered: &mut BTreeMap<i64, Option<Rc<Table>>>,
+        found: &mut Vec<Found>,
+    ) -> Result<bool> {
+        while found.len() < self.size {
+            if !rows.step()? {
+                return Ok(true);
+            }
             self.gathered = rows.seq();
             let t = rows.table();
             let table = covered.entry(t).or_insert_with(|| store.table(t).filter(|table| scope.covers(table)));
             let Some(table) = table else { continue };
             let Some(form) = table.form_if_usable(store.conn)? else { continue };
-            let Some(mut pick) = picked(&rows, table)? else { continue };
+            let Some(mut pick) = picked(rows, table)? else { continue };
             let key = (t, rows.pk(&form.shape.classes)?);
             match scope.filters.judge(store, t, &key.1, rows.seq(), &self.reach())? {
                 Verdict::Send => {}
@@ -241,9 +279,8 @@ impl Export {
                 Verdict::Gone => pick = Pick::Gone,
                 Verdict::Skip => continue,
                 Verdict::End => {
-                    self.gathered = rows.seq().saturating_sub(1);
-                    self.end = self.gathered;
-                    break;
+                    self.end = rows.seq().saturating_sub(1);
+                    return Ok(true);
                 }
             }
             if let Since::Instant(tick) = self.since {
@@ -254,18 +291,41 @@ impl Export {
                     pick = Pick::Later;
                 }
             }
-            match index.get(&key).and_then(|i| found.get_mut(*i)) {
-                Some((_, have, _)) => have.add(pick),
-                None => {
-                    index.insert(key.clone(), found.len());
-                    found.push((key, pick, rows.seq()));
+            found.push((key, pick, rows.seq()));
+        }
+        Ok(false)
+    }
+}
+
+impl Window {
+    /// Makes one of those that are of the same record, at the place of the first, and finds the order of the keys.
+    fn settle(&mut self) {
+        let order = places_in_order(self.found.iter().map(|((t, pk), ..)| (*t, pk)));
+        let mut first: Vec<usize> = (0..self.found.len()).collect();
+        for pair in order.windows(2) {
+            let [a, b] = pair else { continue };
+            let same = self.found.get(*a).map(|found| &found.0) == self.found.get(*b).map(|found| &found.0);
+            if let (true, Some(of_a)) = (same, first.get(*a).copied()) {
+                if let Some(of_b) = first.get_mut(*b) {
+                    *of_b = of_a;
+                }
+                let pick = self.found.get_mut(*b).map(|found| std::mem::replace(&mut found.1, Pick::Later));
+                if let (Some(pick), Some(found)) = (pick, self.found.get_mut(of_a)) {
+                    found.1.add(pick);
                 }
             }
         }
-        if found.len() < self.size {
-            self.gathered = self.end;
+        // Where those that stay go to.
+        let stays = |place: usize| first.get(place) == Some(&place);
+        let mut to: Vec<usize> = vec![0; self.found.len()];
+        let mut count = 0;
+        for (place, to) in to.iter_mut().enumerate() {
+            *to = count;
+            count += usize::from(stays(place));
         }
-        (self.queue, self.told, self.window) = (found.into(), 0, self.window + 1);
-        Ok(())
+        self.order =
+            order.into_iter().filter(|place| stays(*place)).filter_map(|place| to.get(place).copied()).collect();
+        let mut place = 0..;
+        self.found.retain(|_| place.next().is_some_and(stays));
     }
 }

@@ -79,8 +79,8 @@ pub fn tell(table: &Table, whole: &Whole<'_>, pick: &Pick, sink: &mut impl Sink)
 fn tell_base(table: &Table, base: &Hlc, live: &Live<'_>, pick: &Pick, sink: &mut impl Sink) -> Tick {
     let told = Told { hlc: base, prev: None, altered: false, seen: None };
     let mut latest = Tick::default();
-    for field in table.covered().iter().filter(|field| pick.has(**field)) {
-        let (Some(field), Some((value, form))) = (table.field(*field), live.cell(*field)) else { continue };
+    for (field, (value, form)) in live.covered() {
+        let Some(field) = table.fields.get(field).filter(|field| pick.has(field.id)) else { continue };
         sink.cell(&field.name, &told, Cell::Live(value, form));
         latest = base.tick();
     }

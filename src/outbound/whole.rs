@@ -3,7 +3,7 @@
 use crate::clock::Hlc;
 use crate::conn::Cached;
 use crate::error::Result;
-use crate::ffi::{Value, ValueRef};
+use crate::ffi::{Stmt, Value, ValueRef};
 use crate::key::Pk;
 use crate::record::{FieldId, Record};
 use crate::row;
@@ -39,21 +39,46 @@ pub struct Live<'w> {
 enum Cells<'w> {
     None,
     Statement(Cached<'w>),
+    /// A row of [`row::by_rowid`].
+    Row(&'w Stmt),
     Values(Vec<Value>),
 }
 
-impl Live<'_> {
+impl<'w> Live<'w> {
+    /// The row that a statement is on, by rowid.
+    pub fn of_row(form: &'w Form, row: &'w Stmt) -> Live<'w> {
+        Live { form: Some(form), cells: Cells::Row(row) }
+    }
+
+    /// No row.
+    pub fn none(form: &'w Form) -> Live<'w> {
+        Live { form: Some(form), cells: Cells::None }
+    }
+
     /// What the column of a lww field holds; None without row or column.
     pub fn cell(&self, field: FieldId) -> Option<(ValueRef<'_>, crate::value::Form)> {
-        let form = self.form?;
-        let i = form.tracked.binary_search_by_key(&field, |t| t.field).ok()?;
-        let tracked = form.tracked.get(i).filter(|tracked| tracked.ty == Type::Lww)?;
+        let tracked = &self.form?.tracked;
+        let i = tracked.binary_search_by_key(&field, |t| t.field).ok()?;
+        tracked.get(i).filter(|tracked| tracked.ty == Type::Lww)?;
+        self.at(i)
+    }
+
+    /// The places, in the table's fields, of those that a base stamp covers, with what their columns hold; none without row.
+    pub fn covered(&self) -> impl Iterator<Item = (usize, (ValueRef<'_>, crate::value::Form))> {
+        let covered = self.form.map(|form| form.covered.as_slice()).unwrap_or_default();
+        covered.iter().filter_map(|(field, i)| Some((*field, self.at(*i)?)))
+    }
+
+    /// What a tracked column holds.
+    fn at(&self, i: usize) -> Option<(ValueRef<'_>, crate::value::Form)> {
+        let form = self.form?.tracked.get(i)?.column.form;
         let value = match &self.cells {
             Cells::None => return None,
             Cells::Statement(row) => row.column(BEFORE + i),
+            Cells::Row(row) => row.column(1 + i),
             Cells::Values(values) => values.get(i)?.as_ref(),
         };
-        Some((value, tracked.column.form))
+        Some((value, form))
     }
 }
 
@@ -70,6 +95,24 @@ impl<'w> Whole<'w> {
     }
 }
 
+/// The state of a record from what is stored: generation, base stamp, all else.
+pub fn state(
+    store: &Store<'_>,
+    table: &Table,
+    pk: &Pk,
+    (gen, stored, x): (Option<i64>, [Option<i64>; 3], Option<&[u8]>),
+) -> Result<State> {
+    // A table of nothing but its key tells the row itself.
+    if x.is_none() && gen == Some(table.gen.into()) && !table.covered().is_empty() && table.ended().is_none() {
+        if let Some(base) = store.base(stored)? {
+            return Ok(State::Base(base));
+        }
+    }
+    let mut record = store.unpack(table, gen, stored, x)?;
+    store.complete(table, pk, &mut record)?;
+    Ok(State::Record(record))
+}
+
 fn together<'w>(
     store: &Store<'w>,
     table: &'w Table,
@@ -82,17 +125,7 @@ fn together<'w>(
     if !row.step()? {
         return Ok(None);
     }
-    // A table of nothing but its key tells the row itself.
-    let plain = row.column(4) == ValueRef::Null && row.i64(0) == Some(table.gen.into()) && !table.covered().is_empty();
-    let base = [row.i64(1), row.i64(2), row.i64(3)];
-    let state = match store.base(base)? {
-        Some(base) if plain && table.ended().is_none() => State::Base(base),
-        _ => {
-            let mut record = store.unpack(table, row.i64(0), base, row.bytes(4))?;
-            store.complete(table, pk, &mut record)?;
-            State::Record(record)
-        }
-    };
+    let state = state(store, table, pk, (row.i64(0), [row.i64(1), row.i64(2), row.i64(3)], row.bytes(4)))?;
     let cells = if row.column(5) == ValueRef::Null { Cells::None } else { Cells::Statement(row) };
     Ok(Some(Whole { state, live: Live { form: Some(form), cells } }))
 }

@@ -138,6 +138,8 @@ pub struct Form {
     pub shape: Shape,
     /// Tracked columns in the order of their fields' numbers.
     pub tracked: Vec<Tracked>,
+    /// Where the fields that a base stamp of today covers are: each one's place in the table's fields and in `tracked`.
+    pub covered: Vec<(usize, usize)>,
     /// SQL that reads and writes its rows, written once.
     pub texts: RefCell<HashMap<crate::row::Text, Rc<str>>>,
     unique: OnceCell<Vec<FieldId>>,
@@ -220,7 +222,7 @@ impl Table {
         let watched = columns::watched(conn, self)?;
         let column =
             |f: &Field| watched.get(&f.id).and_then(|name| shape.column(name)).or_else(|| shape.column(&f.name));
-        let tracked = self
+        let tracked: Vec<Tracked> = self
             .fields
             .iter()
             .filter(|f| f.is_local())
@@ -231,7 +233,14 @@ impl Table {
                 _ => None,
             })
             .collect();
-        Ok(self.form.get_or_init(|| Form { shape, tracked, texts: RefCell::default(), unique: OnceCell::new() }))
+        let place = |id: &FieldId| {
+            let field = self.fields.binary_search_by_key(id, |f| f.id).ok()?;
+            let cell = tracked.binary_search_by_key(id, |t| t.field).ok()?;
+            tracked.get(cell).filter(|t| t.ty == Type::Lww).map(|_| (field, cell))
+        };
+        let covered = self.covered.iter().filter_map(place).collect();
+        let (texts, unique) = Default::default();
+        Ok(self.form.get_or_init(|| Form { shape, tracked, covered, texts, unique }))
     }
 
     /// The same; None where the table is gone or is no longer one that can be enabled.

@@ -84,3 +84,23 @@ fn utf_16_with_keys_and_elements() {
         assert_eq!(feed(&u, &since(&fresh, None).changes)["merged"], 0, "{encoding}");
     }
 }
+
+#[test]
+fn utf_16_finds_records_whose_keys_it_orders_otherwise() {
+    // Under UTF-16 these stand in another order than under UTF-8.
+    let letters = ["a", "b", "\u{ff}", "\u{101}", "\u{161}", "\u{4e00}", "\u{e000}", "\u{1f600}"];
+    let keys: Vec<String> = letters.iter().flat_map(|a| letters.iter().map(move |b| format!("{a}{b}"))).collect();
+    let writes = |ts: i64, value: i64, keys: &[String]| -> Vec<Value> {
+        keys.iter().map(|pk| change("done", (ts, 0, "x"), json!({"pk": pk, "value": value}))).collect()
+    };
+    for encoding in ["UTF-8", "UTF-16le", "UTF-16be"] {
+        let u = encoded(encoding, TASKS);
+        assert_eq!(feed(&u, &writes(5, 1, &keys))["merged"], 64, "{encoding}");
+        run(&u, "UPDATE tasks SET done = 2");
+        sound(&u);
+        let early = feed(&u, &writes(6, 3, &keys));
+        assert_eq!((&early["merged"], &early["conflicts"]), (&json!(0), &json!(64)), "{encoding}");
+        assert_eq!(text(&u, "SELECT CAST(count(*) AS TEXT) FROM tasks WHERE done = 2", []), "64", "{encoding}");
+        sound(&u);
+    }
+}
