@@ -269,6 +269,8 @@ impl<'r, 'c> Retry<'r, 'c> {
     }
 
     fn apply(&mut self, table: &Rc<Table>, form: &Form, pk: &Pk, now: &mut Record) -> Result<Shown> {
+        // Its own row may have been taken away since, with one that gave way.
+        self.watch.intend(form, table.id, pk, now);
         let outcome = apply(self.store.conn, form, pk, now, Known::default())?;
         self.watch.notice(self.store, pk, table.id, self.mark)?;
         Ok(outcome)
