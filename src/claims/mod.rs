@@ -99,9 +99,11 @@ fn settle(store: &Store<'_>, which: Which, broken: &BTreeSet<RecordKey>) -> Resu
         let mut retry = Retry::new(store, &mut watch, mark, timid, broken);
         retry.pass()?;
         retry.keep_keys()?;
+        let mut reasons = BTreeMap::new();
         if !watch.surprised() {
-            let mut reasons = BTreeMap::new();
             watch.put_back(store, &mut reasons)?;
+        }
+        if !watch.surprised() {
             let mut retry = Retry::new(store, &mut watch, mark, timid, broken);
             retry.leave(reasons)?;
             retry.keep_keys()?;
