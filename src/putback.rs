@@ -113,14 +113,19 @@ impl Watch {
         if !self.possible {
             return Ok(());
         }
-        let from = self.seen.max(mark);
-        let mut rows = Reader::new(store.conn, from, i64::MAX)?;
+        self.seen = self.seen.max(mark);
+        self.look(store, Some((t, pk)))
+    }
+
+    /// Rows that were written since it was last looked, but the one that was meant.
+    fn look(&mut self, store: &Store<'_>, meant: Option<(i64, &Pk)>) -> Result<()> {
+        let mut rows = Reader::new(store.conn, self.seen, i64::MAX)?;
         while rows.step()? {
             self.seen = rows.seq();
             let Some(table) = store.table(rows.table()) else { continue };
             let Some(form) = table.form_if_usable(store.conn)? else { continue };
             let key = (table.id, rows.key(&form.shape.classes));
-            if rows.event() != Event::Suspect && (key.0 != t || key.1 != *pk) {
+            if rows.event() != Event::Suspect && meant != Some((key.0, &key.1)) {
                 if !self.besides.contains(&key) && rows.event() == Event::Insert {
                     self.born.insert(key.clone());
                 }
@@ -151,12 +156,17 @@ impl Watch {
     }
 
     /// Puts back what was written besides. A row that can no longer be put back, as when a cascade took it with its
-    /// parent, is pending, its values kept in its record.
-    pub fn put_back(&self, store: &Store<'_>, reasons: &mut BTreeMap<RecordKey, String>) -> Result<()> {
+    /// parent, is pending, its values kept in its record. It may be [`Watch::surprised`] by what that writes in turn, as where a row
+    /// that a trigger made takes rows of the merge along.
+    pub fn put_back(&mut self, store: &Store<'_>, reasons: &mut BTreeMap<RecordKey, String>) -> Result<()> {
         if self.besides.is_empty() {
             return Ok(());
         }
         self.put_back_once(store, reasons)?;
+        self.look(store, None)?;
+        if self.surprised() {
+            return Ok(());
+        }
         // Triggers have fired on that again. The state has the last word.
         store.conn.db.without_triggers(|| self.put_back_once(store, reasons))
     }

@@ -137,6 +137,9 @@ fn show_rows(
         .filter_map(|(i, reason)| work.get(i).map(|w| ((w.table.id, w.pk.clone()), reason)))
         .collect();
     watch.put_back(store, &mut reasons)?;
+    if watch.surprised() {
+        return Ok(None);
+    }
     for (work, copy) in work.iter().zip(copies.iter_mut()) {
         if reasons.contains_key(&(work.table.id, work.pk.clone())) {
             // Its row may have been shown, and be gone again.

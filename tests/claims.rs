@@ -3,6 +3,8 @@
 mod common;
 mod support;
 
+#[path = "claims/circles.rs"]
+mod circles;
 #[path = "claims/foreign.rs"]
 mod foreign;
 #[path = "claims/model.rs"]

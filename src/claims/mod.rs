@@ -99,9 +99,11 @@ fn settle(store: &Store<'_>, which: Which, broken: &BTreeSet<RecordKey>) -> Resu
         let mut retry = Retry::new(store, &mut watch, mark, timid, broken);
         retry.pass()?;
         retry.keep_keys()?;
+        let mut reasons = BTreeMap::new();
         if !watch.surprised() {
-            let mut reasons = BTreeMap::new();
             watch.put_back(store, &mut reasons)?;
+        }
+        if !watch.surprised() {
             let mut retry = Retry::new(store, &mut watch, mark, timid, broken);
             retry.leave(reasons)?;
             retry.keep_keys()?;
@@ -269,6 +271,8 @@ impl<'r, 'c> Retry<'r, 'c> {
     }
 
     fn apply(&mut self, table: &Rc<Table>, form: &Form, pk: &Pk, now: &mut Record) -> Result<Shown> {
+        // Its own row may have been taken away since, with one that gave way.
+        self.watch.intend(form, table.id, pk, now);
         let outcome = apply(self.store.conn, form, pk, now, Known::default())?;
         self.watch.notice(self.store, pk, table.id, self.mark)?;
         Ok(outcome)

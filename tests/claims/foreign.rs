@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 use serde_json::Value;
 
+use super::world::change;
 use crate::common::text;
 use crate::support::{export, nodes, page, rows, run, same, send, sound, table, take, try_run};
 
@@ -204,5 +205,41 @@ fn an_orphan_that_sqlite_leaves_stays_here_and_waits_elsewhere() {
             assert_eq!(dangling(node), "0");
         }
         same(&a, &b, "tree");
+    }
+}
+
+/// A parent that a trigger makes in a merge goes again at its end: rows of the merge that refer to it wait, as where there is no trigger.
+#[test]
+fn children_of_a_parent_that_a_trigger_made_wait_for_the_true_one() {
+    for action in ["CASCADE", "SET NULL", "SET DEFAULT"] {
+        for checked in ["", " DEFERRABLE INITIALLY DEFERRED"] {
+            let ddl = format!(
+                "PRAGMA foreign_keys = ON; CREATE TABLE p(id TEXT PRIMARY KEY NOT NULL, v); CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v);
+                 CREATE TABLE c(id TEXT PRIMARY KEY NOT NULL, p TEXT REFERENCES p ON DELETE {action}{checked}, v);
+                 SELECT crdt_enable('t'); SELECT crdt_enable('p'); SELECT crdt_enable('c');"
+            );
+            let [a, b] = nodes(["a", "b"], &ddl);
+            run(
+                &b,
+                "CREATE TRIGGER makes AFTER INSERT ON t BEGIN INSERT OR IGNORE INTO p VALUES (new.id, 'made'); END",
+            );
+            let at = |table, field, ts, value| change(table, "1", field, (ts, 0, "x"), &Value::from(value));
+            let (merged, parent) =
+                ([at("t", "v", 1, "t"), at("c", "p", 1, "1"), at("c", "v", 1, "kept")], at("p", "v", 2, "true"));
+            let news = at("c", "v", 3, "news");
+            for node in [&a, &b] {
+                take(node, &merged);
+                assert_eq!((table(node, "p").len(), table(node, "c").len()), (0, 0), "{action}{checked}");
+                assert_eq!(rows(node, "SELECT pk, \"table\" FROM crdt_pending()"), ["'1', 'c'"], "{action}{checked}");
+            }
+            same(&a, &b, "c");
+            assert_eq!(of(&a, "c"), of(&b, "c"), "{action}{checked}");
+            for node in [&a, &b] {
+                take(node, &[parent.clone(), news.clone()]);
+                assert_eq!(table(node, "c"), ["'1', '1', 'news'"], "{action}{checked}");
+            }
+            same(&a, &b, "p");
+            same(&a, &b, "c");
+        }
     }
 }
