@@ -28,6 +28,7 @@ check: ## formatting, lints, licences and sources of what is linked, examples in
 test: ## all tests, after bringing the hosts that they load the extension into
 	tests/hosts/setup.sh
 	cargo test --locked --no-fail-fast
+	cargo test --locked --features http --test remote --target-dir $(TARGET)/http
 	$(MAKE) --no-print-directory soak SCHEDULES=2000
 
 asan: ## all tests under AddressSanitizer, SQLite too (SIM_CASES and the like set how much)

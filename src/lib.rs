@@ -79,6 +79,7 @@ mod digest;
 mod hooks;
 mod inspect;
 mod peers;
+mod remote;
 mod restamp;
 mod session;
 mod status;
