@@ -7,6 +7,8 @@ mod endpoint;
 mod examples;
 #[path = "remote/faults.rs"]
 mod faults;
+#[path = "remote/grove.rs"]
+mod grove;
 #[path = "remote/refusals.rs"]
 mod refusals;
 #[path = "remote/rounds.rs"]

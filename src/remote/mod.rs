@@ -5,6 +5,7 @@
 //! that of a push when the peer has answered. A round that is cut off anywhere is repeated from there.
 
 pub mod confirmed;
+mod grove;
 #[cfg(feature = "http")]
 pub mod http;
 mod place;
@@ -87,24 +88,39 @@ impl Told {
     }
 }
 
+/// A round under way.
+struct Exchange<'c, 't> {
+    conn: &'c Conn,
+    wanted: &'c Wanted,
+    transport: &'t mut dyn Transport,
+    told: Told,
+    round: Round,
+}
+
 /// One round with a peer.
 pub fn round(conn: &Conn, wanted: &Wanted, transport: &mut dyn Transport) -> Result<Round> {
-    let mut round = Round::default();
     let sets = session::write(conn, |store| place::sets(store, &wanted.url, wanted.tables.as_deref()))?;
     if sets.is_empty() {
         return Err(Error::caller("no table is enabled; enable what is to be exchanged with crdt_enable"));
     }
+    let mut exchange = Exchange { conn, wanted, transport, told: Told::default(), round: Round::default() };
     for tables in sets {
         let place = Place { url: wanted.url.clone(), tables };
-        let mut told = Told::default();
-        if wanted.pull {
-            pull::all(conn, wanted, &place, transport, &mut told, &mut round)?;
+        let mut places = Vec::new();
+        if !wanted.pull || pull::all(&mut exchange, &place)?.is_some() {
+            places.push(place);
+        } else {
+            for table in place.tables {
+                let place = Place { url: wanted.url.clone(), tables: vec![table] };
+                grove::pull(&mut exchange, &place)?;
+                places.push(place);
+            }
         }
-        if wanted.push {
-            push::all(conn, wanted, &place, transport, &told, &mut round)?;
+        for place in places.iter().filter(|_| wanted.push) {
+            push::all(&mut exchange, place)?;
         }
     }
-    Ok(round)
+    Ok(exchange.round)
 }
 
 /// This database's node id.

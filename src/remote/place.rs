@@ -23,6 +23,8 @@ pub struct Cursors {
     pub pulled: Option<String>,
     /// In our log: the peer has confirmed everything before it.
     pub pushed: Option<String>,
+    /// When everything was last asked of a peer whose cursors may skip something, nanoseconds.
+    pub whole: Option<i64>,
 }
 
 impl Place {
@@ -33,10 +35,10 @@ impl Place {
 
     /// The cursors as they stand.
     pub fn read(&self, conn: &Conn) -> Result<Cursors> {
-        let sql = "SELECT pulled, pushed FROM main._crdt_remote WHERE url = ?1 AND tables = ?2";
+        let sql = "SELECT pulled, pushed, whole FROM main._crdt_remote WHERE url = ?1 AND tables = ?2";
         let owned = |text: Option<&str>| text.map(str::to_owned);
         let found = conn.first(sql, &[self.url.as_str().into(), self.tables_json().as_str().into()], |row| {
-            Cursors { pulled: owned(row.text(0)), pushed: owned(row.text(1)) }
+            Cursors { pulled: owned(row.text(0)), pushed: owned(row.text(1)), whole: row.i64(2) }
         })?;
         Ok(found.unwrap_or_default())
     }
@@ -47,14 +49,15 @@ impl Place {
             cursor.as_deref().map_or(ValueRef::Null, ValueRef::from)
         }
         store.conn.run(
-            "INSERT INTO main._crdt_remote(url, tables, pulled, pushed, seen) VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO main._crdt_remote(url, tables, pulled, pushed, whole, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT(url, tables) DO UPDATE SET pulled = ifnull(excluded.pulled, pulled),
-               pushed = ifnull(excluded.pushed, pushed), seen = excluded.seen",
+               pushed = ifnull(excluded.pushed, pushed), whole = ifnull(excluded.whole, whole), seen = excluded.seen",
             &[
                 self.url.as_str().into(),
                 self.tables_json().as_str().into(),
                 text(&to.pulled),
                 text(&to.pushed),
+                to.whole.map_or(ValueRef::Null, ValueRef::from),
                 store.wall.into(),
             ],
         )?;

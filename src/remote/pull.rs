@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::confirmed::Confirmed;
 use super::place::{Cursors, Place};
-use super::{own_id, Round, Told, Transport, Wanted};
+use super::{grove, own_id, Exchange, Round};
 use crate::conn::Conn;
 use crate::error::{excerpt, Error, Result};
 use crate::inbound::merge_changes;
@@ -26,42 +26,69 @@ struct Answer<'a> {
     has_more: bool,
 }
 
-/// Pulls until the peer has no more.
-pub fn all(
-    conn: &Conn,
-    wanted: &Wanted,
-    place: &Place,
-    transport: &mut dyn Transport,
-    told: &mut Told,
-    round: &mut Round,
-) -> Result<()> {
-    for _ in 0..wanted.pages {
-        let since = place.read(conn)?.pulled;
-        let body = transport.post("pull", request(conn, place, since.as_deref())?)?;
-        let answer: Answer<'_> = crate::json::object(&body).map_err(|e| {
-            Error::peer(format!(
-                "the answer to a pull is not {{\"changes\",\"latest_hlc\"}} ({e}): {}; is this the address of a sync endpoint?",
-                excerpt(&body)
-            ))
-        })?;
+/// What a page did.
+pub struct Page {
+    /// Changes in it.
+    pub changes: usize,
+    /// The cursor after it, as the peer tells.
+    pub latest: String,
+    has_more: bool,
+}
+
+/// Pulls until the peer has no more; None where it is a Grove server, which is to be asked table by table.
+pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<Option<()>> {
+    let mut since = place.read(exchange.conn)?.pulled;
+    if since.as_deref().is_some_and(grove::is_time) {
+        return Ok(None);
+    }
+    for _ in 0..exchange.wanted.pages {
+        let body = ask(exchange, place, since.as_deref())?;
+        let answer = read(&body)?;
+        if grove::is_time(answer.latest_hlc.get()) {
+            return Ok(None);
+        }
         if answer.has_more && since.as_deref() == Some(answer.latest_hlc.get()) {
             return Err(Error::peer("the peer says that it has more, but its cursor does not move"));
         }
-        let (page, confirmed) = session::write(conn, |store| merge(store, place, &answer))?;
-        if !confirmed {
-            // It goes out with what waits here.
-            import::raw_changes(&body)?.0.into_iter().for_each(|change| told.add(change));
+        let page = take(exchange, place, &body)?;
+        if !page.has_more {
+            return Ok(Some(()));
         }
-        round.pulled += page.pulled;
-        round.merged += page.merged;
-        round.conflicts += page.conflicts;
-        round.pending += page.pending;
-        if !answer.has_more {
-            return Ok(());
-        }
+        since = Some(page.latest);
     }
-    round.has_more = true;
-    Ok(())
+    exchange.round.has_more = true;
+    Ok(Some(()))
+}
+
+/// Asks for what comes after a cursor; the answer's body.
+pub fn ask(exchange: &mut Exchange<'_, '_>, place: &Place, since: Option<&str>) -> Result<String> {
+    let request = request(exchange.conn, place, since)?;
+    exchange.transport.post("pull", request)
+}
+
+fn read(body: &str) -> Result<Answer<'_>> {
+    crate::json::object(body).map_err(|e| {
+        Error::peer(format!(
+            "the answer to a pull is not {{\"changes\",\"latest_hlc\"}} ({e}): {}; is this the address of a sync endpoint?",
+            excerpt(body)
+        ))
+    })
+}
+
+/// Merges an answer, and notes the cursor after it.
+pub fn take(exchange: &mut Exchange<'_, '_>, place: &Place, body: &str) -> Result<Page> {
+    let answer = read(body)?;
+    let changes = import::raw_changes(body)?.0;
+    let (done, confirmed) = session::write(exchange.conn, |store| merge(store, place, &answer))?;
+    if !confirmed {
+        // It would go out with what waits here.
+        changes.iter().for_each(|change| exchange.told.add(change));
+    }
+    exchange.round.pulled += done.pulled;
+    exchange.round.merged += done.merged;
+    exchange.round.conflicts += done.conflicts;
+    exchange.round.pending += done.pending;
+    Ok(Page { changes: changes.len(), latest: answer.latest_hlc.get().to_owned(), has_more: answer.has_more })
 }
 
 /// Grove's PullRequest.
@@ -84,7 +111,11 @@ fn merge(store: &mut Store<'_>, place: &Place, answer: &Answer<'_>) -> Result<(R
     let report = merge_changes(store, &changes)?;
     let pushed = confirmed.map_or(Ok(None), |confirmed| confirmed.after(store))?;
     let confirmed = pushed.is_some();
-    place.save(store, &Cursors { pulled: Some(answer.latest_hlc.get().to_owned()), pushed })?;
+    let latest = answer.latest_hlc.get();
+    // A Grove server that has nothing new answers with no time at all.
+    let moves = !grove::is_zero(latest) || place.read(store.conn)?.pulled.is_none();
+    let pulled = moves.then(|| latest.to_owned());
+    place.save(store, &Cursors { pulled, pushed, whole: None })?;
     let round = Round {
         pulled: (changes.len() as u64).saturating_sub(own),
         merged: report.merged,

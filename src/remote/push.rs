@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::place::{Cursors, Place};
-use super::{own_id, Round, Told, Transport, Wanted};
+use super::{grove, own_id, Exchange, Transport};
 use crate::conn::Conn;
 use crate::error::{excerpt, Error, Result};
 use crate::outbound::Scope;
@@ -41,26 +41,27 @@ struct Rejected {
 }
 
 /// Pushes until the peer has everything.
-pub fn all(
-    conn: &Conn,
-    wanted: &Wanted,
-    place: &Place,
-    transport: &mut dyn Transport,
-    told: &Told,
-    round: &mut Round,
-) -> Result<()> {
-    let mut since = place.read(conn)?.pushed;
+pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
+    let conn = exchange.conn;
+    let known = place.read(conn)?;
+    let mut since = known.pushed.clone();
     // Whether the peer has taken all that was sent: the cursor stays before what it refused.
     let mut taken = true;
-    for _ in 0..wanted.pages {
-        let json = page(conn, place, since.as_deref(), wanted.page)?;
+    for _ in 0..exchange.wanted.pages {
+        let json = page(conn, place, since.as_deref(), exchange.wanted.page)?;
         let page: Page<'_> =
             serde_json::from_str(&json).map_err(|e| Error::internal(format!("a page of ours cannot be read: {e}")))?;
-        let news: Vec<&RawValue> = page.changes.into_iter().filter(|change| !told.has(change)).collect();
-        let mut reached = Cursors { pulled: None, pushed: Some(page.latest_hlc.get().to_owned()) };
+        let to_grove = known.pulled.as_deref().is_some_and(grove::is_time);
+        let news: Vec<&RawValue> = page
+            .changes
+            .into_iter()
+            .filter(|change| !exchange.told.has(change) && !(to_grove && grove::cannot_take(change)))
+            .collect();
+        let mut reached = Cursors { pushed: Some(page.latest_hlc.get().to_owned()), ..Cursors::default() };
         if !news.is_empty() {
-            let (rejected, cursor) = send(conn, place, transport, &news)?;
+            let (rejected, cursor) = send(conn, place, exchange.transport, &news)?;
             taken &= rejected.is_empty();
+            let round = &mut exchange.round;
             round.pushed += news.len().saturating_sub(rejected.len()) as u64;
             round.rejected += rejected.len() as u64;
             let first = rejected.into_iter().next().map(|r| r.reason);
@@ -79,7 +80,7 @@ pub fn all(
             return Ok(());
         }
     }
-    round.has_more = true;
+    exchange.round.has_more = true;
     Ok(())
 }
 
@@ -101,7 +102,7 @@ fn send(
 ) -> Result<(Vec<Rejected>, Option<String>)> {
     let mut request = String::from("{\"node_id\":");
     write_text(&mut request, &own_id(conn)?);
-    if let Some(pulled) = place.read(conn)?.pulled {
+    if let Some(pulled) = place.read(conn)?.pulled.filter(|cursor| !grove::is_time(cursor)) {
         request.push_str(&format!(",\"tables\":{},\"since\":{pulled}", place.tables_json()));
     }
     request.push_str(",\"changes\":[");
