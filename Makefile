@@ -29,6 +29,7 @@ check: ## formatting, lints, licences and sources of what is linked, examples in
 test: ## all tests, after bringing the hosts that they load the extension into
 	tests/hosts/setup.sh
 	cargo test --locked --no-fail-fast
+	tests/hosts/setup.sh chromium
 	cargo test --locked --no-fail-fast -p grove-sync
 	$(MAKE) --no-print-directory soak SCHEDULES=2000
 

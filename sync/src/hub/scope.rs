@@ -60,6 +60,11 @@ impl Scope {
         self.filter.get(&table.to_ascii_lowercase()).map(String::as_str)
     }
 
+    /// All filters: tables in lower case, and expressions.
+    pub fn all_filters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.filter.iter().map(|(table, expr)| (table.as_str(), expr.as_str()))
+    }
+
     /// Whether it may read every row of every table.
     pub fn reads_all(&self) -> bool {
         self.read == Tables::All && self.filter.is_empty()

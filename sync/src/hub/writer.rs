@@ -4,6 +4,7 @@
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::changed::Nudge;
@@ -59,7 +60,10 @@ impl Writer {
     /// Has a job done; the answer comes when it is durable.
     pub async fn run(&self, job: Job) -> Result<String> {
         let (answer, done) = oneshot::channel();
-        self.queue.try_send(Waiting { job, answer }).map_err(|_| Refusal::busy("too many pushes wait; try again"))?;
+        self.queue.try_send(Waiting { job, answer }).map_err(|e| match e {
+            TrySendError::Full(_) => Refusal::busy("too many pushes wait; try again"),
+            TrySendError::Closed(_) => Refusal::internal("the writer has failed; the hub's log tells how"),
+        })?;
         done.await.unwrap_or_else(|_| Err(Refusal::busy("the hub is stopping")))
     }
 }
