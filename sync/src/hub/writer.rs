@@ -70,7 +70,6 @@ impl Writer {
 
 /// Commits a group, and answers.
 fn commit(conn: &Connection, mut group: Vec<Waiting>, nudge: &Nudge) {
-    metrics::histogram!("grove_commit_group_size").record(u32::try_from(group.len()).unwrap_or(u32::MAX));
     let answers = match together(conn, &mut group) {
         Ok(answers) => answers,
         Err(Broken::Refused(refusal)) => group.iter().map(|_| Err(refusal.clone())).collect(),
@@ -108,7 +107,7 @@ fn together(conn: &Connection, group: &mut [Waiting]) -> std::result::Result<Vec
 
 fn within(conn: &Connection, group: &mut [Waiting]) -> std::result::Result<Vec<Result<String>>, Broken> {
     let mut answers = Vec::with_capacity(group.len());
-    for waiting in group {
+    for waiting in group.iter_mut() {
         conn.execute_batch("SAVEPOINT push")?;
         let answer = (waiting.job.work)(conn);
         if conn.is_autocommit() {
@@ -118,8 +117,17 @@ fn within(conn: &Connection, group: &mut [Waiting]) -> std::result::Result<Vec<R
         answers.push(answer);
     }
     conn.execute_batch("COMMIT")?;
-    metrics::counter!("grove_commits_total").increment(1);
+    count(group);
     Ok(answers)
+}
+
+/// Counts a commit of pushes; whether the database can be written is asked with no weight.
+fn count(group: &[Waiting]) {
+    let pushes = group.iter().filter(|waiting| waiting.job.weight > 0).count();
+    if pushes > 0 {
+        metrics::counter!("grove_commits_total").increment(1);
+        metrics::histogram!("grove_commit_group_size").record(u32::try_from(pushes).unwrap_or(u32::MAX));
+    }
 }
 
 /// One in a transaction of its own, or, where that was taken away too and the library can do better, in none.
