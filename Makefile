@@ -30,6 +30,7 @@ test: ## all tests, after bringing the hosts that they load the extension into
 	tests/hosts/setup.sh
 	cargo test --locked --no-fail-fast
 	cargo test --locked --no-fail-fast --features http --test remote --target-dir $(TARGET)/http
+	tests/hosts/setup.sh chromium
 	cargo test --locked --no-fail-fast -p grove-sync --target-dir $(TARGET)/http
 	$(MAKE) --no-print-directory soak SCHEDULES=2000
 

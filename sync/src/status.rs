@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
 }
 
 fn print(status: &Status) {
-    println!("node {} (grove-crdt {}), clock {} ms ahead", status.node, status.version, status.drift_ms);
+    println!("node {} (grove-crdt {}), clock {} ms ahead", status.node, status.version, status.drift_ms.max(0));
     println!("log: {} rows, the last is {}", status.log.rows, status.log.last);
     println!("conflicts listed: {}, changes from the future: {}", status.conflicts, status.future);
     println!("\n{:<30} {:>10} {:>10} {:>10}", "table", "records", "tombstones", "pending");

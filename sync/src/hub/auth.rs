@@ -68,6 +68,13 @@ impl Tokens {
         }
     }
 
+    /// All filters: tables and expressions.
+    pub fn filters(&self) -> Vec<(String, String)> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let filters = known.iter().flat_map(|(_, scope)| scope.all_filters());
+        filters.map(|(table, expr)| (table.to_owned(), expr.to_owned())).collect()
+    }
+
     /// Rises when the file was read again.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.read_again.subscribe()
@@ -137,7 +144,12 @@ fn parse(text: &str) -> std::result::Result<Vec<(Fingerprint, Arc<Scope>)>, Stri
         if known.iter().any(|(other, _)| *other == token) {
             return Err(format!("entry {i} has a token that another entry has"));
         }
-        known.push((token, Arc::new(Scope::new(entry.read, entry.write, entry.filter))));
+        let scope = Scope::new(entry.read, entry.write, entry.filter);
+        // A misspelt filter would let everything through.
+        if let Some((table, _)) = scope.all_filters().find(|(t, _)| !scope.read.have(t) && !scope.write.have(t)) {
+            return Err(format!("entry {i} has a filter for '{table}', which it neither reads nor writes"));
+        }
+        known.push((token, Arc::new(scope)));
     }
     Ok(known)
 }
@@ -177,6 +189,7 @@ mod tests {
             r#"[{"token_sha256":"zz"}]"#,
             r#"[{"token":"a"},{"token":"a"}]"#,
             r#"[{"token":"a","raed":["tasks"]}]"#,
+            r#"[{"token":"a","read":["tasks"],"filter":{"task":"1"}}]"#,
             r#"{"token":"a"}"#,
         ] {
             assert!(parse(bad).is_err(), "{bad}");

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::errors::{Refusal, Result};
+use super::inside::Question;
 use crate::db::{self, Use};
 
 /// A few connections, opened when they are needed.
@@ -55,6 +56,17 @@ impl Pool {
     fn take(&self) -> Result<Connection> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         idle.map_or_else(|| db::open(&self.path, Use::Read).map_err(Refusal::internal), Ok)
+    }
+}
+
+/// Tells in the log which filters of tokens fit no table: where they matter, requests fail.
+pub fn check_filters(conn: &Connection, filters: &[(String, String)]) {
+    for (table, expr) in filters {
+        match Question::new(conn, table, expr) {
+            Ok(Some(_)) => {}
+            Ok(None) => tracing::warn!("the token file has a filter for the table '{table}', which is not enabled"),
+            Err(e) => tracing::error!("the filter of a token for the table '{table}' does not fit: {}", e.message),
+        }
     }
 }
 

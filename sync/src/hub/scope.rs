@@ -60,6 +60,11 @@ impl Scope {
         self.filter.get(&table.to_ascii_lowercase()).map(String::as_str)
     }
 
+    /// All filters: tables in lower case, and expressions.
+    pub fn all_filters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.filter.iter().map(|(table, expr)| (table.as_str(), expr.as_str()))
+    }
+
     /// Whether it may read every row of every table.
     pub fn reads_all(&self) -> bool {
         self.read == Tables::All && self.filter.is_empty()
@@ -72,13 +77,14 @@ impl Scope {
 
     /// The tables that a request reads: those that it names, which must all be allowed, or all that are.
     pub fn to_read(&self, asked: Option<Vec<String>>, enabled: &[String]) -> Result<Option<Vec<String>>> {
-        match (asked, &self.read) {
-            (Some(asked), _) => match asked.iter().find(|table| !self.read.have(table)) {
+        match asked {
+            Some(asked) => match asked.iter().find(|table| !self.read.have(table)) {
                 Some(table) => Err(Refusal::forbidden(format!("this token does not read the table '{table}'"))),
                 None => Ok(Some(asked)),
             },
-            (None, Tables::All) => Ok(None),
-            (None, Tables::These(_)) => Ok(Some(enabled.iter().filter(|t| self.read.have(t)).cloned().collect())),
+            None if self.reads_all() => Ok(None),
+            // All tables would take in one that was disabled, and of that no filter is known.
+            None => Ok(Some(enabled.iter().filter(|t| self.read.have(t)).cloned().collect())),
         }
     }
 
@@ -114,6 +120,8 @@ mod tests {
         let enabled = names(&["secrets", "Tasks"]);
         assert_eq!(ann().to_read(None, &enabled).unwrap(), Some(names(&["Tasks"])));
         assert_eq!(Scope::all().to_read(None, &enabled).unwrap(), None);
+        let mostly = Scope::new(names(&["*"]), Vec::new(), ann().filter);
+        assert_eq!(mostly.to_read(None, &enabled).unwrap(), Some(enabled.clone()));
         assert_eq!(ann().to_read(Some(names(&["tasks", "secrets"])), &enabled).unwrap_err().status, 403);
     }
 

@@ -31,7 +31,7 @@ use super::changed::Changed;
 use super::dialect::{self, Counters};
 use super::errors::{self, Refusal};
 use super::presence::Presence;
-use super::readers::Readers;
+use super::readers::{self, Readers};
 use super::writer::Writer;
 use super::{measures, meet, overview, page, probes, pull, push, stream, Hub, Limits, Shared};
 use crate::db::{self, Use};
@@ -112,6 +112,7 @@ pub async fn serve(config: Config) -> Result<(), String> {
         Some(tls) => Some(tls_config(tls).await?),
         None => None,
     };
+    check_filters(&hub).await;
     let sweeper = tokio::spawn(sweep(Arc::clone(&hub), config.presence_ttl / 2));
     let upkeep = tokio::spawn(measures::upkeep(hub.measures.clone()));
     let again = tokio::spawn(read_again(Arc::clone(&hub), tls.clone().zip(config.tls)));
@@ -134,7 +135,8 @@ pub async fn serve(config: Config) -> Result<(), String> {
     }
     // What was acknowledged is durable already; this lets the last commit end.
     drop(hub);
-    drop(tokio::task::spawn_blocking(move || thread.join()).await);
+    let writer_ended = tokio::task::spawn_blocking(move || thread.join());
+    drop(tokio::time::timeout(GRACE, writer_ended).await);
     served.map_err(|e| format!("{}: {e}", config.listen))
 }
 
@@ -244,6 +246,17 @@ async fn tls_config(tls: &Tls) -> Result<RustlsConfig, String> {
         .map_err(|e| format!("{}, {}: {e}", tls.cert.display(), tls.key.display()))
 }
 
+async fn check_filters(hub: &Hub) {
+    let filters = hub.tokens.as_ref().map(Tokens::filters).unwrap_or_default();
+    let checked = hub.readers.run(move |conn| {
+        readers::check_filters(conn, &filters);
+        Ok(())
+    });
+    if let Err(e) = checked.await {
+        tracing::error!("the filters of tokens could not be checked: {}", e.message);
+    }
+}
+
 /// Has nodes leave that were not heard of.
 async fn sweep(hub: Shared, every: Duration) {
     loop {
@@ -268,6 +281,7 @@ async fn read_again(hub: Shared, tls: Option<(RustlsConfig, Tls)>) {
         while hangups.recv().await.is_some() {
             if let Some(tokens) = &hub.tokens {
                 tokens.read_again();
+                check_filters(&hub).await;
             }
             if let Some((config, Tls { cert, key })) = &tls {
                 match config.reload_from_pem_file(cert, key).await {

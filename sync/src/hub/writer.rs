@@ -4,6 +4,7 @@
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::changed::Nudge;
@@ -59,14 +60,16 @@ impl Writer {
     /// Has a job done; the answer comes when it is durable.
     pub async fn run(&self, job: Job) -> Result<String> {
         let (answer, done) = oneshot::channel();
-        self.queue.try_send(Waiting { job, answer }).map_err(|_| Refusal::busy("too many pushes wait; try again"))?;
+        self.queue.try_send(Waiting { job, answer }).map_err(|e| match e {
+            TrySendError::Full(_) => Refusal::busy("too many pushes wait; try again"),
+            TrySendError::Closed(_) => Refusal::internal("the writer has failed; the hub's log tells how"),
+        })?;
         done.await.unwrap_or_else(|_| Err(Refusal::busy("the hub is stopping")))
     }
 }
 
 /// Commits a group, and answers.
 fn commit(conn: &Connection, mut group: Vec<Waiting>, nudge: &Nudge) {
-    metrics::histogram!("grove_commit_group_size").record(u32::try_from(group.len()).unwrap_or(u32::MAX));
     let answers = match together(conn, &mut group) {
         Ok(answers) => answers,
         Err(Broken::Refused(refusal)) => group.iter().map(|_| Err(refusal.clone())).collect(),
@@ -104,7 +107,7 @@ fn together(conn: &Connection, group: &mut [Waiting]) -> std::result::Result<Vec
 
 fn within(conn: &Connection, group: &mut [Waiting]) -> std::result::Result<Vec<Result<String>>, Broken> {
     let mut answers = Vec::with_capacity(group.len());
-    for waiting in group {
+    for waiting in group.iter_mut() {
         conn.execute_batch("SAVEPOINT push")?;
         let answer = (waiting.job.work)(conn);
         if conn.is_autocommit() {
@@ -114,8 +117,17 @@ fn within(conn: &Connection, group: &mut [Waiting]) -> std::result::Result<Vec<R
         answers.push(answer);
     }
     conn.execute_batch("COMMIT")?;
-    metrics::counter!("grove_commits_total").increment(1);
+    count(group);
     Ok(answers)
+}
+
+/// Counts a commit of pushes; whether the database can be written is asked with no weight.
+fn count(group: &[Waiting]) {
+    let pushes = group.iter().filter(|waiting| waiting.job.weight > 0).count();
+    if pushes > 0 {
+        metrics::counter!("grove_commits_total").increment(1);
+        metrics::histogram!("grove_commit_group_size").record(u32::try_from(pushes).unwrap_or(u32::MAX));
+    }
 }
 
 /// One in a transaction of its own, or, where that was taken away too and the library can do better, in none.

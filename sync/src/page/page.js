@@ -50,7 +50,7 @@ function show(status) {
   const facts = [
     ['Version', status.version],
     ['Log', status.log && status.log.rows + ' rows, the last is ' + status.log.last],
-    ['Clock ahead', status.drift_ms !== undefined && status.drift_ms + ' ms'],
+    ['Clock ahead', status.drift_ms > 0 && status.drift_ms + ' ms'],
     ['Conflicts listed', status.conflicts],
     ['From the future', status.future],
     ['Streams', status.hub.streams],
@@ -84,7 +84,7 @@ function feed(changes) {
   at('quiet').hidden = true;
   const body = at('feed').tBodies[0];
   for (const change of changes.slice(-FEED)) {
-    const when = change.hlc && change.hlc.ts ? new Date(change.hlc.ts / 1e6).toLocaleTimeString() : '';
+    const when = change.hlc && change.hlc.ts ? new Date(change.hlc.ts / 1e6).toLocaleString() : '';
     body.prepend(row([when, change.table + '[' + change.pk + ']', change.field, value(change), change.node_id]));
   }
   while (body.rows.length > FEED) body.deleteRow(-1);
@@ -98,7 +98,7 @@ function heard(event) {
 
 async function stream(since) {
   const headers = last ? { 'Last-Event-ID': last } : {};
-  const answer = await ask('/stream?topics=-&since_ts=' + since.ts + '&since_c=' + since.c, headers);
+  const answer = await ask('/stream?topics=-&since_ts=' + since, headers);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   let event = {};
@@ -127,7 +127,7 @@ async function status() {
 }
 
 async function live() {
-  const since = (await status()).clock;
+  const since = (await status()).wall; // whole milliseconds: exact as a Number
   const again = setInterval(() => status().catch(() => {}), 2000);
   try {
     for (;;) {

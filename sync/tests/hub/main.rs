@@ -1,9 +1,11 @@
 //! The hub as its clients see it: real processes, real sockets.
 
+mod browser;
 mod cli;
 mod common;
 mod dialects;
 mod durable;
+mod page;
 mod routes;
 mod sse;
 mod streams;

@@ -111,16 +111,6 @@ impl Stream {
         self.next_within(Duration::from_secs(10)).expect("an event")
     }
 
-    /// The next event of that name; others are skipped.
-    pub fn next_named(&mut self, name: &str) -> Event {
-        loop {
-            let event = self.next();
-            if event.name == name {
-                return event;
-            }
-        }
-    }
-
     pub fn is_quiet(&mut self, time: Duration) -> bool {
         let event = self.next_within(time);
         let quiet = event.is_none();

@@ -12,6 +12,7 @@ fn tokens() -> Value {
         {"token": "admin", "read": ["*"], "write": ["*"]},
         {"token": "notes", "read": ["Notes"], "write": ["notes"]},
         {"token": "reader", "read": ["tasks"]},
+        {"token": "mostly", "read": ["*"], "filter": {"tasks": "owner = 'ann'"}},
         // Of "ann".
         {"token_sha256": "49915e0d7d4b402e3017d010bc1c0e83cac6c797d6c16e66340fe3268693a6a1", "read": ["tasks", "notes"], "write": ["tasks"], "filter": {"tasks": "owner = 'ann'"}},
     ])
@@ -145,6 +146,20 @@ fn rows_outside_of_the_filter_do_not_show() {
     hub.push(&[lww("tasks", "b1", "owner", 4, "x", json!("ann"))]).ok();
     let entered = stream.next().changes();
     assert!(entered.iter().any(|change| change["value"] == "hidden too"), "{entered:?}");
+}
+
+#[test]
+fn a_table_that_was_disabled_does_not_lose_its_filter() {
+    let mut hub = hub();
+    hub.as_token("mostly");
+    assert_eq!(hub.pull(&json!({})).len(), 4, "but for two of bob's");
+    hub.kill();
+    std::fs::write(hub.folder.path().join("schema.sql"), "SELECT crdt_disable('tasks')").unwrap();
+    let file = hub.folder.path().join("tokens.json").to_str().unwrap().to_owned();
+    hub.restart(&["--token-file", &file]);
+    assert!(hub.pull(&json!({})).iter().all(|change| change["table"] != "tasks"));
+    let mut stream = Stream::open(&hub, "");
+    assert!(stream.next().changes().iter().all(|change| change["table"] != "tasks"));
 }
 
 #[test]
