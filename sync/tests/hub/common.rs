@@ -14,6 +14,23 @@ pub const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS secrets(id TEXT PRIMARY KEY NOT NULL, word TEXT);
     SELECT crdt_enable('tasks', 'votes:counter', 'tags:set'); SELECT crdt_enable('notes'); SELECT crdt_enable('secrets');";
 
+/// Has every connection opened from here on get the extension.
+pub fn extension() {
+    use rusqlite::ffi;
+    type Entry = unsafe extern "C" fn(
+        *mut ffi::sqlite3,
+        *mut *mut std::ffi::c_char,
+        *const ffi::sqlite3_api_routines,
+    ) -> std::ffi::c_int;
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: one C function; the two crates only have different names for the structures it takes.
+        let entry = unsafe { std::mem::transmute::<*const (), Entry>(grove_crdt::sqlite3_grovecrdt_init as *const ()) };
+        // SAFETY: it is an extension's entry point.
+        unsafe { rusqlite::auto_extension::register_auto_extension(entry) }.unwrap();
+    });
+}
+
 /// A hub at work; killed when it is dropped.
 pub struct Hub {
     pub folder: tempfile::TempDir,

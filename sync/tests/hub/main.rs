@@ -2,10 +2,12 @@
 
 mod browser;
 mod cli;
+mod clients;
 mod common;
 mod dialects;
 mod durable;
 mod page;
+mod proxy;
 mod routes;
 mod sse;
 mod streams;
