@@ -1,5 +1,6 @@
 //! `grove-sync serve`: a hub.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -52,7 +53,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 8192)]
     max_connections: usize,
     /// Most pushes that wait for their commit
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 256)]
     max_waiting: usize,
     /// Connections to the database that read
     #[arg(long, value_name = "N", default_value_t = 4)]
@@ -62,7 +63,8 @@ pub struct Args {
 /// Serves until it is told to stop.
 pub fn run(args: Args) -> Result<ExitCode, String> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     if let Some(script) = &args.init {
         init(&args.database, script)?;
     }
