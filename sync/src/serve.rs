@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,6 +11,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::db::{self, Use};
 use crate::hub::{self, Config, Tls, Tokens};
+
+/// Seconds that `--presence-ttl` takes.
+const TTL: RangeInclusive<f64> = 0.1..=86_400.0;
 
 /// What `serve` is called with.
 #[derive(clap::Args)]
@@ -68,7 +72,9 @@ pub fn run(args: Args) -> Result<ExitCode, String> {
     if let Some(script) = &args.init {
         init(&args.database, script)?;
     }
-    let ttl = Duration::try_from_secs_f64(args.presence_ttl).map_err(|e| format!("--presence-ttl: {e}"))?;
+    if !TTL.contains(&args.presence_ttl) {
+        return Err(format!("--presence-ttl {}: {} to {} seconds", args.presence_ttl, TTL.start(), TTL.end()));
+    }
     let config = Config {
         database: args.database,
         listen: args.listen,
@@ -76,7 +82,7 @@ pub fn run(args: Args) -> Result<ExitCode, String> {
         tokens: args.token_file.as_deref().map(Tokens::read).transpose()?,
         tls: args.tls_cert.zip(args.tls_key).map(|(cert, key)| Tls { cert, key }),
         cors: args.cors,
-        presence_ttl: ttl,
+        presence_ttl: Duration::from_secs_f64(args.presence_ttl),
         max_body: args.max_body,
         max_requests: args.max_requests,
         max_streams: args.max_streams,

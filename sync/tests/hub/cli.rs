@@ -64,6 +64,8 @@ fn what_cannot_be_opened() {
         &["serve", &missing, "--tls-cert", &tokens],
         &["serve", &missing, "--init", &schema, "--tls-cert", &tokens, "--tls-key", &tokens],
         &["serve", &missing, "--base", "/{x}"],
+        &["serve", &missing, "--init", &schema, "--presence-ttl", "1e19"],
+        &["serve", &missing, "--init", &schema, "--presence-ttl", "NaN"],
         &["serve", &missing, "--listen", "nowhere"],
     ] {
         let output = grove_sync(args);
