@@ -27,10 +27,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
         .query_row(&format!("SELECT {function}(?1, ?2)"), [&args.table, &args.pk], |row| row.get(0))
         .map_err(|e| e.to_string())?;
     match shown {
-        Some(text) => {
-            println!("{text}");
-            Ok(ExitCode::SUCCESS)
-        }
+        Some(text) => crate::print(&text),
         None => Err(format!("nothing is known of {}[{}]", args.table, args.pk)),
     }
 }

@@ -9,6 +9,7 @@ mod serve;
 mod signals;
 mod status;
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -48,5 +49,14 @@ fn main() -> ExitCode {
             eprintln!("grove-sync: {message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints what a command found. Who reads may have enough before the end.
+fn print(text: &str) -> Result<ExitCode, String> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(e.to_string()),
+        _ => Ok(ExitCode::SUCCESS),
     }
 }

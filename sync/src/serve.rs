@@ -1,6 +1,8 @@
 //! `grove-sync serve`: a hub.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,6 +11,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::db::{self, Use};
 use crate::hub::{self, Config, Tls, Tokens};
+
+/// Seconds that `--presence-ttl` takes.
+const TTL: RangeInclusive<f64> = 0.1..=86_400.0;
 
 /// What `serve` is called with.
 #[derive(clap::Args)]
@@ -52,7 +57,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 8192)]
     max_connections: usize,
     /// Most pushes that wait for their commit
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 256)]
     max_waiting: usize,
     /// Connections to the database that read
     #[arg(long, value_name = "N", default_value_t = 4)]
@@ -62,7 +67,8 @@ pub struct Args {
 /// Has what happens written to stderr, as much as RUST_LOG says.
 pub fn log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }
 
 /// Serves until it is told to stop.
@@ -71,7 +77,9 @@ pub fn run(args: Args) -> Result<ExitCode, String> {
     if let Some(script) = &args.init {
         init(&args.database, script)?;
     }
-    let ttl = Duration::try_from_secs_f64(args.presence_ttl).map_err(|e| format!("--presence-ttl: {e}"))?;
+    if !TTL.contains(&args.presence_ttl) {
+        return Err(format!("--presence-ttl {}: {} to {} seconds", args.presence_ttl, TTL.start(), TTL.end()));
+    }
     let config = Config {
         database: args.database,
         listen: args.listen,
@@ -79,7 +87,7 @@ pub fn run(args: Args) -> Result<ExitCode, String> {
         tokens: args.token_file.as_deref().map(Tokens::read).transpose()?,
         tls: args.tls_cert.zip(args.tls_key).map(|(cert, key)| Tls { cert, key }),
         cors: args.cors,
-        presence_ttl: ttl,
+        presence_ttl: Duration::from_secs_f64(args.presence_ttl),
         max_body: args.max_body,
         max_requests: args.max_requests,
         max_streams: args.max_streams,

@@ -1,5 +1,6 @@
 //! `grove-sync status`: what `crdt_status()` tells, for people or as it is.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -62,32 +63,35 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
             _ => e.to_string(),
         })?;
     if args.json {
-        println!("{json}");
-        return Ok(ExitCode::SUCCESS);
+        return crate::print(&json);
     }
     let status: Status = serde_json::from_str(&json).map_err(|e| format!("crdt_status: {e}"))?;
-    print(&status);
-    Ok(ExitCode::SUCCESS)
+    crate::print(&text(&status).map_err(|e| e.to_string())?)
 }
 
-fn print(status: &Status) {
-    println!("node {} (grove-crdt {}), clock {} ms ahead", status.node, status.version, status.drift_ms.max(0));
-    println!("log: {} rows, the last is {}", status.log.rows, status.log.last);
-    println!("conflicts listed: {}, changes from the future: {}", status.conflicts, status.future);
-    println!("\n{:<30} {:>10} {:>10} {:>10}", "table", "records", "tombstones", "pending");
+/// The status for people.
+fn text(status: &Status) -> Result<String, std::fmt::Error> {
+    let mut out = String::new();
+    let ahead = status.drift_ms.max(0);
+    writeln!(out, "node {} (grove-crdt {}), clock {ahead} ms ahead", status.node, status.version)?;
+    writeln!(out, "log: {} rows, the last is {}", status.log.rows, status.log.last)?;
+    writeln!(out, "conflicts listed: {}, changes from the future: {}", status.conflicts, status.future)?;
+    writeln!(out, "\n{:<30} {:>10} {:>10} {:>10}", "table", "records", "tombstones", "pending")?;
     for table in &status.tables {
         let Table { table, enabled, records, tombstones, pending } = table;
         let off = if *enabled { "" } else { "  (disabled)" };
-        println!("{table:<30} {records:>10} {tombstones:>10} {pending:>10}{off}");
+        writeln!(out, "{table:<30} {records:>10} {tombstones:>10} {pending:>10}{off}")?;
     }
     if !status.peers.is_empty() {
-        println!("\n{:<30} {:>10} {:>15}", "peer", "lag", "seen");
+        writeln!(out, "\n{:<30} {:>10} {:>15}", "peer", "lag", "seen")?;
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0));
     for peer in &status.peers {
-        println!("{:<30} {:>10} {:>9} s ago", peer.node, peer.lag, (now - peer.seen / 1_000_000_000).max(0));
+        let seen = (now - peer.seen / 1_000_000_000).max(0);
+        writeln!(out, "{:<30} {:>10} {seen:>9} s ago", peer.node, peer.lag)?;
     }
     for warning in &status.warnings {
-        println!("\nwarning: {warning}");
+        writeln!(out, "\nwarning: {warning}")?;
     }
+    Ok(out)
 }

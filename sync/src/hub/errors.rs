@@ -43,8 +43,10 @@ impl Refusal {
         Refusal::new(StatusCode::FORBIDDEN, message)
     }
 
-    /// The hub's own fault.
+    /// The hub's own fault, which its log tells of too.
     pub fn internal(message: impl Into<String>) -> Refusal {
+        let message = message.into();
+        tracing::error!("{message}");
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
@@ -75,10 +77,7 @@ impl From<rusqlite::Error> for Refusal {
         match code {
             ERROR | TOO_BIG | CONSTRAINT | MISMATCH => Refusal::bad(message),
             BUSY | LOCKED => Refusal::busy(message),
-            _ => {
-                tracing::error!(code, message, "SQLite refused");
-                Refusal::internal(message)
-            }
+            _ => Refusal::internal(message),
         }
     }
 }

@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod changed;
 mod dialect;
+mod drain;
 mod errors;
 mod export;
 mod guarded;

@@ -1,5 +1,6 @@
 //! The server: routes, layers, TLS, and its end.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -33,7 +34,7 @@ use super::errors::{self, Refusal};
 use super::presence::Presence;
 use super::readers::{self, Readers};
 use super::writer::Writer;
-use super::{measures, meet, overview, page, probes, pull, push, stream, Hub, Limits, Shared};
+use super::{drain, measures, meet, overview, page, probes, pull, push, stream, Hub, Limits, Shared};
 use crate::db::{self, Use};
 
 /// How often other processes' commits are looked for.
@@ -189,6 +190,7 @@ fn router(hub: Shared, base: &str, cors: Option<CorsLayer>) -> Router {
         .with_state(hub)
         .layer(RequestDecompressionLayer::new())
         .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(drain::drain))
         .layer(middleware::from_fn(errors::dress))
         .layer(CatchPanicLayer::new());
     let app = match cors {
@@ -198,7 +200,9 @@ fn router(hub: Shared, base: &str, cors: Option<CorsLayer>) -> Router {
     app.layer(
         TraceLayer::new_for_http()
             .make_span_with(DefaultMakeSpan::new().level(Level::INFO))
-            .on_response(DefaultOnResponse::new().level(Level::DEBUG)),
+            .on_response(DefaultOnResponse::new().level(Level::DEBUG))
+            // What fails is told where it fails; a limit that is reached is no failure.
+            .on_failure(()),
     )
     .layer(middleware::from_fn(measures::count))
 }
@@ -268,7 +272,9 @@ async fn sweep(hub: Shared, every: Duration) {
 /// Tells where the hub listens.
 async fn tell(handle: Handle<SocketAddr>, url: String) {
     if let Some(address) = handle.listening().await {
-        println!("listening on {}", url.replace("{}", &address.to_string()));
+        let line = format!("listening on {}", url.replace("{}", &address.to_string()));
+        // Whoever started the hub may not want to know.
+        drop(writeln!(std::io::stdout(), "{line}"));
     }
 }
 

@@ -29,6 +29,9 @@ fn status_and_inspect() {
     for word in ["tasks", "phone", status["node"].as_str().unwrap()] {
         assert!(text.contains(word), "{text}");
     }
+    let cut = format!("{} status {path} | head -1", env!("CARGO_BIN_EXE_grove-sync"));
+    let output = Command::new("sh").args(["-c", &cut]).output().unwrap();
+    assert!(output.stderr.is_empty() && output.stdout.starts_with(b"node "), "{output:?}");
     let text = printed(&["inspect", path, "tasks", "t1"]);
     assert!(text.starts_with("CRDT State for tasks[t1]\n  title (lww): Milk"), "{text}");
     let state: Value = serde_json::from_str(&printed(&["inspect", path, "tasks", "t1", "--json"])).unwrap();
@@ -61,6 +64,8 @@ fn what_cannot_be_opened() {
         &["serve", &missing, "--tls-cert", &tokens],
         &["serve", &missing, "--init", &schema, "--tls-cert", &tokens, "--tls-key", &tokens],
         &["serve", &missing, "--base", "/{x}"],
+        &["serve", &missing, "--init", &schema, "--presence-ttl", "1e19"],
+        &["serve", &missing, "--init", &schema, "--presence-ttl", "NaN"],
         &["serve", &missing, "--listen", "nowhere"],
     ] {
         let output = grove_sync(args);

@@ -75,9 +75,8 @@ impl Answer {
 }
 
 pub fn agent() -> ureq::Agent {
-    let config =
-        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
-    config.build().into()
+    let config = ureq::Agent::config_builder().http_status_as_error(false);
+    config.timeout_global(Some(Duration::from_secs(60))).build().into()
 }
 
 fn spawn(folder: &Path, options: &[&str]) -> (Child, String) {

@@ -76,6 +76,12 @@ fn bodies_have_a_limit_also_compressed_ones() {
     let large = json!({"changes": [], "x": "y".repeat(200_000)}).to_string();
     let error = hub.send("POST", "/sync/push", &[("content-type", "application/json")], large.as_bytes()).error(413);
     assert!(error.contains("100000"), "{error}");
+    for _ in 0..20 {
+        // Whoever sends much learns why it is refused, and goes on with the same connection.
+        let huge = vec![b' '; 20 << 20];
+        hub.send("POST", "/sync/push", &[("content-type", "application/json")], &huge).error(413);
+        hub.send("POST", "/sync/push", &[("content-type", "text/plain")], &huge).error(415);
+    }
     let bomb = gzip(&vec![b' '; 200 << 20]);
     assert!(bomb.len() > 100_000 || bomb.len() < 300_000);
     let encoded = [("content-type", "application/json"), ("content-encoding", "gzip")];
