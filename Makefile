@@ -19,15 +19,19 @@ build: ## the extension, optimised, in target/release
 	cargo build --release --locked
 
 check: ## formatting, lints, licences and sources of what is linked, examples in the documentation
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo fmt -p grove-crdt -p grove-sync --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 	tests/hosts/setup.sh deny
 	cargo deny --locked check bans licenses sources
+	cargo deny --locked --manifest-path sync/Cargo.toml --config sync/deny.toml check bans licenses sources
 	cargo test --locked --doc
 
 test: ## all tests, after bringing the hosts that they load the extension into
 	tests/hosts/setup.sh
 	cargo test --locked --no-fail-fast
+	cargo test --locked --no-fail-fast --features http --test remote --target-dir $(TARGET)/http
+	tests/hosts/setup.sh chromium
+	cargo test --locked --no-fail-fast -p grove-sync --target-dir $(TARGET)/http
 	$(MAKE) --no-print-directory soak SCHEDULES=2000
 
 asan: ## all tests under AddressSanitizer, SQLite too (SIM_CASES and the like set how much)

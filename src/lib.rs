@@ -83,6 +83,7 @@ mod digest;
 mod hooks;
 mod inspect;
 mod peers;
+mod remote;
 mod restamp;
 mod session;
 mod status;

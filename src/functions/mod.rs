@@ -6,10 +6,11 @@ mod filter;
 mod hooks;
 mod inspect;
 mod push;
+mod remote;
 mod sync;
 
 pub use admin::json_strings;
-pub use sync::{stamp_or_zero, table_names};
+pub use sync::{page, stamp_or_zero, table_names};
 
 use std::rc::Rc;
 
@@ -43,6 +44,7 @@ pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     to.function(c"crdt_merge", -1, writes, conn, sync::merge)?;
     to.function(c"crdt_pull", -1, writes, conn, sync::pull)?;
     to.function(c"crdt_push", -1, writes, conn, push::push)?;
+    to.function(c"crdt_sync", -1, writes, conn, remote::sync)?;
 
     to.function(c"crdt_inspect", -1, writes, conn, inspect::inspect)?;
     to.function(c"crdt_state", -1, writes, conn, inspect::state)?;

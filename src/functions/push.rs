@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::ffi::{Call, Out};
 use crate::inbound::merge_changes;
 use crate::limits::Limits;
+use crate::remote::confirmed::Confirmed;
 use crate::store::Store;
 use crate::value::write_text;
 use crate::{import, peers, session};
@@ -26,6 +27,11 @@ struct PushRequest<'a> {
     changes: Option<&'a RawValue>,
     #[serde(default)]
     counters: Option<String>,
+    /// The cursor up to which the peer has pulled these tables.
+    #[serde(borrow, default)]
+    since: Option<&'a RawValue>,
+    #[serde(default)]
+    tables: Option<Vec<String>>,
 }
 
 /// The options of `crdt_push`.
@@ -53,15 +59,21 @@ pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
             // The work may be done a second time.
             let pushed = pushed.take().map_or_else(|| Pushed::read(&request), Ok)?;
             let (good, rejected) = sift(store, &limits, pushed, operations);
+            let confirmed = match (request.since, &request.tables) {
+                (Some(since), Some(tables)) => Confirmed::before(store, tables, Some(since.get()))?,
+                _ => None,
+            };
             let report = merge_changes(store, &good)?;
+            let cursor = confirmed.map_or(Ok(None), |confirmed| confirmed.after(store))?;
             if let Some(node) = &request.node_id {
                 peers::seen(store.conn, node, store.wall)?;
             }
             let latest = store.clock.by(&store.me).to_json();
             Ok(Out::Text(format!(
-                "{{{},\"latest_hlc\":{latest},\"rejected\":[{}]}}",
+                "{{{},\"latest_hlc\":{latest},\"rejected\":[{}]{}}}",
                 told(&report),
-                rejected.join(",")
+                rejected.join(","),
+                cursor.map_or(String::new(), |cursor| format!(",\"cursor\":{cursor}"))
             )))
         })
     })

@@ -155,6 +155,12 @@ impl Export {
         cursor::write(conn, me, (at, latest), scope, &self.debts)
     }
 
+    /// The cursor at the present end of the log, for a peer that has all of it.
+    pub fn cursor_at_end(&self, store: &Store<'_>, scope: &Scope) -> Result<String> {
+        let reached = Reached { at: store.last_seq()?, latest: self.latest };
+        self.cursor_at(store.conn, &store.me, scope, reached)
+    }
+
     /// Where its peer stands, for filters.
     fn reach(&self) -> Reach<'_> {
         let upto = match self.since {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Brings the hosts that the tests load the extension into: setup.sh [shell|python|apsw|node]... (all of them without
 # arguments). Node and apsw go into target/hosts; the shell and Python come from Debian. Hosts named in GROVE_SKIP_HOSTS
-# (a comma between two) are left out. Also, where they are named: valgrind, llvm (for `make coverage`), deny (for `make check`).
+# (a comma between two) are left out. Also, where they are named: chromium (for the hub's status page), valgrind, llvm (for
+# `make coverage`), deny (for `make check`).
 set -eu
 cd "$(dirname "$0")/../.."
 folder=${CARGO_TARGET_DIR:-target}/hosts
@@ -40,6 +41,8 @@ node() {
   npm install --prefix "$folder/node" --no-save --no-package-lock --loglevel=error node@24 >&2
   "$binary" --version >/dev/null 2>&1
 }
+
+chromium() { has chromium || debian chromium; }
 
 valgrind() { [ -x /usr/bin/valgrind ] || debian valgrind; }
 

@@ -1,0 +1,161 @@
+//! Requests to a peer over HTTP. Each runs on a thread of its own, so that the connection's thread can look for an interrupt while
+//! it waits.
+
+use std::sync::mpsc::{sync_channel, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use ureq::tls::{parse_pem, PemItem, RootCerts, TlsConfig};
+use ureq::{Agent, Body};
+
+use super::Transport;
+use crate::conn::Conn;
+use crate::error::{excerpt, Error, Result};
+
+/// How often an interrupt is looked for.
+const GLANCE: Duration = Duration::from_millis(50);
+/// Most bytes of an answer: SQLite holds no longer text.
+const MOST_BYTES: u64 = 1_000_000_000;
+
+/// Something that has to be dropped at a thread's end: until then `dlclose` leaves the library mapped, also when the request
+/// was given up and the connection closed.
+struct Stay;
+
+impl Drop for Stay {
+    fn drop(&mut self) {}
+}
+
+thread_local! {
+    static STAY: Stay = const { Stay };
+}
+
+/// Where requests go, and how.
+pub struct Target<'t> {
+    /// The address that routes are put behind, without a slash at its end.
+    pub base: &'t str,
+    /// Sent as `Authorization: Bearer`.
+    pub token: Option<&'t str>,
+    /// For the whole of one request.
+    pub timeout: Duration,
+    /// A PEM file of certificates to trust instead of the usual ones.
+    pub ca: Option<&'t str>,
+}
+
+/// Requests to one peer.
+pub struct Http<'c> {
+    conn: &'c Conn,
+    agent: Agent,
+    base: String,
+    authorization: Option<String>,
+}
+
+impl<'c> Http<'c> {
+    /// A client for `target`.
+    ///
+    /// # Errors
+    /// The certificates cannot be read.
+    pub fn new(conn: &'c Conn, target: &Target<'_>) -> Result<Http<'c>> {
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("grove-crdt/", env!("CARGO_PKG_VERSION")))
+            .timeout_connect(Some(target.timeout.min(Duration::from_secs(10))))
+            .timeout_global(Some(target.timeout));
+        if let Some(path) = target.ca {
+            config = config.tls_config(TlsConfig::builder().root_certs(roots(path)?).build());
+        }
+        Ok(Http {
+            conn,
+            agent: config.build().new_agent(),
+            base: target.base.to_owned(),
+            authorization: target.token.map(|token| format!("Bearer {token}")),
+        })
+    }
+}
+
+/// The certificates of a PEM file.
+fn roots(path: &str) -> Result<RootCerts> {
+    let bad = |why: &str| Error::caller(format!("ca: {} {why}", excerpt(path)));
+    let pem = std::fs::read(path).map_err(|e| bad(&format!("cannot be read: {e}")))?;
+    let mut certificates = Vec::new();
+    for item in parse_pem(&pem) {
+        if let PemItem::Certificate(certificate) = item.map_err(|e| bad(&format!("is no PEM file: {e}")))? {
+            certificates.push(certificate);
+        }
+    }
+    if certificates.is_empty() {
+        return Err(bad("holds no certificate"));
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
+}
+
+impl Transport for Http<'_> {
+    fn post(&mut self, route: &str, body: String) -> Result<String> {
+        let url = format!("{}/{route}", self.base);
+        let (agent, authorization) = (self.agent.clone(), self.authorization.clone());
+        let ((begin, begun), (tell, told)) = (sync_channel(1), sync_channel(1));
+        let ask = move || {
+            STAY.with(|_| ());
+            let _ = begin.send(());
+            // Nobody listens any more after an interrupt.
+            let _ = tell.send(request(&agent, &url, authorization.as_deref(), body));
+        };
+        thread::Builder::new()
+            .name("crdt_sync".to_owned())
+            .spawn(ask)
+            .map_err(|e| Error::sqlite(7, format!("cannot start a thread for the request: {e}")))?;
+        begun.recv().map_err(|_| Error::internal("the thread of the request is gone"))?;
+        loop {
+            match told.recv_timeout(GLANCE) {
+                Ok(outcome) => return outcome,
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::internal("the thread of the request is gone"));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Err(interrupted) = self.conn.run("SELECT 1", &[]) {
+                        self.agent.clone().shutdown();
+                        return Err(interrupted);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn request(agent: &Agent, url: &str, authorization: Option<&str>, body: String) -> Result<String> {
+    let unreachable = |e: ureq::Error| Error::peer(format!("{url} cannot be reached: {e}"));
+    let mut request = agent.post(url).header("Content-Type", "application/json").header("Accept", "application/json");
+    if let Some(authorization) = authorization {
+        request = request.header("Authorization", authorization);
+    }
+    let mut response = request.send(body).map_err(unreachable)?;
+    let status = response.status();
+    let text = read(response.body_mut()).map_err(|e| Error::peer(format!("{url}: its answer was cut off: {e}")))?;
+    if status.is_success() {
+        return Ok(text);
+    }
+    let hint = match status.as_u16() {
+        301 | 302 | 307 | 308 => "; use the address that it moved to",
+        401 => "; give a token with {\"token\":\"…\"}",
+        404 | 405 => "; is this the address of a sync endpoint?",
+        _ => "",
+    };
+    Err(Error::peer(format!("{url} answered {status}: {}{hint}", reason(&text))))
+}
+
+fn read(body: &mut Body) -> std::result::Result<String, ureq::Error> {
+    body.with_config().limit(MOST_BYTES).read_to_string()
+}
+
+/// What an error's body says: Grove's `{"error":"…"}`, or its beginning.
+fn reason(body: &str) -> String {
+    #[derive(serde::Deserialize)]
+    struct Said {
+        error: String,
+    }
+    match crate::json::object::<Said>(body) {
+        Ok(Said { error }) => excerpt(error.trim()),
+        Err(_) => excerpt(body.trim()),
+    }
+}

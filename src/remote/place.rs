@@ -1,0 +1,112 @@
+//! Where this database stands with a peer: `_crdt_remote`.
+
+use std::collections::BTreeSet;
+
+use crate::conn::Conn;
+use crate::error::{Error, Result};
+use crate::ffi::ValueRef;
+use crate::functions::json_strings;
+use crate::store::Store;
+
+/// A peer, and the tables that a pair of cursors is for.
+pub struct Place {
+    /// The peer's address.
+    pub url: String,
+    /// Sorted.
+    pub tables: Vec<String>,
+}
+
+/// The cursors of a place.
+#[derive(Clone, Default, Debug)]
+pub struct Cursors {
+    /// In the peer's log: everything before it is merged here.
+    pub pulled: Option<String>,
+    /// In our log: the peer has confirmed everything before it.
+    pub pushed: Option<String>,
+    /// When everything was last asked of a peer whose cursors may skip something, nanoseconds.
+    pub whole: Option<i64>,
+}
+
+impl Place {
+    /// The tables as a JSON array.
+    pub fn tables_json(&self) -> String {
+        json_strings(&self.tables)
+    }
+
+    /// The cursors as they stand.
+    pub fn read(&self, conn: &Conn) -> Result<Cursors> {
+        let sql = "SELECT pulled, pushed, whole FROM main._crdt_remote WHERE url = ?1 AND tables = ?2";
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let found = conn.first(sql, &[self.url.as_str().into(), self.tables_json().as_str().into()], |row| {
+            Cursors { pulled: owned(row.text(0)), pushed: owned(row.text(1)), whole: row.i64(2) }
+        })?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Moves the cursors that are given, in the caller's savepoint.
+    pub fn save(&self, store: &Store<'_>, to: &Cursors) -> Result<()> {
+        fn text(cursor: &Option<String>) -> ValueRef<'_> {
+            cursor.as_deref().map_or(ValueRef::Null, ValueRef::from)
+        }
+        store.conn.run(
+            "INSERT INTO main._crdt_remote(url, tables, pulled, pushed, whole, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT(url, tables) DO UPDATE SET pulled = ifnull(excluded.pulled, pulled),
+               pushed = ifnull(excluded.pushed, pushed), whole = ifnull(excluded.whole, whole), seen = excluded.seen",
+            &[
+                self.url.as_str().into(),
+                self.tables_json().as_str().into(),
+                text(&to.pulled),
+                text(&to.pushed),
+                to.whole.map_or(ValueRef::Null, ValueRef::from),
+                store.wall.into(),
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+/// The sets of tables that have cursors of their own with a peer: those known that hold none but tables asked for, and what none
+/// of them has. So a table that is enabled later is pulled from its start, and the others go on from where they were.
+pub fn sets(store: &Store<'_>, url: &str, asked: Option<&[String]>) -> Result<Vec<Vec<String>>> {
+    store.conn.db.exec(include_str!("../../sql/remote.sql"))?;
+    let mut left = BTreeSet::new();
+    match asked {
+        None => left.extend(
+            store
+                .catalog
+                .tables()
+                .iter()
+                .filter(|table| table.enabled && table.captured)
+                .map(|table| table.name.clone()),
+        ),
+        Some(names) => {
+            for name in names {
+                left.insert(store.catalog.enabled(name)?.name.clone());
+            }
+        }
+    }
+    let mut known = Vec::new();
+    let mut rows =
+        store.conn.stmt("SELECT tables FROM main._crdt_remote WHERE url = ?1 ORDER BY length(tables) DESC, tables")?;
+    rows.bind(1, url)?;
+    while rows.step()? {
+        let text = rows.text(0).unwrap_or_default();
+        let tables: Vec<String> = serde_json::from_str(text).map_err(|e| {
+            Error::data(format!("_crdt_remote: tables is no JSON array of names ({e}); delete that row"))
+        })?;
+        known.push(tables);
+    }
+    let mut sets: Vec<Vec<String>> = Vec::new();
+    for tables in known {
+        if tables.iter().all(|name| left.contains(name)) {
+            tables.iter().for_each(|name| {
+                left.remove(name);
+            });
+            sets.push(tables);
+        }
+    }
+    if !left.is_empty() {
+        sets.push(left.into_iter().collect());
+    }
+    Ok(sets)
+}

@@ -1,0 +1,127 @@
+//! From a peer: page by page, each merged together with the cursor that comes after it.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::confirmed::Confirmed;
+use super::place::{Cursors, Place};
+use super::{grove, own_id, Exchange, Round};
+use crate::conn::Conn;
+use crate::error::{excerpt, Error, Result};
+use crate::inbound::merge_changes;
+use crate::limits::Limits;
+use crate::store::Store;
+use crate::value::write_text;
+use crate::{import, session};
+
+/// A peer's answer.
+#[derive(Deserialize)]
+struct Answer<'a> {
+    /// Grove answers null when there is nothing.
+    #[serde(borrow, deserialize_with = "Option::deserialize")]
+    changes: Option<&'a RawValue>,
+    #[serde(borrow)]
+    latest_hlc: &'a RawValue,
+    #[serde(default)]
+    has_more: bool,
+}
+
+/// What a page did.
+pub struct Page {
+    /// Changes in it.
+    pub changes: usize,
+    /// The cursor after it, as the peer tells.
+    pub latest: String,
+    has_more: bool,
+}
+
+/// Pulls until the peer has no more; None where it is a Grove server, which is to be asked table by table.
+pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<Option<()>> {
+    let mut since = place.read(exchange.conn)?.pulled;
+    if since.as_deref().is_some_and(grove::is_time) {
+        return Ok(None);
+    }
+    for _ in 0..exchange.wanted.pages {
+        let body = ask(exchange, place, since.as_deref())?;
+        let answer = read(&body)?;
+        if grove::is_time(answer.latest_hlc.get()) {
+            return Ok(None);
+        }
+        if answer.has_more && since.as_deref() == Some(answer.latest_hlc.get()) {
+            return Err(Error::peer("the peer says that it has more, but its cursor does not move"));
+        }
+        let page = take(exchange, place, &body)?;
+        if !page.has_more {
+            return Ok(Some(()));
+        }
+        since = Some(page.latest);
+    }
+    exchange.round.has_more = true;
+    Ok(Some(()))
+}
+
+/// Asks for what comes after a cursor; the answer's body.
+pub fn ask(exchange: &mut Exchange<'_, '_>, place: &Place, since: Option<&str>) -> Result<String> {
+    let request = request(exchange.conn, place, since)?;
+    exchange.transport.post("pull", request)
+}
+
+fn read(body: &str) -> Result<Answer<'_>> {
+    crate::json::object(body).map_err(|e| {
+        Error::peer(format!(
+            "the answer to a pull is not {{\"changes\",\"latest_hlc\"}} ({e}): {}; is this the address of a sync endpoint?",
+            excerpt(body)
+        ))
+    })
+}
+
+/// Merges an answer, and notes the cursor after it.
+pub fn take(exchange: &mut Exchange<'_, '_>, place: &Place, body: &str) -> Result<Page> {
+    let answer = read(body)?;
+    let changes = import::raw_changes(body)?.0;
+    let (done, confirmed) = session::write(exchange.conn, |store| merge(store, place, &answer))?;
+    if !confirmed {
+        // It would go out with what waits here.
+        changes.iter().for_each(|change| exchange.told.add(change));
+    }
+    exchange.round.pulled += done.pulled;
+    exchange.round.merged += done.merged;
+    exchange.round.conflicts += done.conflicts;
+    exchange.round.pending += done.pending;
+    Ok(Page { changes: changes.len(), latest: answer.latest_hlc.get().to_owned(), has_more: answer.has_more })
+}
+
+/// Grove's PullRequest.
+fn request(conn: &Conn, place: &Place, since: Option<&str>) -> Result<String> {
+    let mut out = format!("{{\"tables\":{},\"since\":", place.tables_json());
+    out.push_str(since.unwrap_or("{\"ts\":0,\"c\":0,\"node\":\"\"}"));
+    out.push_str(",\"node_id\":");
+    write_text(&mut out, &own_id(conn)?);
+    out.push('}');
+    Ok(out)
+}
+
+/// Merges a page, and notes the cursor after it. What it did, and whether the peer has all that is here now.
+fn merge(store: &mut Store<'_>, place: &Place, answer: &Answer<'_>) -> Result<(Round, bool)> {
+    let changes = import::parse(answer.changes.map_or("[]", RawValue::get))?;
+    import::check_tables(&store.catalog, changes.iter())?;
+    Limits::read(store.conn)?.check_all(store, &changes)?;
+    let own = changes.iter().filter(|change| change.hlc.node == store.me).count() as u64;
+    let confirmed = Confirmed::before(store, &place.tables, place.read(store.conn)?.pushed.as_deref())?;
+    let report = merge_changes(store, &changes)?;
+    let pushed = confirmed.map_or(Ok(None), |confirmed| confirmed.after(store))?;
+    let confirmed = pushed.is_some();
+    let latest = answer.latest_hlc.get();
+    // A Grove server that has nothing new answers with no time at all.
+    let moves = !grove::is_zero(latest) || place.read(store.conn)?.pulled.is_none();
+    let pulled = moves.then(|| latest.to_owned());
+    place.save(store, &Cursors { pulled, pushed, whole: None })?;
+    let round = Round {
+        pulled: (changes.len() as u64).saturating_sub(own),
+        merged: report.merged,
+        conflicts: report.conflicts,
+        pending: report.pending,
+        ..Round::default()
+    };
+    Ok((round, confirmed))
+}

@@ -1,0 +1,199 @@
+//! The stream of one peer: each event is a word to the thread that does the rounds. What it carries is pulled there, with its
+//! cursor, so a stream that breaks loses nothing.
+
+use std::io::{BufRead, BufReader};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use ureq::Agent;
+
+use super::backoff::Backoff;
+use super::peer::Word;
+use super::Target;
+use crate::db::{self, Use};
+
+/// A stream that says nothing for so long is dead: a comment comes every 15 s.
+const SILENCE: Duration = Duration::from_secs(45);
+/// How often it is looked at whether to stop.
+const GLANCE: Duration = Duration::from_millis(50);
+/// Longest line that is kept. Longer ones are read and dropped: only that an event came matters.
+const LINE: usize = 64 * 1024;
+
+/// Who listens to one peer.
+pub struct Listener {
+    pub agent: Agent,
+    pub target: Target,
+    pub url: String,
+    /// To the thread that does the rounds.
+    pub words: Sender<Word>,
+    /// Set after the first round: then there is a cursor to listen from.
+    pub begun: Arc<AtomicBool>,
+    pub stop: Arc<AtomicBool>,
+}
+
+enum Failure {
+    NoStreams,
+    Broken(String),
+}
+
+fn broken(error: impl std::fmt::Display) -> Failure {
+    Failure::Broken(error.to_string())
+}
+
+impl Listener {
+    /// Listens until it is told to stop; reconnects with growing waits. A peer without streams (404, 405, 501) is left to the
+    /// interval.
+    pub fn listen(self) -> Result<(), String> {
+        let conn = db::open(&self.target.database, Use::Read)?;
+        let mut backoff = Backoff::default();
+        while !self.stop.load(Ordering::SeqCst) {
+            if !self.begun.load(Ordering::SeqCst) {
+                thread::sleep(GLANCE);
+                continue;
+            }
+            match self.stream(&conn, &mut backoff) {
+                Ok(()) => tracing::debug!(peer = self.url, "the stream ended"),
+                Err(Failure::NoStreams) => {
+                    tracing::info!(peer = self.url, "the peer has no stream; it is asked at intervals");
+                    return Ok(());
+                }
+                Err(Failure::Broken(error)) => tracing::debug!(peer = self.url, "stream: {error}"),
+            }
+            let until = Instant::now() + backoff.next();
+            while !self.stop.load(Ordering::SeqCst) && Instant::now() < until {
+                thread::sleep(GLANCE);
+            }
+        }
+        Ok(())
+    }
+
+    fn stream(&self, conn: &Connection, backoff: &mut Backoff) -> Result<(), Failure> {
+        // `news`: only that there is something, not what.
+        let mut request = self.agent.get(format!("{}/stream", self.url)).query("news", "1");
+        request = request.header("Accept", "text/event-stream");
+        for (name, value) in from(conn, &self.url).map_err(broken)? {
+            request = request.query(name, value);
+        }
+        if let Some(token) = &self.target.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let mut response = request.call().map_err(broken)?;
+        match response.status().as_u16() {
+            200 => {}
+            404 | 405 | 501 => return Err(Failure::NoStreams),
+            status => return Err(Failure::Broken(format!("the peer answered {status}"))),
+        }
+        // Whatever came between the last round and now.
+        let _ = self.words.send(Word::News);
+        let mut lines = BufReader::new(response.body_mut().as_reader());
+        let mut event = String::new();
+        while let Some(line) = next_line(&mut lines).map_err(broken)? {
+            backoff.reset();
+            match line.strip_prefix("event:") {
+                Some(name) => event = name.trim().to_owned(),
+                // The end of an event.
+                None if line.is_empty() => {
+                    let is_news = matches!(event.as_str(), "changes" | "change" | "news");
+                    if is_news && self.words.send(Word::News).is_err() {
+                        return Ok(());
+                    }
+                    event.clear();
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The tables to listen for and, where one cursor covers them all, where from.
+fn from(conn: &Connection, url: &str) -> Result<Vec<(&'static str, String)>, String> {
+    #[derive(serde::Deserialize)]
+    struct Cursor {
+        ts: i64,
+        c: i64,
+        node: String,
+    }
+    let mut statement =
+        conn.prepare_cached("SELECT tables, pulled FROM _crdt_remote WHERE url = ?1").map_err(|e| e.to_string())?;
+    let rows = statement.query_map([url], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)));
+    let sets: Vec<(String, Option<String>)> =
+        rows.and_then(Iterator::collect).map_err(|e: rusqlite::Error| e.to_string())?;
+    let mut tables = Vec::new();
+    for (names, _) in &sets {
+        tables.extend(serde_json::from_str::<Vec<String>>(names).map_err(|e| format!("_crdt_remote: {e}"))?);
+    }
+    tables.sort_unstable();
+    tables.dedup();
+    let mut query = vec![("tables", tables.join(","))];
+    if let [(_, Some(pulled))] = sets.as_slice() {
+        let Cursor { ts, c, node } = serde_json::from_str(pulled).map_err(|e| format!("_crdt_remote: {e}"))?;
+        query.extend([("since_ts", ts.to_string()), ("since_count", c.to_string()), ("since_node", node)]);
+    }
+    Ok(query)
+}
+
+/// The next line, cut at [`LINE`] bytes; None at the end.
+fn next_line(from: &mut impl BufRead) -> std::io::Result<Option<String>> {
+    let mut line = Vec::new();
+    loop {
+        let part = from.fill_buf()?;
+        if part.is_empty() {
+            return Ok((!line.is_empty()).then(|| String::from_utf8_lossy(&line).into_owned()));
+        }
+        let end = part.iter().position(|byte| *byte == b'\n');
+        let taken = end.unwrap_or(part.len());
+        let room = LINE.saturating_sub(line.len()).min(taken);
+        line.extend_from_slice(&part[..room]);
+        from.consume(end.map_or(taken, |end| end + 1));
+        if end.is_some() {
+            if line.last() == Some(&b'\r') {
+                line.pop();
+            }
+            return Ok(Some(String::from_utf8_lossy(&line).into_owned()));
+        }
+    }
+}
+
+/// A client for streams: no bound on the whole, but on silence.
+pub fn agent(target: &Target) -> Result<Agent, String> {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_connect(Some(Duration::from_secs(10)))
+        .timeout_per_read(Some(SILENCE))
+        .user_agent(concat!("grove-sync/", env!("CARGO_PKG_VERSION")));
+    if let Some(path) = &target.ca {
+        let pem = std::fs::read(path).map_err(|e| format!("--ca {}: {e}", path.display()))?;
+        let mut roots = Vec::new();
+        for item in ureq::tls::parse_pem(&pem) {
+            if let ureq::tls::PemItem::Certificate(root) = item.map_err(|e| format!("--ca {}: {e}", path.display()))? {
+                roots.push(root);
+            }
+        }
+        let tls = ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::new_with_certs(&roots)).build();
+        config = config.tls_config(tls);
+    }
+    Ok(config.build().new_agent())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_not_refused() {
+        let long = "x".repeat(3 * LINE);
+        let text = format!("event: changes\r\ndata: {long}\n\nlast");
+        let mut from = BufReader::with_capacity(7, text.as_bytes());
+        assert_eq!(next_line(&mut from).unwrap().as_deref(), Some("event: changes"));
+        assert_eq!(next_line(&mut from).unwrap().map(|line| line.len()), Some(LINE));
+        assert_eq!(next_line(&mut from).unwrap().as_deref(), Some(""));
+        assert_eq!(next_line(&mut from).unwrap().as_deref(), Some("last"));
+        assert_eq!(next_line(&mut from).unwrap(), None);
+    }
+}

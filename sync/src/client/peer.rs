@@ -1,0 +1,115 @@
+//! One peer of `run`: rounds whenever the time has come, the file has changed, or the peer says that it has something.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::backoff::Backoff;
+use super::round::{round, Report, Ways};
+use super::Target;
+use crate::db::{self, Use};
+
+/// How often the file is looked at for commits of others: a read of shared memory.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// What a peer's thread is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Word {
+    /// The peer has something new.
+    News,
+    /// To end.
+    Stop,
+}
+
+/// Why a round is due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Due {
+    Everything,
+    LocalChanges,
+    Stop,
+}
+
+/// Goes to one peer until it is told to stop; `begun` is set after the first round.
+pub fn follow(
+    target: &Target,
+    url: &str,
+    interval: Duration,
+    words: &Receiver<Word>,
+    begun: &AtomicBool,
+) -> Result<(), String> {
+    let conn = db::open(&target.database, Use::Write)?;
+    let mut backoff = Backoff::default();
+    let mut version = data_version(&conn)?;
+    let mut due = Due::Everything;
+    loop {
+        let ways = match due {
+            Due::Stop => return Ok(()),
+            Due::Everything => Ways::Both,
+            Due::LocalChanges => Ways::Push,
+        };
+        // Read before the round: what is committed during it is looked at afterwards.
+        version = data_version(&conn).unwrap_or(version);
+        let wait = match round(&conn, target, url, ways, |_| ()) {
+            Ok(report) => {
+                backoff.reset();
+                begun.store(true, Ordering::SeqCst);
+                tell(url, &report);
+                Wait { until: Instant::now() + interval, on_commit: true }
+            }
+            Err(error) => {
+                let wait = backoff.next();
+                tracing::warn!(peer = url, retry_ms = wait.as_millis() as u64, "{error}");
+                Wait { until: Instant::now() + wait, on_commit: false }
+            }
+        };
+        due = wait.next(&conn, version, words)?;
+    }
+}
+
+fn tell(url: &str, report: &Report) {
+    if report.rejected > 0 {
+        tracing::warn!(peer = url, "{report}");
+    } else if !report.is_quiet() {
+        tracing::info!(peer = url, "{report}");
+    }
+}
+
+/// A wait for the next round.
+struct Wait {
+    until: Instant,
+    /// Whether a commit to the file ends it. Not after a failure: the peer is to be left alone for a while.
+    on_commit: bool,
+}
+
+impl Wait {
+    fn next(&self, conn: &Connection, version: i64, words: &Receiver<Word>) -> Result<Due, String> {
+        loop {
+            let left = self.until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Due::Everything);
+            }
+            match words.recv_timeout(left.min(GLANCE)) {
+                Ok(Word::News) => {
+                    // Several at once are one.
+                    if words.try_iter().any(|word| word == Word::Stop) {
+                        return Ok(Due::Stop);
+                    }
+                    return Ok(Due::Everything);
+                }
+                Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(Due::Stop),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if self.on_commit && data_version(conn)? != version {
+                return Ok(Due::LocalChanges);
+            }
+        }
+    }
+}
+
+/// Rises with every commit of another connection, of whichever process. <https://sqlite.org/pragma.html#pragma_data_version>
+fn data_version(conn: &Connection) -> Result<i64, String> {
+    let mut statement = conn.prepare_cached("PRAGMA data_version").map_err(|e| e.to_string())?;
+    statement.query_row([], |row| row.get(0)).map_err(|e| e.to_string())
+}

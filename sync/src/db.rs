@@ -1,0 +1,61 @@
+//! Connections that have the extension.
+
+use std::ffi::{c_char, c_int};
+use std::path::Path;
+use std::sync::Once;
+use std::time::Duration;
+
+use rusqlite::{auto_extension, ffi, Connection, OpenFlags};
+
+type Entry = unsafe extern "C" fn(*mut ffi::sqlite3, *mut *mut c_char, *const ffi::sqlite3_api_routines) -> c_int;
+
+/// How long a connection waits for another's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statements that a connection keeps prepared.
+const CACHED_STATEMENTS: usize = 64;
+
+/// Has every connection opened from here on get the extension.
+fn register() -> Result<(), String> {
+    static ONCE: Once = Once::new();
+    let mut outcome = Ok(());
+    ONCE.call_once(|| {
+        // SAFETY: one C function; the two crates only have different names for the structures it takes.
+        let entry = unsafe { std::mem::transmute::<*const (), Entry>(grove_crdt::sqlite3_grovecrdt_init as *const ()) };
+        // SAFETY: it is an extension's entry point.
+        outcome = unsafe { auto_extension::register_auto_extension(entry) }.map_err(|e| e.to_string());
+    });
+    outcome
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// To look only: the file must be there.
+    Look,
+    /// To read; what reading notes down may be lost with the power.
+    Read,
+    /// To write what must not be lost.
+    Write,
+    /// The same, of a file that may not be there yet.
+    Create,
+}
+
+/// Opens a database.
+pub fn open(path: &Path, used: Use) -> Result<Connection, String> {
+    register()?;
+    let about = |e: rusqlite::Error| format!("{}: {e}", path.display());
+    let flags = match used {
+        Use::Look => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Use::Read | Use::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        Use::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+    };
+    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(about)?;
+    conn.busy_timeout(BUSY_TIMEOUT).map_err(about)?;
+    conn.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    if used != Use::Look {
+        let durable = if used == Use::Read { "NORMAL" } else { "FULL" };
+        conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0)).map_err(about)?;
+        conn.pragma_update(None, "synchronous", durable).map_err(about)?;
+    }
+    Ok(conn)
+}

@@ -1,0 +1,95 @@
+//! The hub: a database served to its peers.
+//!
+//! ```text
+//! POST /push → body → guarded (tokens that may not write all) → writer: one commit for all that wait → answer
+//! POST /pull → body → export, within the token's scope → answer
+//! GET /stream → subscriber ← pages (shared) ← export, when `changed` tells of a commit
+//! ```
+
+mod auth;
+mod body;
+mod changed;
+mod dialect;
+mod drain;
+mod errors;
+mod export;
+mod guarded;
+mod inside;
+mod measures;
+mod meet;
+mod overview;
+mod page;
+mod pages;
+mod place;
+mod presence;
+mod probes;
+mod pull;
+mod push;
+mod readers;
+mod scope;
+mod server;
+mod sse;
+mod stream;
+mod subscriber;
+mod topics;
+mod wire;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::{watch, Semaphore};
+
+pub use auth::Tokens;
+pub use server::{serve, Config, Tls};
+
+/// What all requests share.
+pub struct Hub {
+    path: PathBuf,
+    readers: readers::Readers,
+    writer: writer::Writer,
+    changed: changed::Changed,
+    tokens: Option<Tokens>,
+    presence: presence::Presence,
+    pages: pages::Pages,
+    limits: Limits,
+    measures: PrometheusHandle,
+    stop: watch::Receiver<bool>,
+    enabled: Mutex<Option<(u64, Arc<Vec<String>>)>>,
+    overview: overview::Cache,
+}
+
+/// The hub, in requests.
+type Shared = Arc<Hub>;
+
+/// What is taken at most.
+struct Limits {
+    /// Bytes of a request's body.
+    body: usize,
+    /// Requests at work.
+    requests: Arc<Semaphore>,
+    /// Streams open, and how many there may be.
+    streams: Arc<Semaphore>,
+    most_streams: usize,
+}
+
+impl Limits {
+    fn streams_open(&self) -> usize {
+        self.most_streams.saturating_sub(self.streams.available_permits())
+    }
+}
+
+impl Hub {
+    /// The enabled tables.
+    async fn enabled(&self) -> errors::Result<Arc<Vec<String>>> {
+        let generation = *self.changed.rises().borrow();
+        let known = self.enabled.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, tables)) = known.filter(|(then, _)| *then == generation) {
+            return Ok(tables);
+        }
+        let tables = Arc::new(self.readers.run(readers::enabled_tables).await?);
+        *self.enabled.lock().unwrap_or_else(PoisonError::into_inner) = Some((generation, Arc::clone(&tables)));
+        Ok(tables)
+    }
+}

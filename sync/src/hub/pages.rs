@@ -1,0 +1,112 @@
+//! Answers that streams share: those that ask the same at the same place have one export.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
+
+use super::errors::{Refusal, Result};
+use super::export::Question;
+use super::place::Place;
+use super::readers::Readers;
+
+/// Answers that are kept for who comes a little later.
+const KEPT: usize = 64;
+/// Answers longer than this are shared only by those that wait for them together.
+const LONGEST_KEPT: usize = 256 << 10;
+
+/// One answer of `crdt_pull`.
+#[derive(Debug)]
+pub struct Page {
+    json: String,
+    /// Where the changes are in it.
+    changes: Vec<(usize, usize)>,
+    /// The cursor to go on from.
+    pub latest: Place,
+    /// Whether there is more after it.
+    pub more: bool,
+}
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow)]
+    changes: Vec<&'a RawValue>,
+    latest_hlc: Place,
+    has_more: bool,
+}
+
+impl Page {
+    /// Reads an answer.
+    pub fn read(json: String) -> Result<Page> {
+        let answer: Answer<'_> =
+            serde_json::from_str(&json).map_err(|e| Refusal::internal(format!("crdt_pull's answer: {e}")))?;
+        let start = json.as_ptr() as usize;
+        let place = |change: &&RawValue| {
+            let from = change.get().as_ptr() as usize - start;
+            (from, from + change.get().len())
+        };
+        let changes = answer.changes.iter().map(place).collect();
+        let (latest, more) = (answer.latest_hlc, answer.has_more);
+        Ok(Page { changes, latest, more, json })
+    }
+
+    /// Change `i`, as JSON.
+    pub fn change(&self, i: usize) -> Option<&str> {
+        self.changes.get(i).and_then(|(from, to)| self.json.get(*from..*to))
+    }
+
+    /// How many changes there are.
+    pub fn len(&self) -> usize {
+        self.changes.len()
+    }
+}
+
+type Slot = Arc<OnceCell<Arc<Page>>>;
+
+/// The answers of the last moments.
+#[derive(Default)]
+pub struct Pages {
+    slots: Mutex<Slots>,
+}
+
+#[derive(Default)]
+struct Slots {
+    by_key: HashMap<String, Slot>,
+    order: VecDeque<String>,
+}
+
+impl Pages {
+    /// The answer to a question, when the database had changed for the `generation`th time.
+    pub async fn get(&self, readers: &Readers, question: Question, generation: u64) -> Result<Arc<Page>> {
+        let key = format!("{generation}\n{}", question.text());
+        let slot = self.slot(&key);
+        let export = || async {
+            let json = readers.run(move |conn| question.ask(conn)).await?;
+            metrics::counter!("grove_stream_exports_total").increment(1);
+            Page::read(json).map(Arc::new)
+        };
+        let page = Arc::clone(slot.get_or_try_init(export).await?);
+        if page.json.len() > LONGEST_KEPT {
+            self.slots.lock().unwrap_or_else(PoisonError::into_inner).by_key.remove(&key);
+        }
+        Ok(page)
+    }
+
+    fn slot(&self, key: &str) -> Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = slots.by_key.get(key) {
+            return Arc::clone(slot);
+        }
+        while slots.order.len() >= KEPT {
+            if let Some(oldest) = slots.order.pop_front() {
+                slots.by_key.remove(&oldest);
+            }
+        }
+        let slot = Slot::default();
+        slots.order.push_back(key.to_owned());
+        slots.by_key.insert(key.to_owned(), Arc::clone(&slot));
+        slot
+    }
+}

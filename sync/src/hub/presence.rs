@@ -1,0 +1,321 @@
+//! Who is where: topics, and what each node tells about itself there. In memory only.
+//!
+//! Each entry has the version of its last change, and readers ask for what has changed after the version that they saw: one that
+//! is slow gets the latest of each, and holds nobody.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+
+use super::errors::{Refusal, Result};
+
+/// Most entries.
+const ENTRIES: usize = 10_000;
+/// Longest topic, node id, and data, bytes.
+const NAME: usize = 512;
+const DATA: usize = 16 << 10;
+
+/// What happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    /// `join`, `update`, or `leave`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Who.
+    pub node_id: String,
+    /// Where.
+    pub topic: String,
+    /// What it tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Box<RawValue>>,
+}
+
+/// One node that is at a topic.
+#[derive(Serialize)]
+pub struct State {
+    node_id: String,
+    topic: String,
+    data: Box<RawValue>,
+    updated_at: String,
+    expires_at: String,
+}
+
+struct Entry {
+    /// The versions of its join and of its last change.
+    joined: u64,
+    changed: u64,
+    /// None when it has left.
+    data: Option<Box<RawValue>>,
+    updated: SystemTime,
+}
+
+/// Topic and node.
+type Key = (String, String);
+
+#[derive(Default)]
+struct Board {
+    entries: BTreeMap<Key, Entry>,
+    /// The entries by the version of their last change.
+    changes: BTreeMap<u64, Key>,
+    version: u64,
+    /// How many streams each node has open.
+    streams: HashMap<String, usize>,
+}
+
+/// All topics.
+pub struct Presence {
+    board: Mutex<Board>,
+    version: watch::Sender<u64>,
+    ttl: Duration,
+}
+
+impl Board {
+    /// Sets what a node tells, None for nothing; the kind of event that it is.
+    fn set(&mut self, key: Key, data: Option<Box<RawValue>>) -> &'static str {
+        self.version += 1;
+        let version = self.version;
+        let before = self.entries.get(&key);
+        let was_here = before.filter(|entry| entry.data.is_some());
+        let kind = match (&data, was_here) {
+            (None, _) => "leave",
+            (Some(_), Some(_)) => "update",
+            (Some(_), None) => "join",
+        };
+        if data.is_none() && was_here.is_none() {
+            return kind; // nothing to tell anyone
+        }
+        let joined = was_here.map_or(version, |entry| entry.joined);
+        if let Some(before) = before {
+            self.changes.remove(&before.changed);
+        }
+        self.changes.insert(version, key.clone());
+        self.entries.insert(key, Entry { joined, changed: version, data, updated: SystemTime::now() });
+        kind
+    }
+}
+
+impl Presence {
+    /// Nobody anywhere; who is not heard of for `ttl` has left.
+    pub fn new(ttl: Duration) -> Presence {
+        Presence { board: Mutex::default(), version: watch::channel(0).0, ttl }
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells all readers.
+    fn tell(&self, version: u64) {
+        self.version.send_if_modified(|seen| std::mem::replace(seen, version) != version);
+    }
+
+    /// The version, to wait for.
+    pub fn versions(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// The present version.
+    pub fn version(&self) -> u64 {
+        self.board().version
+    }
+
+    /// Sets what a node tells at a topic; without data it leaves.
+    pub fn set(&self, topic: &str, node: &str, data: Option<Box<RawValue>>) -> Result<Event> {
+        if topic.len() > NAME || node.len() > NAME {
+            return Err(Refusal::bad(format!("topic and node_id have at most {NAME} bytes")));
+        }
+        if data.as_ref().is_some_and(|data| data.get().len() > DATA) {
+            return Err(Refusal::bad(format!("data has at most {DATA} bytes")));
+        }
+        let key = (topic.to_owned(), node.to_owned());
+        let mut board = self.board();
+        if data.is_some() && !board.entries.contains_key(&key) && board.entries.len() >= ENTRIES {
+            return Err(Refusal::too_many("too many nodes are present"));
+        }
+        let kind = board.set(key, data.clone());
+        let version = board.version;
+        drop(board);
+        self.tell(version);
+        Ok(Event { kind, node_id: node.to_owned(), topic: topic.to_owned(), data })
+    }
+
+    /// Who is at a topic.
+    pub fn states(&self, topic: &str) -> Vec<State> {
+        let board = self.board();
+        let here = board.entries.range((topic.to_owned(), String::new())..).take_while(|((t, _), _)| t == topic);
+        let state = |((topic, node), entry): (&Key, &Entry)| {
+            Some(State {
+                node_id: node.clone(),
+                topic: topic.clone(),
+                data: entry.data.clone()?,
+                updated_at: rfc3339(entry.updated),
+                expires_at: rfc3339(entry.updated + self.ttl),
+            })
+        };
+        here.filter_map(state).collect()
+    }
+
+    /// How many are present.
+    pub fn count(&self) -> usize {
+        self.board().entries.values().filter(|entry| entry.data.is_some()).count()
+    }
+
+    /// What has changed after the version that a reader saw, and the version that it has seen then.
+    pub fn after(&self, seen: u64) -> (Vec<Event>, u64) {
+        let board = self.board();
+        let mut events = Vec::new();
+        for (topic, node) in board.changes.range(seen + 1..).map(|(_, key)| key) {
+            let Some(entry) = board.entries.get(&(topic.clone(), node.clone())) else { continue };
+            let kind = match &entry.data {
+                None => "leave",
+                Some(_) if entry.joined > seen => "join",
+                Some(_) => "update",
+            };
+            events.push(Event { kind, node_id: node.clone(), topic: topic.clone(), data: entry.data.clone() });
+        }
+        (events, board.version)
+    }
+
+    /// A stream of a node begins.
+    pub fn opened(&self, node: &str) {
+        *self.board().streams.entry(node.to_owned()).or_default() += 1;
+    }
+
+    /// A stream of a node has ended: with its last one it leaves all topics.
+    pub fn closed(&self, node: &str) {
+        let mut board = self.board();
+        match board.streams.get_mut(node) {
+            Some(open) if *open > 1 => *open -= 1,
+            _ => {
+                board.streams.remove(node);
+                let here = |(key, entry): (&Key, &Entry)| (key.1 == node && entry.data.is_some()).then(|| key.clone());
+                let left: Vec<Key> = board.entries.iter().filter_map(here).collect();
+                for key in left {
+                    board.set(key, None);
+                }
+            }
+        }
+        let version = board.version;
+        drop(board);
+        self.tell(version);
+    }
+
+    /// Has those leave that were not heard of, and forgets those that left long ago.
+    pub fn sweep(&self) {
+        let now = SystemTime::now();
+        let age = |entry: &Entry| now.duration_since(entry.updated).unwrap_or_default();
+        let mut board = self.board();
+        let gone: Vec<(Key, bool)> = board
+            .entries
+            .iter()
+            .filter(|(_, entry)| age(entry) > if entry.data.is_some() { self.ttl } else { 4 * self.ttl })
+            .map(|(key, entry)| (key.clone(), entry.data.is_some()))
+            .collect();
+        for (key, is_here) in gone {
+            if is_here {
+                board.set(key, None);
+            } else if let Some(entry) = board.entries.remove(&key) {
+                board.changes.remove(&entry.changed);
+            }
+        }
+        let version = board.version;
+        drop(board);
+        self.tell(version);
+    }
+}
+
+/// A time as RFC 3339 writes it, in UTC with milliseconds.
+fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    // Days from 1 March of the year 0, in eras of 400 years.
+    let day = days + 719_468;
+    let (era, of_era) = (day / 146_097, day % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let (year, ms) = (era * 400 + year + later, since.subsec_millis());
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(text: &str) -> Option<Box<RawValue>> {
+        Some(RawValue::from_string(text.to_owned()).unwrap())
+    }
+
+    fn told(presence: &Presence, seen: u64) -> Vec<(&'static str, String)> {
+        presence.after(seen).0.into_iter().map(|event| (event.kind, event.node_id)).collect()
+    }
+
+    #[test]
+    fn join_update_leave() {
+        let presence = Presence::new(Duration::from_secs(30));
+        assert_eq!(presence.set("tasks:1", "a", None).unwrap().kind, "leave");
+        assert_eq!(told(&presence, 0), [], "nothing to leave");
+        assert_eq!(presence.set("tasks:1", "a", data("1")).unwrap().kind, "join");
+        assert_eq!(presence.set("tasks:1", "b", data("1")).unwrap().kind, "join");
+        let seen = presence.version();
+        assert_eq!(presence.set("tasks:1", "a", data("2")).unwrap().kind, "update");
+        assert_eq!(told(&presence, seen), [("update", "a".to_owned())]);
+        assert_eq!(told(&presence, 0), [("join", "b".to_owned()), ("join", "a".to_owned())], "who saw neither");
+        assert_eq!(presence.states("tasks:1").len(), 2);
+        assert_eq!(presence.states("tasks:").len(), 0);
+        presence.set("tasks:1", "a", None).unwrap();
+        assert_eq!(told(&presence, seen), [("leave", "a".to_owned())]);
+        assert_eq!(presence.count(), 1);
+    }
+
+    #[test]
+    fn the_last_stream_of_a_node_takes_it_along() {
+        let presence = Presence::new(Duration::from_secs(30));
+        presence.opened("a");
+        presence.opened("a");
+        presence.set("x", "a", data("1")).unwrap();
+        presence.closed("a");
+        assert_eq!(presence.count(), 1);
+        presence.closed("a");
+        assert_eq!(presence.count(), 0);
+    }
+
+    #[test]
+    fn who_is_not_heard_of_leaves_and_is_forgotten() {
+        let presence = Presence::new(Duration::from_millis(20));
+        presence.set("x", "a", data("1")).unwrap();
+        std::thread::sleep(Duration::from_millis(30));
+        presence.sweep();
+        assert_eq!(told(&presence, 1), [("leave", "a".to_owned())]);
+        std::thread::sleep(Duration::from_millis(100));
+        presence.sweep();
+        assert_eq!(told(&presence, 0), []);
+    }
+
+    #[test]
+    fn times() {
+        let at = |seconds| rfc3339(SystemTime::UNIX_EPOCH + Duration::from_millis(seconds));
+        assert_eq!(at(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(at(951_826_154_321), "2000-02-29T12:09:14.321Z");
+        assert_eq!(at(4_102_444_799_999), "2099-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn limits() {
+        let presence = Presence::new(Duration::from_secs(30));
+        let long = "x".repeat(NAME + 1);
+        assert_eq!(presence.set(&long, "a", data("1")).unwrap_err().status, 400);
+        assert_eq!(presence.set("x", "a", data(&format!("\"{}\"", "x".repeat(DATA)))).unwrap_err().status, 400);
+        for i in 0..ENTRIES {
+            presence.set("x", &i.to_string(), data("1")).unwrap();
+        }
+        assert_eq!(presence.set("x", "one more", data("1")).unwrap_err().status, 429);
+    }
+}

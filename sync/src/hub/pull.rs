@@ -1,0 +1,42 @@
+//! `POST /pull`.
+
+use std::time::Instant;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use serde::de::IgnoredAny;
+use serde::Deserialize;
+
+use super::auth::Access;
+use super::body::Json;
+use super::dialect::Counters;
+use super::errors::Result;
+use super::export::{self, Pull};
+use super::Shared;
+
+/// What of an answer is counted.
+#[derive(Deserialize)]
+struct Answer {
+    changes: Vec<IgnoredAny>,
+}
+
+/// Answers a pull.
+pub async fn pull(
+    State(hub): State<Shared>,
+    access: Access,
+    counters: Counters,
+    Json(body): Json,
+) -> Result<impl IntoResponse> {
+    let answer = hub.readers.run(move |conn| {
+        let started = Instant::now();
+        let mut answer = export::pull(conn, Pull::read(&body)?, &access.scope, counters)?;
+        metrics::histogram!("grove_export_seconds").record(started.elapsed());
+        if let Ok(Answer { changes }) = serde_json::from_str(&answer) {
+            metrics::counter!("grove_changes_pulled_total").increment(changes.len() as u64);
+        }
+        answer.push('\n');
+        Ok(answer)
+    });
+    Ok(([(header::CONTENT_TYPE, "application/json")], answer.await?))
+}

@@ -1,0 +1,312 @@
+//! The server: routes, layers, TLS, and its end.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{header, HeaderName, HeaderValue, Method};
+use axum::middleware::{self, AddExtension, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use axum_server::accept::{Accept, NoDelayAcceptor};
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::Handle;
+use hyper_util::rt::TokioTimer;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::{watch, OwnedSemaphorePermit, Semaphore};
+use tower::{service_fn, Layer};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::decompression::RequestDecompressionLayer;
+use tower_http::trace::{DefaultMakeSpan, DefaultOnResponse, TraceLayer};
+use tracing::Level;
+
+use super::auth::Tokens;
+use super::changed::Changed;
+use super::dialect::{self, Counters};
+use super::errors::{self, Refusal};
+use super::presence::Presence;
+use super::readers::{self, Readers};
+use super::writer::Writer;
+use super::{drain, measures, meet, overview, page, probes, pull, push, stream, Hub, Limits, Shared};
+use crate::db::{self, Use};
+
+/// How often other processes' commits are looked for.
+const POLL: Duration = Duration::from_millis(10);
+/// How long requests under way may take when the hub stops.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long a client may take to send the head of a request.
+const HEAD: Duration = Duration::from_secs(15);
+/// Limits beyond this are none.
+const MOST: usize = Semaphore::MAX_PERMITS;
+
+/// Certificate chain and key, PEM.
+pub struct Tls {
+    /// The certificate, and those that it is signed with.
+    pub cert: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// How a hub is to be.
+pub struct Config {
+    /// The database.
+    pub database: PathBuf,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The path of the routes, such as `/sync`.
+    pub base: String,
+    /// Who may do what; everyone everything without it.
+    pub tokens: Option<Tokens>,
+    /// HTTPS.
+    pub tls: Option<Tls>,
+    /// Origins whose pages may ask; `*` for all.
+    pub cors: Vec<String>,
+    /// After which time without a sign of life a node has left.
+    pub presence_ttl: Duration,
+    /// Bytes of a request's body.
+    pub max_body: usize,
+    /// Requests at work, streams, connections.
+    pub max_requests: usize,
+    pub max_streams: usize,
+    pub max_connections: usize,
+    /// Pushes that wait for their commit.
+    pub max_waiting: usize,
+    /// Connections that read.
+    pub readers: usize,
+}
+
+/// Serves until it is told to stop.
+pub async fn serve(config: Config) -> Result<(), String> {
+    let (stop, stopped) = watch::channel(false);
+    let database = &config.database;
+    let io = |e: std::io::Error| e.to_string();
+    let writer = db::open(database, Use::Write)?;
+    let changed = Changed::start(db::open(database, Use::Read)?, POLL).map_err(io)?;
+    let (writer, thread) = Writer::start(writer, config.max_waiting.min(MOST), changed.nudge()).map_err(io)?;
+    let hub = Arc::new(Hub {
+        readers: Readers::new(database, config.readers.min(MOST)),
+        writer,
+        changed,
+        tokens: config.tokens,
+        presence: Presence::new(config.presence_ttl),
+        pages: super::pages::Pages::default(),
+        limits: Limits {
+            body: config.max_body,
+            requests: Arc::new(Semaphore::new(config.max_requests.min(MOST))),
+            streams: Arc::new(Semaphore::new(config.max_streams.min(MOST))),
+            most_streams: config.max_streams.min(MOST),
+        },
+        measures: measures::start()?,
+        stop: stopped,
+        enabled: Mutex::default(),
+        overview: overview::Cache::default(),
+        path: config.database.clone(),
+    });
+    let tls = match &config.tls {
+        Some(tls) => Some(tls_config(tls).await?),
+        None => None,
+    };
+    check_filters(&hub).await;
+    let sweeper = tokio::spawn(sweep(Arc::clone(&hub), config.presence_ttl / 2));
+    let upkeep = tokio::spawn(measures::upkeep(hub.measures.clone()));
+    let again = tokio::spawn(read_again(Arc::clone(&hub), tls.clone().zip(config.tls)));
+    let handle = Handle::new();
+    let ending = tokio::spawn(end(handle.clone(), stop));
+    let url = if tls.is_some() { "https" } else { "http" };
+    let told = tokio::spawn(tell(handle.clone(), format!("{url}://{{}}{}", config.base)));
+
+    let app = router(Arc::clone(&hub), &config.base, cors(&config.cors)?);
+    let served = match tls {
+        Some(tls) => {
+            let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
+            listen(config.listen, acceptor, handle, app, config.max_connections).await
+        }
+        None => listen(config.listen, NoDelayAcceptor::new(), handle, app, config.max_connections).await,
+    };
+    for task in [sweeper, upkeep, again, ending, told] {
+        task.abort();
+        drop(task.await);
+    }
+    // What was acknowledged is durable already; this lets the last commit end.
+    drop(hub);
+    let writer_ended = tokio::task::spawn_blocking(move || thread.join());
+    drop(tokio::time::timeout(GRACE, writer_ended).await);
+    served.map_err(|e| format!("{}: {e}", config.listen))
+}
+
+/// What answers on one connection: the routes, and the connection's permit.
+type OnConnection = AddExtension<Router, Arc<OwnedSemaphorePermit>>;
+
+async fn listen<A>(
+    to: SocketAddr,
+    acceptor: A,
+    handle: Handle<SocketAddr>,
+    app: Router,
+    connections: usize,
+) -> std::io::Result<()>
+where
+    A: Accept<TcpStream, OnConnection, Service = OnConnection> + Clone + Send + Sync + 'static,
+    A::Stream: AsyncRead + AsyncWrite + Unpin + Send,
+    A::Future: Send,
+{
+    let permits = Arc::new(Semaphore::new(connections.min(MOST)));
+    // A connection holds its permit with its service; without one it is closed at once.
+    let services = service_fn(move |_: SocketAddr| {
+        let permit = Arc::clone(&permits).try_acquire_owned();
+        let service = permit.map(|permit| Extension(Arc::new(permit)).layer(app.clone()));
+        std::future::ready(service)
+    });
+    let mut server = axum_server::bind(to).acceptor(acceptor).handle(handle).http1_only();
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    server.serve(services).await
+}
+
+fn router(hub: Shared, base: &str, cors: Option<CorsLayer>) -> Router {
+    let api: Router<Shared> = Router::new()
+        .route("/pull", post(pull::pull))
+        .route("/push", post(push::push))
+        .route("/presence", get(meet::snapshot).post(meet::update))
+        .route("/status", get(overview::overview))
+        .layer(middleware::from_fn_with_state(Arc::clone(&hub), admit))
+        .route("/stream", get(stream::stream));
+    let operations = api.clone().layer(Extension(Counters::Operations));
+    let app = Router::new()
+        .route("/health", get(probes::health))
+        .route("/ready", get(probes::ready))
+        .route("/metrics", get(measures::metrics))
+        .merge(page::routes(base))
+        .nest(&format!("{base}/ops"), operations);
+    let app = if base.is_empty() { app.merge(api) } else { app.nest(base, api) };
+    let app = app
+        .fallback(errors::not_found)
+        .method_not_allowed_fallback(errors::wrong_method)
+        .with_state(hub)
+        .layer(RequestDecompressionLayer::new())
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(drain::drain))
+        .layer(middleware::from_fn(errors::dress))
+        .layer(CatchPanicLayer::new());
+    let app = match cors {
+        Some(cors) => app.layer(cors),
+        None => app,
+    };
+    app.layer(
+        TraceLayer::new_for_http()
+            .make_span_with(DefaultMakeSpan::new().level(Level::INFO))
+            .on_response(DefaultOnResponse::new().level(Level::DEBUG))
+            // What fails is told where it fails; a limit that is reached is no failure.
+            .on_failure(()),
+    )
+    .layer(middleware::from_fn(measures::count))
+}
+
+/// Lets a request in, unless too many are at work.
+async fn admit(State(hub): State<Shared>, request: Request, next: Next) -> Response {
+    match Arc::clone(&hub.limits.requests).try_acquire_owned() {
+        Ok(_permit) => next.run(request).await,
+        Err(_) => Refusal::busy("too many requests are at work").into_response(),
+    }
+}
+
+fn cors(origins: &[String]) -> Result<Option<CorsLayer>, String> {
+    if origins.is_empty() {
+        return Ok(None);
+    }
+    let allowed = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        let origins: Result<Vec<HeaderValue>, _> = origins.iter().map(|origin| origin.parse()).collect();
+        AllowOrigin::list(origins.map_err(|e| format!("--cors: {e}"))?)
+    };
+    let headers = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::CONTENT_ENCODING,
+        HeaderName::from_static("last-event-id"),
+        HeaderName::from_static(dialect::HEADER),
+    ];
+    Ok(Some(
+        CorsLayer::new()
+            .allow_origin(allowed)
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers(headers)
+            .expose_headers([header::RETRY_AFTER])
+            .max_age(Duration::from_secs(3600)),
+    ))
+}
+
+async fn tls_config(tls: &Tls) -> Result<RustlsConfig, String> {
+    // Only fails where a provider is installed already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    RustlsConfig::from_pem_file(&tls.cert, &tls.key)
+        .await
+        .map_err(|e| format!("{}, {}: {e}", tls.cert.display(), tls.key.display()))
+}
+
+async fn check_filters(hub: &Hub) {
+    let filters = hub.tokens.as_ref().map(Tokens::filters).unwrap_or_default();
+    let checked = hub.readers.run(move |conn| {
+        readers::check_filters(conn, &filters);
+        Ok(())
+    });
+    if let Err(e) = checked.await {
+        tracing::error!("the filters of tokens could not be checked: {}", e.message);
+    }
+}
+
+/// Has nodes leave that were not heard of.
+async fn sweep(hub: Shared, every: Duration) {
+    loop {
+        tokio::time::sleep(every.max(Duration::from_millis(10))).await;
+        hub.presence.sweep();
+    }
+}
+
+/// Tells where the hub listens.
+async fn tell(handle: Handle<SocketAddr>, url: String) {
+    if let Some(address) = handle.listening().await {
+        let line = format!("listening on {}", url.replace("{}", &address.to_string()));
+        // Whoever started the hub may not want to know.
+        drop(writeln!(std::io::stdout(), "{line}"));
+    }
+}
+
+/// On SIGHUP reads tokens and certificate again.
+async fn read_again(hub: Shared, tls: Option<(RustlsConfig, Tls)>) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{signal, SignalKind};
+        let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+        while hangups.recv().await.is_some() {
+            if let Some(tokens) = &hub.tokens {
+                tokens.read_again();
+                check_filters(&hub).await;
+            }
+            if let Some((config, Tls { cert, key })) = &tls {
+                match config.reload_from_pem_file(cert, key).await {
+                    Ok(()) => tracing::info!("certificate read"),
+                    Err(e) => tracing::error!("the certificate stays as it was: {e}"),
+                }
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    drop((hub, tls));
+}
+
+/// Ends the server when it is told to: streams at once, requests when they are done.
+async fn end(handle: Handle<SocketAddr>, stop: watch::Sender<bool>) {
+    crate::signals::stop().await;
+    tracing::info!("stopping");
+    handle.graceful_shutdown(Some(GRACE));
+    let _ = stop.send(true);
+    // The streams watch this: it is not dropped before the server has ended.
+    std::future::pending::<()>().await;
+}

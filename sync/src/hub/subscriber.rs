@@ -1,0 +1,200 @@
+//! One open stream. Its events are made when the client takes them: a slow client holds a page, and nobody else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{watch, OwnedSemaphorePermit};
+use tokio::time::{sleep_until, Instant};
+
+use super::auth::Access;
+use super::errors::{Refusal, Result};
+use super::export::Pull;
+use super::place::Place;
+use super::presence::Event;
+use super::sse::{self, Next, Sending};
+use super::stream::Asked;
+use super::{topics, Shared};
+
+/// A stream that is idle for that long sends a comment.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long to wait where the database was busy.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// A stream on its way.
+pub struct Subscriber {
+    hub: Shared,
+    access: Access,
+    asked: Asked,
+    /// Where it stands: what is before this is sent, or is in `sending`.
+    place: Option<Place>,
+    sending: Option<Sending>,
+    /// The database may have more.
+    behind: bool,
+    /// When the next comment is due.
+    quiet_until: Instant,
+    ended: bool,
+    presence_seen: u64,
+    changed: watch::Receiver<u64>,
+    presence: watch::Receiver<u64>,
+    tokens: Option<watch::Receiver<u64>>,
+    stop: watch::Receiver<bool>,
+    _open: Open,
+}
+
+/// Counts an open stream, and its node, until it is dropped.
+struct Open {
+    hub: Shared,
+    node: Option<String>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        metrics::gauge!("grove_streams_open").decrement(1);
+        if let Some(node) = &self.node {
+            self.hub.presence.closed(node);
+        }
+    }
+}
+
+impl Subscriber {
+    /// Opens a stream, with its first page.
+    pub async fn open(hub: Shared, access: Access, asked: Asked, permit: OwnedSemaphorePermit) -> Result<Subscriber> {
+        metrics::gauge!("grove_streams_open").increment(1);
+        if let Some(node) = &asked.node {
+            hub.presence.opened(node);
+        }
+        let open = Open { hub: Arc::clone(&hub), node: asked.node.clone(), _permit: permit };
+        let mut subscriber = Subscriber {
+            place: asked.since.clone(),
+            sending: None,
+            behind: true,
+            quiet_until: Instant::now() + KEEP_ALIVE,
+            ended: false,
+            presence_seen: hub.presence.version(),
+            changed: hub.changed.rises(),
+            presence: hub.presence.versions(),
+            tokens: hub.tokens.as_ref().map(|tokens| tokens.changes()),
+            stop: hub.stop.clone(),
+            _open: open,
+            hub,
+            access,
+            asked,
+        };
+        // The place that the client comes back with is what it has: the database notes that.
+        let node = subscriber.asked.node.clone();
+        subscriber.load(node.as_deref()).await?;
+        Ok(subscriber)
+    }
+
+    /// Gets the next page. With the node's name the database notes how far it has come.
+    async fn load(&mut self, node: Option<&str>) -> Result<()> {
+        let generation = *self.changed.borrow_and_update();
+        let own = (self.asked.counters == super::dialect::Counters::Operations).then_some(self.asked.node.as_deref());
+        let since = self.place.as_ref().map(Place::json);
+        let pull = Pull::new(self.asked.tables.clone(), since.as_deref(), node.or(own.flatten()))?;
+        let enabled = self.hub.enabled().await?;
+        let question = pull.within(&self.access.scope, self.asked.counters, &enabled)?;
+        let page = self.hub.pages.get(&self.hub.readers, question, generation).await?;
+        self.behind = page.more;
+        self.place = Some(page.latest.clone());
+        self.sending = Some(Sending::new(page));
+        Ok(())
+    }
+
+    /// The next event; None when the stream ends.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        let event = self.find().await?;
+        self.quiet_until = Instant::now() + KEEP_ALIVE;
+        Some(event)
+    }
+
+    async fn find(&mut self) -> Option<Bytes> {
+        loop {
+            if self.ended || *self.stop.borrow() || !self.access.still_holds(self.hub.tokens.as_ref()) {
+                return None;
+            }
+            if let Some(event) = self.presence().await {
+                return Some(event);
+            }
+            match self.sending.as_mut().map_or(Next::End, |sending| sending.next(self.asked.strict)) {
+                Next::Event(event) => return Some(event),
+                // The client reads it by a pull; if this stream went on, the client's place would pass it.
+                Next::TooLong => {
+                    tracing::warn!(node = self.asked.node, "a change is too long for this client's stream, which ends");
+                    return None;
+                }
+                Next::End => self.sending = None,
+            }
+            if !self.behind {
+                if let Some(event) = self.wait().await {
+                    return Some(event);
+                }
+            } else if let Err(refusal) = self.load(None).await {
+                if refusal.is_busy() {
+                    tokio::time::sleep(AGAIN).await;
+                } else {
+                    return Some(self.end(&refusal));
+                }
+            }
+        }
+    }
+
+    /// Waits until something happens, or a comment is due.
+    async fn wait(&mut self) -> Option<Bytes> {
+        let tokens = async {
+            match &mut self.tokens {
+                Some(tokens) => drop(tokens.changed().await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = self.changed.changed() => {
+                self.behind = true;
+                self.ended |= changed.is_err();
+            }
+            told = self.presence.changed() => self.ended |= told.is_err(),
+            stopped = self.stop.changed() => self.ended |= stopped.is_err(),
+            () = tokens => {}
+            () = sleep_until(self.quiet_until) => return Some(sse::KEEP_ALIVE),
+        }
+        None
+    }
+
+    /// What others told of themselves since, of what this stream may see and asked for.
+    async fn presence(&mut self) -> Option<Bytes> {
+        if *self.presence.borrow_and_update() == self.presence_seen {
+            return None;
+        }
+        let (events, seen) = self.hub.presence.after(self.presence_seen);
+        self.presence_seen = seen;
+        let mut out = Vec::new();
+        for event in events {
+            if self.wants(&event).await.unwrap_or(false) {
+                let json = serde_json::to_string(&event).unwrap_or_default();
+                out.extend_from_slice(&sse::event("presence", &json));
+            }
+        }
+        (!out.is_empty()).then(|| Bytes::from(out))
+    }
+
+    async fn wants(&self, event: &Event) -> Result<bool> {
+        if self.asked.topics.as_ref().is_some_and(|topics| !topics.contains(&event.topic)) {
+            return Ok(false);
+        }
+        if let Some(tables) = &self.asked.tables {
+            let enabled = self.hub.enabled().await?;
+            let table = topics::table_of(&event.topic, &enabled);
+            if table.is_some_and(|table| !tables.iter().any(|name| name.eq_ignore_ascii_case(table))) {
+                return Ok(false);
+            }
+        }
+        topics::may_see(&self.hub, &self.access.scope, &event.topic).await
+    }
+
+    fn end(&mut self, refusal: &Refusal) -> Bytes {
+        self.ended = true;
+        sse::error(&refusal.message)
+    }
+}

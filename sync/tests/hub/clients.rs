@@ -1,0 +1,219 @@
+//! `grove-sync sync` and `run`: real processes, through real hubs, over a wire that fails.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::{json, Value};
+
+use crate::common::{Hub, SCHEMA};
+use crate::proxy::Proxy;
+
+/// A database of an edge, with the tables of a hub.
+struct Edge {
+    folder: tempfile::TempDir,
+}
+
+impl Edge {
+    fn new() -> Edge {
+        let edge = Edge { folder: tempfile::tempdir().unwrap() };
+        edge.open().execute_batch(SCHEMA).unwrap();
+        edge
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("edge.db")
+    }
+
+    fn open(&self) -> rusqlite::Connection {
+        open(&self.path())
+    }
+
+    fn sync(&self, more: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_grove-sync")).arg("sync").arg(self.path()).args(more).output().unwrap()
+    }
+
+    /// Starts `run`, with short intervals.
+    fn run(&self, more: &[&str]) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_grove-sync"));
+        command.arg("run").arg(self.path()).args(more).env("RUST_LOG", "error");
+        Running(command.spawn().unwrap())
+    }
+}
+
+/// A connection with the extension.
+fn open(path: &Path) -> rusqlite::Connection {
+    crate::common::extension();
+    let conn = rusqlite::Connection::open(path).unwrap();
+    conn.busy_timeout(Duration::from_secs(10)).unwrap();
+    conn
+}
+
+struct Running(Child);
+
+impl Running {
+    /// Asks it to end; the exit code.
+    fn end(mut self) -> Option<i32> {
+        let done = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
+        assert!(done.success());
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn digest(conn: &rusqlite::Connection) -> String {
+    conn.query_row("SELECT crdt_digest('tasks', 'full') || crdt_digest('notes', 'full')", [], |row| row.get(0)).unwrap()
+}
+
+/// Waits until all hold the same, and something.
+fn converge(databases: &[PathBuf], rows: i64) {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let conns: Vec<rusqlite::Connection> = databases.iter().map(|path| open(path)).collect();
+        let digests: Vec<String> = conns.iter().map(digest).collect();
+        let count: i64 = conns[0].query_row("SELECT count(*) FROM tasks", [], |row| row.get(0)).unwrap();
+        if count == rows && digests.windows(2).all(|two| two[0] == two[1]) {
+            return;
+        }
+        assert!(Instant::now() < until, "{count} rows of {rows}, {digests:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}|{}", String::from_utf8_lossy(&output.stdout).trim(), String::from_utf8_lossy(&output.stderr).trim())
+}
+
+#[test]
+fn one_round_tells_what_it_did() {
+    let hub = Hub::start(&[]);
+    let (ann, bob) = (Edge::new(), Edge::new());
+    ann.open().execute_batch("INSERT INTO tasks(id, title, owner) VALUES ('a', 'x', 'ann')").unwrap();
+    let output = ann.sync(&["--peer", &hub.url]);
+    assert!(output.status.success());
+    assert_eq!(text(&output), "pulled=0 pushed=3 merged=0 conflicts=0|");
+    assert_eq!(text(&ann.sync(&["--peer", &hub.url])), "pulled=0 pushed=0 merged=0 conflicts=0|");
+    let told: Value = serde_json::from_slice(&bob.sync(&["--peer", &hub.url, "--json"]).stdout).unwrap();
+    assert_eq!((&told["pulled"], &told["merged"], &told["peers"][0]["pulled"]), (&json!(3), &json!(3), &json!(3)));
+    assert_eq!(digest(&ann.open()), digest(&bob.open()));
+    // Only some tables, by two peers, of which one is not there.
+    bob.open().execute_batch("INSERT INTO notes VALUES ('n', 'x'); INSERT INTO tasks(id) VALUES ('b')").unwrap();
+    let output = bob.sync(&["--peer", &hub.url, "--peer", "http://127.0.0.1:9/sync", "--tables", "notes"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output);
+    assert!(said.starts_with("pulled=0 pushed=1 merged=0 conflicts=0|") && said.contains("127.0.0.1:9"), "{said}");
+    ann.sync(&["--peer", &hub.url]);
+    let count: i64 = ann.open().query_row("SELECT count(*) FROM tasks", [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 1);
+}
+
+#[test]
+fn what_is_called_wrongly() {
+    let edge = Edge::new();
+    assert_eq!(edge.sync(&[]).status.code(), Some(2));
+    assert_eq!(edge.sync(&["--peer", "hub"]).status.code(), Some(1));
+    assert_eq!(edge.sync(&["--peer", "http://127.0.0.1:9/sync", "--tables", "nope"]).status.code(), Some(1));
+    let missing = Command::new(env!("CARGO_BIN_EXE_grove-sync"))
+        .args(["sync", "/nonexistent/app.db", "--peer", "http://127.0.0.1:9/sync"])
+        .output()
+        .unwrap();
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("/nonexistent/app.db"));
+}
+
+#[test]
+fn a_token_opens_what_it_is_for() {
+    let mut hub =
+        Hub::with_tokens(&json!([{"token": "s3cret", "read": ["tasks", "notes"], "write": ["tasks", "notes"]}]));
+    let edge = Edge::new();
+    edge.open().execute_batch("INSERT INTO tasks(id) VALUES ('a'); INSERT INTO secrets VALUES ('s', 'x')").unwrap();
+    let tables = ["--peer", &hub.url, "--tables", "tasks,notes"];
+    assert!(text(&edge.sync(&tables)).contains("401"));
+    let token = |more: &[&str]| edge.sync(&[&["--token", "s3cret"], more].concat());
+    assert!(token(&tables).status.success());
+    assert!(text(&token(&["--peer", &hub.url])).contains("403"));
+    let rows: i64 = hub.database().query_row("SELECT count(*) FROM secrets", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 0);
+    hub.kill();
+}
+
+/// Edges that run beside their hubs, writing all the while.
+fn topology(hubs: usize, links: &[(usize, usize)], edges: usize) {
+    let hubs: Vec<Hub> = (0..hubs).map(|_| Hub::start(&[])).collect();
+    let edges: Vec<Edge> = (0..edges).map(|_| Edge::new()).collect();
+    let short = ["--interval", "0.5", "--timeout", "2s"];
+    let mut proxies = Vec::new();
+    let mut running = Vec::new();
+    for (edge, hub) in links {
+        // Numbers from the edges' on are hubs that go to hubs.
+        let proxy = Proxy::start(hubs[*hub].address());
+        let url = proxy.url("/sync");
+        proxies.push(proxy);
+        let args = [&["--peer", url.as_str()][..], &short].concat();
+        running.push(match edges.get(*edge) {
+            Some(edge) => edge.run(&args),
+            None => {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_grove-sync"));
+                command.arg("run").arg(hubs[*edge - edges.len()].path()).args(&args).env("RUST_LOG", "off");
+                Running(command.spawn().unwrap())
+            }
+        });
+    }
+    for i in 0..30 {
+        for (e, edge) in edges.iter().enumerate() {
+            let conn = edge.open();
+            conn.execute("INSERT INTO tasks(id, title) VALUES (?1, ?2)", [format!("{e}-{i}"), format!("title {i}")])
+                .unwrap();
+            conn.execute(
+                "INSERT INTO tasks(id, votes) VALUES ('all', 1) ON CONFLICT DO UPDATE SET votes = votes + 1",
+                [],
+            )
+            .unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let all: Vec<PathBuf> = edges.iter().map(Edge::path).chain(hubs.iter().map(Hub::path)).collect();
+    proxies.iter().for_each(Proxy::heal);
+    converge(&all, 30 * edges.len() as i64 + 1);
+    for one in running {
+        assert_eq!(one.end(), Some(0));
+    }
+}
+
+#[test]
+fn hub_and_spoke_over_a_failing_wire() {
+    topology(1, &[(0, 0), (1, 0), (2, 0)], 3);
+}
+
+#[test]
+fn chain_over_a_failing_wire() {
+    topology(3, &[(0, 0), (2, 1), (3, 2), (1, 2)], 2);
+}
+
+#[test]
+fn mesh_over_a_failing_wire() {
+    topology(2, &[(0, 0), (0, 1), (1, 0), (1, 1)], 2);
+}
+
+#[test]
+fn a_commit_is_there_at_once() {
+    let hub = Hub::start(&[]);
+    let (ann, bob) = (Edge::new(), Edge::new());
+    let far = ["--peer", hub.url.as_str(), "--interval", "3600"];
+    let (_a, _b) = (ann.run(&far), bob.run(&far));
+    converge(&[ann.path(), bob.path(), hub.path()], 0);
+    std::thread::sleep(Duration::from_secs(1)); // the streams are open
+    for i in 0..5 {
+        let began = Instant::now();
+        ann.open().execute("INSERT INTO tasks(id) VALUES (?1)", [i.to_string()]).unwrap();
+        converge(&[ann.path(), bob.path(), hub.path()], i + 1);
+        // Far below the interval: the commit was pushed, and the stream told of it.
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
+}

@@ -1,0 +1,15 @@
+//! The hub as its clients see it: real processes, real sockets.
+
+mod browser;
+mod cli;
+mod clients;
+mod common;
+mod dialects;
+mod durable;
+mod page;
+mod proxy;
+mod routes;
+mod sse;
+mod streams;
+mod tls;
+mod tokens;

@@ -1,0 +1,144 @@
+//! What a round does, and what it tells.
+
+use super::endpoint::hub;
+use super::{common, database, digest, prepare, sync};
+
+#[test]
+fn a_round_carries_both_ways_and_the_next_is_quiet() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hub.db");
+    let at_hub = common::open_file(&file);
+    prepare(&at_hub, "hub");
+    let (url, heard) = hub(&file, |_| None);
+    let (ann, bob) = (database("ann"), database("bob"));
+    ann.execute_batch("INSERT INTO tasks VALUES ('t1', 'Milk', 2, '[\"shop\"]'), ('t2', 'Bread', 0, '[]')").unwrap();
+    let sent = common::text(&ann, "SELECT json_array_length(crdt_changes_since(NULL), '$.changes')", []);
+    assert_eq!(sync(&ann, &url), format!("pulled=0 pushed={sent} merged=0 conflicts=0"));
+    assert_eq!(sync(&ann, &url), "pulled=0 pushed=0 merged=0 conflicts=0");
+    assert_eq!(sync(&bob, &url), format!("pulled={sent} pushed=0 merged={sent} conflicts=0"));
+    assert_eq!(sync(&bob, &url), "pulled=0 pushed=0 merged=0 conflicts=0");
+    assert_eq!(digest(&ann), digest(&bob));
+
+    // Both write the same cell without knowing: it is a conflict where they meet.
+    ann.execute_batch("UPDATE tasks SET title = 'Oat milk', votes = votes + 1 WHERE id = 't1'").unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(5)); // bob's is the later one
+    bob.execute_batch("UPDATE tasks SET title = 'Soy milk' WHERE id = 't1'; DELETE FROM tasks WHERE id = 't2'")
+        .unwrap();
+    assert_eq!(sync(&ann, &url), "pulled=0 pushed=2 merged=0 conflicts=0");
+    let told = sync(&bob, &url);
+    assert!(told.ends_with("conflicts=1"), "{told}");
+    sync(&ann, &url);
+    assert_eq!(digest(&ann), digest(&bob));
+    assert_eq!(digest(&ann), digest(&at_hub));
+    assert_eq!(common::text(&ann, "SELECT group_concat(id || title || votes) FROM tasks", []), "t1Soy milk3");
+
+    // What was pulled is not pushed back.
+    heard.lock().unwrap().clear();
+    sync(&ann, &url);
+    sync(&bob, &url);
+    assert!(heard.lock().unwrap().iter().all(|(route, _)| route == "/sync/pull"), "{:?}", heard.lock().unwrap());
+}
+
+#[test]
+fn pages_go_both_ways() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hub.db");
+    let at_hub = common::open_file(&file);
+    prepare(&at_hub, "hub");
+    at_hub.execute_batch("SELECT crdt_pragma('page_bytes', '2000')").unwrap();
+    let (url, heard) = hub(&file, |_| None);
+    let fill = "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) INSERT INTO tasks(id, title) SELECT ? || i, i FROM n";
+    let ann = database("ann");
+    at_hub.execute(fill, ["hub"]).unwrap();
+    ann.execute(fill, ["ann"]).unwrap();
+    let first = common::text(&ann, "SELECT crdt_sync(?, '{\"page\":20,\"pages\":2,\"json\":true}')", [&url]);
+    assert!(first.contains("\"has_more\":true"), "{first}");
+    common::text(&ann, "SELECT crdt_sync(?, '{\"page\":20}')", [&url]);
+    assert_eq!(digest(&ann), digest(&at_hub));
+    assert!(heard.lock().unwrap().iter().filter(|(route, _)| route == "/sync/push").count() > 5);
+    assert!(heard.lock().unwrap().iter().filter(|(route, _)| route == "/sync/pull").count() > 5);
+}
+
+#[test]
+fn a_table_enabled_later_is_pulled_from_its_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hub.db");
+    let at_hub = common::open_file(&file);
+    prepare(&at_hub, "hub");
+    let notes = "CREATE TABLE notes(id TEXT PRIMARY KEY NOT NULL, text TEXT); SELECT crdt_enable('notes');";
+    at_hub.execute_batch(notes).unwrap();
+    at_hub.execute_batch("INSERT INTO notes VALUES ('n1', 'old'); INSERT INTO tasks(id) VALUES ('t1')").unwrap();
+    let (url, heard) = hub(&file, |_| None);
+    let ann = database("ann");
+    sync(&ann, &url);
+    ann.execute_batch(notes).unwrap();
+    heard.lock().unwrap().clear();
+    assert!(sync(&ann, &url).starts_with("pulled=1 "));
+    assert_eq!(common::text(&ann, "SELECT text FROM notes", []), "old");
+    // The other table goes on from where it was.
+    let pulls = heard.lock().unwrap().clone();
+    assert!(pulls.iter().any(|(_, body)| body.contains("[\"tasks\"]") && body.contains("hub~")), "{pulls:?}");
+    ann.execute_batch("UPDATE notes SET text = 'new'").unwrap();
+    assert_eq!(sync(&ann, &url), "pulled=0 pushed=1 merged=0 conflicts=0");
+    assert_eq!(common::text(&at_hub, "SELECT text FROM notes", []), "new");
+}
+
+#[test]
+fn only_the_tables_and_the_way_that_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hub.db");
+    let at_hub = common::open_file(&file);
+    prepare(&at_hub, "hub");
+    at_hub.execute_batch("INSERT INTO tasks(id) VALUES ('h')").unwrap();
+    let (url, _) = hub(&file, |_| None);
+    let ann = database("ann");
+    ann.execute_batch("CREATE TABLE own(id TEXT PRIMARY KEY NOT NULL); SELECT crdt_enable('own'); INSERT INTO own VALUES ('x'); INSERT INTO tasks(id) VALUES ('a')").unwrap();
+    // The hub has no table `own`.
+    assert!(common::error(&ann, "SELECT crdt_sync(?)", [&url]).contains("own"));
+    let only =
+        |way: &str| common::text(&ann, "SELECT crdt_sync(?, ?)", [&url, &format!("{{\"tables\":[\"tasks\"],{way}}}")]);
+    let told = only("\"push\":false");
+    assert!(told.starts_with("pulled=2 pushed=0"), "{told}");
+    assert_eq!(common::text(&at_hub, "SELECT count(*) FROM tasks", []), "1");
+    assert!(!only("\"pull\":false").contains("pushed=0"));
+    assert_eq!(digest(&ann), digest(&at_hub));
+}
+
+#[test]
+fn what_a_hook_writes_on_the_way_in_is_pushed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hub.db");
+    let at_hub = common::open_file(&file);
+    prepare(&at_hub, "hub");
+    at_hub.execute_batch("INSERT INTO tasks(id) VALUES ('h')").unwrap();
+    let (url, _) = hub(&file, |_| None);
+    let ann = database("ann");
+    sync(&ann, &url);
+    ann.execute_batch(
+        "SELECT crdt_hook('echo', 'after_inbound', 'INSERT OR IGNORE INTO tasks(id, title) SELECT ''seen '' || :pk, ''by ann'' WHERE :field = ''title''')",
+    )
+    .unwrap();
+    at_hub.execute_batch("INSERT INTO tasks(id, title) VALUES ('g', 'x')").unwrap();
+    sync(&ann, &url);
+    assert_eq!(common::text(&ann, "SELECT title FROM tasks WHERE id = 'seen g'", []), "by ann");
+    assert_eq!(common::text(&at_hub, "SELECT title FROM tasks WHERE id = 'seen g'", []), "by ann");
+    assert_eq!(digest(&ann), digest(&at_hub));
+}
+
+#[test]
+fn a_chain_relays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first.db"), folder.path().join("second.db"));
+    let (at_first, at_second) = (common::open_file(&first), common::open_file(&second));
+    prepare(&at_first, "first");
+    prepare(&at_second, "second");
+    let ((to_first, _), (to_second, _)) = (hub(&first, |_| None), hub(&second, |_| None));
+    let ann = database("ann");
+    ann.execute_batch("INSERT INTO tasks(id, votes) VALUES ('a', 3)").unwrap();
+    at_second.execute_batch("INSERT INTO tasks(id, votes) VALUES ('s', 4)").unwrap();
+    sync(&ann, &to_first);
+    sync(&at_first, &to_second);
+    sync(&ann, &to_first);
+    assert_eq!(digest(&ann), digest(&at_second));
+    assert_eq!(digest(&at_first), digest(&at_second));
+}
