@@ -5,7 +5,7 @@ SEED ?= 1
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test asan valgrind coverage soak laws crash power faults concurrency fuzz fuzz-smoke bench bench-large bench-compare soak-log build clean
+.PHONY: help demo check test test-sync asan valgrind coverage soak laws crash power faults concurrency fuzz fuzz-smoke bench bench-large bench-compare soak-log build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,10 +29,12 @@ check: ## formatting, lints, licences and sources of what is linked, examples in
 test: ## all tests, after bringing the hosts that they load the extension into
 	tests/hosts/setup.sh
 	cargo test --locked --no-fail-fast
-	cargo test --locked --no-fail-fast --features http --test remote --target-dir $(TARGET)/http
-	tests/hosts/setup.sh chromium
-	cargo test --locked --no-fail-fast -p grove-sync --target-dir $(TARGET)/http
 	$(MAKE) --no-print-directory soak SCHEDULES=2000
+
+test-sync: ## crdt_sync and grove-sync: real processes, sockets, a browser
+	tests/hosts/setup.sh node chromium
+	cargo test --locked --no-fail-fast --features http --test remote --target-dir $(TARGET)/http
+	cargo test --locked --no-fail-fast -p grove-sync --target-dir $(TARGET)/http
 
 asan: ## all tests under AddressSanitizer, SQLite too (SIM_CASES and the like set how much)
 	tests/tools/asan.sh

@@ -79,10 +79,12 @@ mod whole;
 // Around it.
 mod check;
 mod cleanup;
+mod confirmed;
 mod digest;
 mod hooks;
 mod inspect;
 mod peers;
+#[cfg(feature = "http")]
 mod remote;
 mod restamp;
 mod session;

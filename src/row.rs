@@ -175,7 +175,7 @@ pub fn found(form: &Form) -> Rc<str> {
 /// The SQL that gives `cells` of the rows of a batch new values, for tables whose key is one column.
 pub fn renew_batch(form: &Form, cells: Vec<usize>) -> Rc<str> {
     text(form, Text::Renew(cells))
-        }
+}
 /// The SQL that goes through the keys and rowids of a table; None where no index has its keys in the order of their bytes.
 pub fn rowids(conn: &Conn, form: &Form) -> Result<Option<Rc<str>>> {
     let shape = &form.shape;

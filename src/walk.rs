@@ -43,7 +43,9 @@ impl<'c> Walk<'c> {
     /// A walk through the keys of a table's rows, where an index has them in our order; None where none does.
     pub fn of_rows(store: &Store<'c>, form: &Form) -> Result<Option<Walk<'c>>> {
         match crate::row::rowids(store.conn, form)? {
-            Some(sql) => Ok(Some(Walk { t: 0, rows: store.conn.stmt(&sql)?, place: Place::Start, steps: STEPS, ordered: true })),
+            Some(sql) => {
+                Ok(Some(Walk { t: 0, rows: store.conn.stmt(&sql)?, place: Place::Start, steps: STEPS, ordered: true }))
+            }
             None => Ok(None),
         }
     }

@@ -10,7 +10,9 @@ mod remote;
 mod sync;
 
 pub use admin::json_strings;
-pub use sync::{page, stamp_or_zero, table_names};
+#[cfg(feature = "http")]
+pub use sync::page;
+pub use sync::{stamp_or_zero, table_names};
 
 use std::rc::Rc;
 

@@ -106,6 +106,7 @@ fn format_option(text: Option<&str>) -> Result<Format> {
     options.format.as_deref().map_or(Ok(Format::Grove), Format::named)
 }
 
+#[cfg(feature = "http")]
 /// A page in Grove's form: what lies after a cursor, up to about `limit` changes.
 pub fn page(store: &Store<'_>, since: Option<&str>, scope: &Scope, limit: i64) -> Result<String> {
     Ok(page_of(store, since, scope, &Page { limit: Some(limit), format: Format::Grove, wanted: None })?.0)

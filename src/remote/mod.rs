@@ -4,9 +4,7 @@
 //! Both cursors live in `_crdt_remote` and move in the transaction that makes them true: that of a pull together with the merge,
 //! that of a push when the peer has answered. A round that is cut off anywhere is repeated from there.
 
-pub mod confirmed;
 mod grove;
-#[cfg(feature = "http")]
 pub mod http;
 mod place;
 mod pull;

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::confirmed::Confirmed;
 use super::place::{Cursors, Place};
 use super::{grove, own_id, Exchange, Round};
+use crate::confirmed::Confirmed;
 use crate::conn::Conn;
 use crate::error::{excerpt, Error, Result};
 use crate::inbound::merge_changes;
