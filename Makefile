@@ -5,7 +5,7 @@ SEED ?= 1
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-sync asan valgrind coverage soak laws crash power faults concurrency fuzz fuzz-smoke bench bench-large bench-compare soak-log build clean
+.PHONY: help demo demo-sync check test test-sync asan valgrind coverage soak laws crash power faults concurrency fuzz fuzz-smoke bench bench-large bench-compare soak-log build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,12 @@ demo: ## two databases written apart with the sqlite3 shell, then merged
 	@tests/hosts/setup.sh shell
 	@cargo build --release --locked
 	@demo/run.sh
+
+demo-sync: ## a hub and two edges: written apart, equal in the end
+	@tests/hosts/setup.sh shell
+	@cargo build --release --locked
+	@cargo build --release --locked -p grove-sync
+	@demo/sync.sh
 
 build: ## the extension, optimised, in target/release
 	cargo build --release --locked
