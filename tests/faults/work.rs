@@ -81,6 +81,10 @@ pub const WORK: &[Work] = &[
     usual("merge compact", &["SELECT crdt_merge(crdt_convert((SELECT json FROM inbox), 'compact'))"]),
     rich("merge with hooks", &["SELECT crdt_merge((SELECT json FROM inbox))"]),
     usual("push", &["SELECT crdt_push('{\"node_id\":\"p\",\"changes\":' || (SELECT json ->> '$.changes' FROM inbox) || '}')"]),
+    usual(
+        "push from a place",
+        &["SELECT crdt_push('{\"node_id\":\"p\",\"tables\":[\"tasks\"],\"since\":{\"ts\":0,\"c\":0,\"node\":\"\"},\"changes\":' || (SELECT json ->> '$.changes' FROM inbox) || '}')"],
+    ),
     rich(
         "push operations",
         &["SELECT crdt_push('{\"node_id\":\"p\",\"changes\":' || (SELECT json ->> '$.changes' FROM inbox) || '}', '{\"counters\":\"operations\"}')"],
