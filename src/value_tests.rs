@@ -131,3 +131,14 @@ fn what_is_no_value_is_refused() {
 fn what_is_no_number_is_null() {
     assert_eq!(to_json(ValueRef::Real(f64::NAN), Form::Plain), "null");
 }
+
+#[test]
+fn usual_escapes_and_bytes_that_no_string_may_hold() {
+    let json = r#""a\r\t\n\"\\b""#;
+    let text = plain(json, Form::Plain).expect("all of them are usual");
+    assert!(identical(text.as_ref(), decode(json).unwrap().as_ref()));
+    assert_eq!(text.as_ref().as_str(), Some("a\r\t\n\"\\b"));
+    for bad in ["\"a\u{1}\"", "\"a\\n\u{1f}\"", "\"a\nb\""] {
+        assert!(check(bad).is_err(), "{bad:?}");
+    }
+}

@@ -235,4 +235,17 @@ mod tests {
         let (change, end) = Quick::new(text).cell(0, &mut Names::default()).unwrap();
         assert_eq!((end, Some(vec![change])), (text.len(), slowly(&format!("[{text}]"))));
     }
+
+    #[test]
+    fn numbers_that_are_no_json_are_left_to_the_other() {
+        let cell = |ts: &str| {
+            format!(
+                r#"{{"changes":[{{"table":"t","pk":"1","field":"f","crdt_type":"lww","hlc":{{"ts":{ts},"c":0,"node":"n"}},"node_id":"n","value":1}}]}}"#
+            )
+        };
+        assert!(canonical(&cell("1"), &mut Names::default()).is_some());
+        for ts in ["01", "00", "", "99999999999999999999"] {
+            assert!(canonical(&cell(ts), &mut Names::default()).is_none(), "{ts}");
+        }
+    }
 }

@@ -165,6 +165,14 @@ fn an_update_of_a_fresh_row_is_written_without_unpacking() {
 }
 
 #[test]
+fn what_is_kept_besides_is_left_to_the_other_road() {
+    let at = |ts| (Tick { ts, c: 0 }, 1);
+    for mark in [16, 32] {
+        assert_eq!(write_cells(&[0, 1, 2, mark, 2, 0, 1], at(7), &[1, 2, 3, 4, 5], &[1], at(8)), None);
+    }
+}
+
+#[test]
 fn numbers_have_an_end() {
     use super::bytes::Reader;
     for (bytes, number) in
