@@ -170,6 +170,7 @@ fn what_is_kept_besides_is_left_to_the_other_road() {
     for mark in [16, 32] {
         assert_eq!(write_cells(&[0, 1, 2, mark, 2, 0, 1], at(7), &[1, 2, 3, 4, 5], &[1], at(8)), None);
     }
+    assert_eq!(write_cells(&[], at(7), &[1, 2, 3, 4, 5], &[9], at(8)), None, "a field that the base does not cover");
 }
 
 #[test]
