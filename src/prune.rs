@@ -18,8 +18,8 @@ use crate::store::{RecordKey, Store};
 
 /// New log rows after which pruning is worth while, at the least.
 const LEAST: i64 = 1_000;
-/// How often as many must have come as were kept the last time: what can go outweighs what must stay.
-const GROWTH: i64 = 2;
+/// For each two rows that were kept the last time, so many must have come: what can go outweighs what must stay.
+const GROWTH: i64 = 3;
 /// Records that one pass follows, more or less; others are left to other passes. Bounds its memory.
 const RECORDS: i64 = 500_000;
 /// Log rows that a pass goes back through when it runs by itself. Bounds its time.
@@ -88,6 +88,11 @@ struct Plan {
     births: bool,
 }
 
+/// How many rows must have come since so many were kept.
+fn grown(kept: i64) -> i64 {
+    (kept / 2).saturating_mul(GROWTH)
+}
+
 /// Prunes when enough was logged since the last time. In the caller's savepoint, the log folded.
 pub fn if_due(store: &Store<'_>) -> Result<()> {
     // Where this connection last saw that it would be due: another one's pruning only puts that off.
@@ -95,21 +100,21 @@ pub fn if_due(store: &Store<'_>) -> Result<()> {
         return Ok(());
     }
     let (pruned, kept) = (horizon(store.conn, "pruned")?, horizon(store.conn, "kept")?);
-    let (end, due) = (store.last_seq()?, pruned.saturating_add(LEAST.max(kept.saturating_mul(GROWTH))));
+    let (end, due) = (store.last_seq()?, pruned.saturating_add(LEAST.max(grown(kept))));
     let fresh = store.conn.fresh.take();
     if end >= due && fresh > 0 {
         // Pruning would keep these: they count as kept, and not among those that have come.
         store.conn.run(
             "INSERT INTO main._crdt_horizon(one, pruned, kept, own) VALUES (1, 0, ?1, 0)
              ON CONFLICT(one) DO UPDATE SET kept = kept + ?1",
-            &[(fresh.saturating_mul(1 + GROWTH) / GROWTH).into()],
+            &[(fresh.saturating_mul(2 + GROWTH) / GROWTH).into()],
         )?;
         return if_due(store);
     }
     if end >= due {
         // As many as it says it kept may never have been there: what was changed by hand must not cost more than the log.
         let kept = kept.clamp(0, rows(store)?);
-        return passes(store, end, REACH.max((1 + GROWTH).saturating_mul(kept)), kept);
+        return passes(store, end, REACH.max(kept.saturating_add(grown(kept))), kept);
     }
     store.conn.prune_due.set(due);
     Ok(())
