@@ -55,7 +55,7 @@ pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
         let news: Vec<&RawValue> = page
             .changes
             .into_iter()
-            .filter(|change| !exchange.told.has(change) && !(to_grove && grove::cannot_take(change)))
+            .filter(|change| !(exchange.told.has(change) || to_grove && grove::cannot_take(change)))
             .collect();
         let mut reached = Cursors { pushed: Some(page.latest_hlc.get().to_owned()), ..Cursors::default() };
         if !news.is_empty() {
