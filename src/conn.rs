@@ -46,7 +46,7 @@ pub struct Conn {
     /// What `_crdt_batch` gives.
     pub batch: RefCell<Rc<crate::batch::Rows>>,
     /// What `_crdt_meet` and `_crdt_give` ask.
-    pub pass: RefCell<Option<Rc<dyn crate::pass::Pass>>>,
+    pub pass: RefCell<Option<crate::pass::Running>>,
     /// Log rows, since pruning was last due, of records that nothing was known of: no earlier ones stand for them.
     pub fresh: Cell<i64>,
     /// The log's end at which pruning is due, as last read.

@@ -2,10 +2,11 @@
 //! `UPDATE … SET x = _crdt_give(0) WHERE … AND _crdt_meet(pk, x)`. A statement for each row would look for each from the root of the
 //! tree; an `UPDATE … FROM _crdt_batch` puts all of them into a table of its own first.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::conn::Conn;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ffi::{Call, Out, ValueRef};
 
 /// Rows that a statement meets. It cannot fail: a statement that stops halfway would take its transaction with it.
@@ -17,24 +18,55 @@ pub trait Pass {
     fn give(&self, i: i64) -> Out;
 }
 
+/// A pass under way.
+pub struct Running {
+    pass: Rc<dyn Pass>,
+    /// Whether a row was met whose values SQLite has not taken yet.
+    met: Cell<bool>,
+    /// Whether another was met before that: SQLite goes through the rows twice, and would give each the values of the last.
+    skewed: Cell<bool>,
+}
+
 impl Conn {
     /// Runs a statement that asks `pass`; how many rows it wrote.
+    ///
+    /// # Errors
+    /// SQLite's, or it did not write rows as it met them: the caller's savepoint is to be undone.
     pub fn run_pass(&self, sql: &str, values: &[ValueRef<'_>], pass: Rc<dyn Pass>) -> Result<i64> {
-        self.pass.replace(Some(pass));
+        self.pass.replace(Some(Running { pass, met: Cell::new(false), skewed: Cell::new(false) }));
         let outcome = self.run(sql, values);
-        self.pass.take();
-        outcome
+        match self.pass.take() {
+            Some(running) if running.skewed.get() => {
+                Err(Error::internal("this SQLite does not write rows as it meets them; please report its version"))
+            }
+            _ => outcome,
+        }
+    }
+}
+
+impl Running {
+    fn meet(&self, row: &Call<'_, Conn>) -> bool {
+        let met = self.pass.meet(row);
+        if self.met.replace(met) {
+            self.skewed.set(true);
+        }
+        met
+    }
+
+    fn give(&self, i: i64) -> Out {
+        self.met.set(false);
+        self.pass.give(i)
     }
 }
 
 /// `_crdt_meet(…)`: whether a row is to be written. NULL but while a statement of ours runs.
 pub fn meet(call: &Call<'_, Conn>) -> Result<Out> {
     let pass = call.state().pass.borrow();
-    Ok(pass.as_ref().map_or(Out::Null, |pass| Out::Int(pass.meet(call).into())))
+    Ok(pass.as_ref().map_or(Out::Null, |running| Out::Int(running.meet(call).into())))
 }
 
 /// `_crdt_give(i)`: its `i`-th value.
 pub fn give(call: &Call<'_, Conn>) -> Result<Out> {
     let pass = call.state().pass.borrow();
-    Ok(pass.as_ref().map_or(Out::Null, |pass| pass.give(call.arg(0).as_i64().unwrap_or(0))))
+    Ok(pass.as_ref().map_or(Out::Null, |running| running.give(call.arg(0).as_i64().unwrap_or(0))))
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::{Slot, What};
 use crate::clock::Tick;
 use crate::conn::Conn;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ffi::{Call, Out, Value, ValueRef};
 use crate::pack::{write_cells, Nodes};
 use crate::pass::Pass;
@@ -41,10 +41,8 @@ struct Now {
     at: usize,
     /// Those that nothing is known of, or that are more than an edit can do.
     left: Vec<usize>,
-    /// The last one's new `x`, until SQLite has taken it.
-    x: Option<Vec<u8>>,
-    /// Whether SQLite met a record before it had taken the one before: it went through the rows twice.
-    skewed: bool,
+    /// The last one's new `x`.
+    x: Vec<u8>,
 }
 
 /// Whether a record may be edited, by what was written of it.
@@ -70,10 +68,7 @@ pub(super) fn write(store: &Store<'_>, table: &Rc<Table>, all: &Rc<[Keyed]>) -> 
             conn.run_pass(ONE, &[(*t).into(), pk.as_ref()], pass())?;
         }
     }
-    let Now { at, mut left, skewed, .. } = edits.now.take();
-    if skewed {
-        return Err(Error::internal("this SQLite does not write rows as it meets them; please report its version"));
-    }
+    let Now { at, mut left, .. } = edits.now.take();
     left.extend(at..all.len());
     Ok(left)
 }
@@ -86,7 +81,7 @@ impl Pass for Edits {
     }
 
     fn give(&self, _: i64) -> Out {
-        Out::Value(Value::Blob(self.now.borrow_mut().x.take().unwrap_or_default()))
+        Out::Value(Value::Blob(std::mem::take(&mut self.now.borrow_mut().x)))
     }
 }
 
@@ -94,7 +89,6 @@ impl Edits {
     /// Takes in what was written of the record under the key `pk`, if anything was.
     fn take(&self, pk: ValueRef<'_>, base: [Option<i64>; 4], x: &[u8]) -> bool {
         let now = &mut *self.now.borrow_mut();
-        now.skewed |= now.x.is_some();
         while let Some(((_, key), slot)) = self.all.get(now.at) {
             let order = order(pk, key);
             if order == Ordering::Less {
@@ -103,7 +97,7 @@ impl Edits {
             now.at += 1;
             if order == Ordering::Equal {
                 if let Some(x) = written(&self.table, self.me, slot, base, x) {
-                    now.x = Some(x);
+                    now.x = x;
                     return true;
                 }
             }
