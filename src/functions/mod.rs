@@ -5,6 +5,7 @@ mod args;
 mod filter;
 mod hooks;
 mod inspect;
+mod pull;
 mod push;
 mod remote;
 mod sync;
@@ -44,7 +45,7 @@ pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     to.function(c"crdt_cursor", -1, writes, conn, sync::cursor)?;
     to.function(c"crdt_changes_since", -1, writes, conn, sync::changes_since)?;
     to.function(c"crdt_merge", -1, writes, conn, sync::merge)?;
-    to.function(c"crdt_pull", -1, writes, conn, sync::pull)?;
+    to.function(c"crdt_pull", -1, writes, conn, pull::pull)?;
     to.function(c"crdt_push", -1, writes, conn, push::push)?;
     to.function(c"crdt_sync", -1, writes, conn, remote::sync)?;
 

@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::args::Args;
-use super::sync::{counters_are_operations, told};
+use super::pull::counters_are_operations;
+use super::sync::told;
 use crate::change::{Body, Change, Names};
 use crate::compact::{self, Format};
 use crate::confirmed::Confirmed;

@@ -121,3 +121,28 @@ fn pulls_page_by_bytes() {
     }
     same(&hub, &b, "tasks");
 }
+
+#[test]
+fn a_server_says_how_much_and_whether_to_remember() {
+    let hub = node("hub", TASKS);
+    run(&hub, "INSERT INTO tasks(id, title) VALUES ('t1', 'x'), ('t2', 'y'), ('t3', 'z')");
+    let pull = |since: &Value, options: &str| {
+        let request = json!({"tables": ["tasks"], "node_id": "b", "since": since}).to_string();
+        page(&text(&hub, "SELECT crdt_pull(?1, ?2)", [request.as_str(), options]))
+    };
+    let peers = || hub.query_row("SELECT count(*) FROM _crdt_peers", [], |row| row.get::<_, i64>(0)).unwrap();
+    let (mut since, mut pages, mut changes) = (Value::Null, 0, 0);
+    loop {
+        let page = pull(&since, r#"{"limit":1,"remember":false}"#);
+        (since, pages, changes) = (cursor(&page), pages + 1, changes + page.changes.len());
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!((pages, peers()), (3, 0), "a record each");
+    assert_eq!(changes, pull(&Value::Null, "{}").changes.len());
+    assert_eq!(peers(), 1);
+    for bad in [r#"{"limit":0}"#, r#"{"limit":-1}"#, r#"{"limit":1.5}"#, r#"{"remember":1}"#] {
+        assert!(hub.query_row("SELECT crdt_pull('{}', ?1)", [bad], |_| Ok(())).is_err(), "{bad}");
+    }
+}

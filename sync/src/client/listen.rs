@@ -72,7 +72,7 @@ impl Listener {
     }
 
     fn stream(&self, conn: &Connection, backoff: &mut Backoff) -> Result<(), Failure> {
-        // `news`: only that there is something, not what.
+        // `news`: only that there is something, not what. Without a cursor: from now on.
         let mut request = self.agent.get(format!("{}/stream", self.url)).query("news", "1");
         request = request.header("Accept", "text/event-stream");
         for (name, value) in from(conn, &self.url).map_err(broken)? {

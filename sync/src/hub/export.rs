@@ -18,12 +18,15 @@ struct Options {
     filter: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     counters: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remember: Option<bool>,
 }
 
 /// A pull as a client sent it: its keys, their JSON as it came.
 pub struct Pull {
     keys: BTreeMap<String, Box<RawValue>>,
     tables: Option<Vec<String>>,
+    remember: Option<bool>,
 }
 
 /// A pull within its scope: what `crdt_pull` is called with.
@@ -39,7 +42,7 @@ impl Pull {
         let bad = |e| Refusal::bad(format!("not a pull request {{\"tables\",\"since\",\"node_id\"}}: {e}"));
         let mut keys: BTreeMap<String, Box<RawValue>> = serde_json::from_str(json).map_err(bad)?;
         let tables = keys.remove("tables").map(|tables| serde_json::from_str(tables.get())).transpose().map_err(bad)?;
-        Ok(Pull { keys, tables: tables.flatten() })
+        Ok(Pull { keys, tables: tables.flatten(), remember: None })
     }
 
     /// A request of its own: the tables, None for all that may be read, a cursor's JSON, and who asks.
@@ -56,19 +59,25 @@ impl Pull {
         if let Some(node) = node {
             put("node_id", serde_json::Value::from(node).to_string())?;
         }
-        Ok(Pull { keys, tables })
+        Ok(Pull { keys, tables, remember: None })
+    }
+
+    /// The database does not note who asks: the cursor is where the hub has sent to, not what the client has.
+    pub fn unremembered(mut self) -> Pull {
+        self.remember = Some(false);
+        self
     }
 
     /// What to ask the database, which has the tables `enabled`; refused when it is not in the scope.
     pub fn within(self, scope: &Scope, counters: Counters, enabled: &[String]) -> Result<Question> {
-        let Pull { mut keys, tables } = self;
+        let Pull { mut keys, tables, remember } = self;
         let tables = scope.to_read(tables, enabled)?;
         let filter = scope.filters(tables.as_deref(), enabled);
         if let Some(tables) = tables {
             keys.insert("tables".to_owned(), raw(&tables)?);
         }
         let counters = (counters == Counters::Operations).then_some("operations");
-        let options = raw(&Options { filter, counters })?;
+        let options = raw(&Options { filter, counters, remember })?;
         Ok(Question { request: raw(&keys)?.get().to_owned(), options: options.get().to_owned() })
     }
 }

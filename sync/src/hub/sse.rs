@@ -27,17 +27,29 @@ pub enum Next {
 pub struct Sending {
     page: Arc<Page>,
     at: usize,
+    /// Tells only that there are changes.
+    news: bool,
 }
 
 impl Sending {
     /// The page from its beginning.
     pub fn new(page: Arc<Page>) -> Sending {
-        Sending { page, at: 0 }
+        Sending { page, at: 0, news: false }
+    }
+
+    /// One event that tells how many changes there are, for clients that pull them.
+    pub fn news(page: Arc<Page>) -> Sending {
+        Sending { page, at: 0, news: true }
     }
 
     /// The next event: as many changes as a line takes. The last one of the page has the cursor as its id. `strict` clients
     /// get no longer lines, also where a single change needs one.
     pub fn next(&mut self, strict: bool) -> Next {
+        if self.news && self.at < self.page.len() {
+            self.at = self.page.len();
+            let (id, changes) = (self.page.latest.id(), self.page.len());
+            return Next::Event(Bytes::from(format!("event: news\nid: {id}\ndata: {{\"changes\":{changes}}}\n\n")));
+        }
         let mut data = String::from("data: [");
         let from = self.at;
         while let Some(change) = self.page.change(self.at) {
@@ -117,5 +129,14 @@ mod tests {
     #[test]
     fn an_empty_page_gives_nothing() {
         assert_eq!(page(&[]).next(true), Next::End);
+        assert_eq!(Sending::news(page(&[]).page).next(true), Next::End);
+    }
+
+    #[test]
+    fn news_is_one_short_event() {
+        let mut sending = Sending::news(page(&["{}".to_owned(), "{}".to_owned()]).page);
+        let event = Bytes::from_static(b"event: news\nid: 1-2-hub~3\ndata: {\"changes\":2}\n\n");
+        assert_eq!(sending.next(true), Next::Event(event));
+        assert_eq!(sending.next(true), Next::End);
     }
 }

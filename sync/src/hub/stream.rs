@@ -27,6 +27,8 @@ pub struct Asked {
     pub counters: Counters,
     /// A client that reads no lines beyond 64 KiB.
     pub strict: bool,
+    /// Only that there are changes is to be told, not which.
+    pub news: bool,
 }
 
 impl Asked {
@@ -40,6 +42,7 @@ impl Asked {
             since: None,
             counters,
             strict: text(header::USER_AGENT).is_some_and(|agent| agent.starts_with("Go-http-client")),
+            news: false,
         };
         let mut since = Place::default();
         // A plus that nobody escaped is a plus: a blank comes as %20 from all that escape at all.
@@ -52,6 +55,7 @@ impl Asked {
                 "since_ts" => since.ts = value.parse().unwrap_or(0).max(0),
                 "since_count" | "since_c" => since.c = value.parse().unwrap_or(0),
                 "since_node" => since.node = value.into_owned(),
+                "news" => asked.news = value == "1",
                 _ => {}
             }
         }

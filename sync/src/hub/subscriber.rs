@@ -8,6 +8,7 @@ use tokio::sync::{watch, OwnedSemaphorePermit};
 use tokio::time::{sleep_until, Instant};
 
 use super::auth::Access;
+use super::dialect::Counters;
 use super::errors::{Refusal, Result};
 use super::export::Pull;
 use super::place::Place;
@@ -67,7 +68,7 @@ impl Subscriber {
         }
         let open = Open { hub: Arc::clone(&hub), node: asked.node.clone(), _permit: permit };
         let mut subscriber = Subscriber {
-            place: asked.since.clone(),
+            place: asked.since.clone().or_else(|| asked.news.then(Place::now)),
             sending: None,
             behind: true,
             quiet_until: Instant::now() + KEEP_ALIVE,
@@ -83,23 +84,27 @@ impl Subscriber {
             asked,
         };
         // The place that the client comes back with is what it has: the database notes that.
-        let node = subscriber.asked.node.clone();
-        subscriber.load(node.as_deref()).await?;
+        subscriber.load(true).await?;
         Ok(subscriber)
     }
 
-    /// Gets the next page. With the node's name the database notes how far it has come.
-    async fn load(&mut self, node: Option<&str>) -> Result<()> {
+    /// Gets the next page; the database notes how far the client has come if this is `confirmed`.
+    async fn load(&mut self, confirmed: bool) -> Result<()> {
         let generation = *self.changed.borrow_and_update();
-        let own = (self.asked.counters == super::dialect::Counters::Operations).then_some(self.asked.node.as_deref());
         let since = self.place.as_ref().map(Place::json);
-        let pull = Pull::new(self.asked.tables.clone(), since.as_deref(), node.or(own.flatten()))?;
+        // Pages without a name are shared; whose own counter parts stay out must be told.
+        let named = confirmed || self.asked.counters == Counters::Operations;
+        let node = self.asked.node.as_deref().filter(|_| named);
+        let mut pull = Pull::new(self.asked.tables.clone(), since.as_deref(), node)?;
+        if !confirmed {
+            pull = pull.unremembered();
+        }
         let enabled = self.hub.enabled().await?;
         let question = pull.within(&self.access.scope, self.asked.counters, &enabled)?;
         let page = self.hub.pages.get(&self.hub.readers, question, generation).await?;
         self.behind = page.more;
         self.place = Some(page.latest.clone());
-        self.sending = Some(Sending::new(page));
+        self.sending = Some(if self.asked.news { Sending::news(page) } else { Sending::new(page) });
         Ok(())
     }
 
@@ -131,7 +136,7 @@ impl Subscriber {
                 if let Some(event) = self.wait().await {
                     return Some(event);
                 }
-            } else if let Err(refusal) = self.load(None).await {
+            } else if let Err(refusal) = self.load(false).await {
                 if refusal.is_busy() {
                     tokio::time::sleep(AGAIN).await;
                 } else {

@@ -1,90 +1,14 @@
 //! `grove-sync sync` and `run`: real processes, through real hubs, over a wire that fails.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::path::PathBuf;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use serde_json::{json, Value};
 
-use crate::common::{Hub, SCHEMA};
+use crate::common::Hub;
+use crate::edge::{converge, digest, open, run, Edge};
 use crate::proxy::Proxy;
-
-/// A database of an edge, with the tables of a hub.
-struct Edge {
-    folder: tempfile::TempDir,
-}
-
-impl Edge {
-    fn new() -> Edge {
-        let edge = Edge { folder: tempfile::tempdir().unwrap() };
-        edge.open().execute_batch(SCHEMA).unwrap();
-        edge
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("edge.db")
-    }
-
-    fn open(&self) -> rusqlite::Connection {
-        open(&self.path())
-    }
-
-    fn sync(&self, more: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_grove-sync")).arg("sync").arg(self.path()).args(more).output().unwrap()
-    }
-
-    /// Starts `run`, with short intervals.
-    fn run(&self, more: &[&str]) -> Running {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_grove-sync"));
-        command.arg("run").arg(self.path()).args(more).env("RUST_LOG", "error");
-        Running(command.spawn().unwrap())
-    }
-}
-
-/// A connection with the extension.
-fn open(path: &Path) -> rusqlite::Connection {
-    crate::common::extension();
-    let conn = rusqlite::Connection::open(path).unwrap();
-    conn.busy_timeout(Duration::from_secs(10)).unwrap();
-    conn
-}
-
-struct Running(Child);
-
-impl Running {
-    /// Asks it to end; the exit code.
-    fn end(mut self) -> Option<i32> {
-        let done = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
-        assert!(done.success());
-        self.0.wait().unwrap().code()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn digest(conn: &rusqlite::Connection) -> String {
-    conn.query_row("SELECT crdt_digest('tasks', 'full') || crdt_digest('notes', 'full')", [], |row| row.get(0)).unwrap()
-}
-
-/// Waits until all hold the same, and something.
-fn converge(databases: &[PathBuf], rows: i64) {
-    let until = Instant::now() + Duration::from_secs(60);
-    loop {
-        let conns: Vec<rusqlite::Connection> = databases.iter().map(|path| open(path)).collect();
-        let digests: Vec<String> = conns.iter().map(digest).collect();
-        let count: i64 = conns[0].query_row("SELECT count(*) FROM tasks", [], |row| row.get(0)).unwrap();
-        if count == rows && digests.windows(2).all(|two| two[0] == two[1]) {
-            return;
-        }
-        assert!(Instant::now() < until, "{count} rows of {rows}, {digests:?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
 
 fn text(output: &Output) -> String {
     format!("{}|{}", String::from_utf8_lossy(&output.stdout).trim(), String::from_utf8_lossy(&output.stderr).trim())
@@ -152,17 +76,13 @@ fn topology(hubs: usize, links: &[(usize, usize)], edges: usize) {
     let mut running = Vec::new();
     for (edge, hub) in links {
         // Numbers from the edges' on are hubs that go to hubs.
-        let proxy = Proxy::start(hubs[*hub].address());
+        let proxy = Proxy::failing(hubs[*hub].address());
         let url = proxy.url("/sync");
         proxies.push(proxy);
         let args = [&["--peer", url.as_str()][..], &short].concat();
         running.push(match edges.get(*edge) {
             Some(edge) => edge.run(&args),
-            None => {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_grove-sync"));
-                command.arg("run").arg(hubs[*edge - edges.len()].path()).args(&args).env("RUST_LOG", "off");
-                Running(command.spawn().unwrap())
-            }
+            None => run(&hubs[*edge - edges.len()].path(), &args),
         });
     }
     for i in 0..30 {
@@ -199,6 +119,45 @@ fn chain_over_a_failing_wire() {
 #[test]
 fn mesh_over_a_failing_wire() {
     topology(2, &[(0, 0), (0, 1), (1, 0), (1, 1)], 2);
+}
+
+/// Both sides go on while they cannot reach each other, and write the same records.
+#[test]
+fn a_partition_heals() {
+    let hub = Hub::start(&[]);
+    let edges = [Edge::new(), Edge::new()];
+    let proxies: Vec<Proxy> = edges.iter().map(|_| Proxy::healthy(hub.address())).collect();
+    let running: Vec<_> = edges
+        .iter()
+        .zip(&proxies)
+        .map(|(edge, proxy)| edge.run(&["--peer", &proxy.url("/sync"), "--interval", "0.5"]))
+        .collect();
+    let all: Vec<PathBuf> = edges.iter().map(Edge::path).chain([hub.path()]).collect();
+    edges[0]
+        .open()
+        .execute_batch("INSERT INTO tasks(id, title, votes, tags) VALUES ('a', 'x', 1, '[1]'), ('b', 'x', 1, '[1]')")
+        .unwrap();
+    converge(&all, 2);
+    let before = digest(&open(&hub.path()));
+    proxies[0].cut();
+    let change = |edge: &Edge, who: &str| {
+        edge.open()
+            .execute_batch(&format!("UPDATE tasks SET title = '{who}', votes = votes + 10, tags = json_insert(tags, '$[#]', '{who}'); INSERT INTO tasks(id) VALUES ('{who}')"))
+            .unwrap();
+    };
+    change(&edges[0], "ann");
+    edges[0].open().execute_batch("DELETE FROM tasks WHERE id = 'b'").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(digest(&open(&hub.path())), before, "nothing comes through");
+    change(&edges[1], "bob");
+    converge(&all[1..], 3);
+    proxies[0].heal();
+    // 'b' was deleted on one side, and written on the other after that.
+    converge(&all, 4);
+    let row = |sql: &str| hub.database().query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(row("SELECT title || votes || tags FROM tasks WHERE id = 'a'"), "bob21[\"ann\",\"bob\",1]");
+    assert_eq!(row("SELECT title || votes FROM tasks WHERE id = 'b'"), "bob21");
+    assert!(running.into_iter().all(|one| one.end() == Some(0)));
 }
 
 #[test]

@@ -79,11 +79,11 @@ pub fn agent() -> ureq::Agent {
     config.timeout_global(Some(Duration::from_secs(60))).build().into()
 }
 
-fn spawn(folder: &Path, options: &[&str]) -> (Child, String) {
+fn spawn(folder: &Path, address: &str, options: &[&str]) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_grove-sync"))
         .arg("serve")
         .arg(folder.join("app.db"))
-        .args(["--listen", "127.0.0.1:0", "--init"])
+        .args(["--listen", address, "--init"])
         .arg(folder.join("schema.sql"))
         .args(options)
         .env("RUST_LOG", "warn")
@@ -103,7 +103,7 @@ impl Hub {
 
     pub fn start_in(folder: tempfile::TempDir, options: &[&str]) -> Hub {
         std::fs::write(folder.path().join("schema.sql"), SCHEMA).unwrap();
-        let (child, url) = spawn(folder.path(), options);
+        let (child, url) = spawn(folder.path(), "127.0.0.1:0", options);
         Hub { folder, child, url, agent: agent(), token: None }
     }
 
@@ -131,9 +131,9 @@ impl Hub {
         self.child.wait().unwrap();
     }
 
-    /// Starts again on the same database, at another port.
+    /// Starts again on the same database, at the same address.
     pub fn restart(&mut self, options: &[&str]) {
-        let (child, url) = spawn(self.folder.path(), options);
+        let (child, url) = spawn(self.folder.path(), self.address(), options);
         (self.child, self.url) = (child, url);
     }
 
@@ -232,6 +232,11 @@ pub fn lww(table: &str, pk: &str, field: &str, step: i64, node: &str, value: Val
 pub fn delete(table: &str, pk: &str, step: i64, node: &str) -> Value {
     json!({"table": table, "pk": pk, "field": "_tombstone", "crdt_type": "", "hlc": {"ts": ts(step), "c": 0, "node": node},
            "node_id": node, "tombstone": true})
+}
+
+/// A number for the record, from the environment.
+pub fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
 /// Tries until it holds, for ten seconds.

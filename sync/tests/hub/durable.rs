@@ -6,15 +6,11 @@ use std::time::Duration;
 
 use serde_json::{json, Value};
 
-use crate::common::{agent, eventually, lww, Hub};
-
-/// Clients, and how often the hub is killed; `HUB_CLIENTS` and `HUB_KILLS` set more, for the record.
-fn number(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
-}
+use crate::common::{agent, eventually, lww, number, Hub};
 
 #[test]
 fn killed_under_load_no_acknowledged_push_is_lost() {
+    // More for the record.
     let (clients, kills) = (number("HUB_CLIENTS", 8), number("HUB_KILLS", 3));
     let hub = Mutex::new(Hub::start(&[]));
     let (done, acknowledged) = (AtomicBool::new(false), AtomicUsize::new(0));

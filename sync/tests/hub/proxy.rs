@@ -2,30 +2,57 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub struct Proxy {
     address: String,
-    healed: Arc<AtomicBool>,
+    wire: Arc<Wire>,
 }
 
+/// How the wire does.
+struct Wire {
+    state: AtomicU8,
+    /// The clients' ends, to be cut.
+    open: Mutex<Vec<TcpStream>>,
+}
+
+const FAILING: u8 = 0;
+const HEALED: u8 = 1;
+const CUT: u8 = 2;
+
 impl Proxy {
-    /// A proxy to `to`, `host:port`.
-    pub fn start(to: &str) -> Proxy {
+    /// A proxy to `to`, `host:port`, whose connections fail one after the other.
+    pub fn failing(to: &str) -> Proxy {
+        Proxy::start(to, FAILING)
+    }
+
+    /// A proxy that carries everything, until it is cut.
+    pub fn healthy(to: &str) -> Proxy {
+        Proxy::start(to, HEALED)
+    }
+
+    fn start(to: &str, state: u8) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (address, healed) = (listener.local_addr().unwrap().to_string(), Arc::new(AtomicBool::new(false)));
-        let (well, to, count) = (Arc::clone(&healed), to.to_owned(), AtomicU32::new(0));
+        let wire = Arc::new(Wire { state: AtomicU8::new(state), open: Mutex::default() });
+        let (address, to, count) = (listener.local_addr().unwrap().to_string(), to.to_owned(), AtomicU32::new(0));
+        let ours = Arc::clone(&wire);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let n = count.fetch_add(1, Ordering::SeqCst);
-                let fault = if well.load(Ordering::SeqCst) { 9 } else { n % 5 };
+                let mut open = ours.open.lock().unwrap();
+                let fault = match ours.state.load(Ordering::SeqCst) {
+                    FAILING => n % 5,
+                    HEALED => 9,
+                    _ => 1,
+                };
+                open.extend(stream.try_clone());
                 let to = to.clone();
                 std::thread::spawn(move || carry(stream, &to, fault));
             }
         });
-        Proxy { address, healed }
+        Proxy { address, wire }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -34,14 +61,23 @@ impl Proxy {
 
     /// From here on nothing fails.
     pub fn heal(&self) {
-        self.healed.store(true, Ordering::SeqCst);
+        self.wire.state.store(HEALED, Ordering::SeqCst);
+    }
+
+    /// From here on nothing comes through, of what is under way neither.
+    pub fn cut(&self) {
+        self.wire.state.store(CUT, Ordering::SeqCst);
+        for stream in self.wire.open.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both); // it may be gone already
+        }
     }
 }
 
 /// Carries one connection, under a fault.
 fn carry(client: TcpStream, to: &str, fault: u32) {
     if fault == 1 {
-        return; // dropped
+        let _ = client.shutdown(Shutdown::Both);
+        return;
     }
     if fault == 2 {
         std::thread::sleep(Duration::from_millis(300));

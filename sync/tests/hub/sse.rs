@@ -59,7 +59,11 @@ impl Stream {
     }
 
     pub fn open_with(hub: &Hub, query: &str, headers: &[(&str, &str)]) -> Stream {
-        let socket = open_raw(hub, &format!("/sync/stream?{query}"), headers);
+        Stream::open_at(hub, &format!("/sync/stream?{query}"), headers)
+    }
+
+    pub fn open_at(hub: &Hub, path: &str, headers: &[(&str, &str)]) -> Stream {
+        let socket = open_raw(hub, path, headers);
         let mut reader = BufReader::new(socket.try_clone().unwrap());
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {

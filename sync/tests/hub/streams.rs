@@ -191,3 +191,44 @@ fn idle_streams_get_comments() {
         seen.push_str(&String::from_utf8_lossy(&part[..n]));
     }
 }
+
+#[test]
+fn news_are_told_without_the_changes() {
+    let hub = Hub::start(&[]);
+    hub.push(&[note(1, "old")]).ok();
+    let mut from_now = Stream::open(&hub, "tables=notes&news=1");
+    let cursor = hub.post("/sync/pull", &json!({"tables": ["notes"]})).ok()["latest_hlc"].clone();
+    let place =
+        format!("since_ts={}&since_c={}&since_node={}", cursor["ts"], cursor["c"], cursor["node"].as_str().unwrap());
+    let mut from_there = Stream::open(&hub, &format!("tables=notes&news=1&{place}"));
+    hub.push(&[lww("tasks", "t1", "title", 1, "a", json!("x"))]).ok();
+    assert!(from_now.is_quiet(Duration::from_millis(200)) && from_there.is_quiet(Duration::ZERO), "nothing of theirs");
+    hub.push(&[note(2, "new"), note(3, "new")]).ok();
+    for stream in [&mut from_now, &mut from_there] {
+        let event = stream.next();
+        assert_eq!((event.name.as_str(), event.json()), ("news", json!({"changes": 2})));
+        assert!(event.id.is_some());
+    }
+    // What was there before, for one that says from where.
+    assert_eq!(Stream::open(&hub, "news=1&since_ts=1").next().json(), json!({"changes": 4}));
+}
+
+/// A place is noted when the client comes with it, not when the hub has sent so far.
+#[test]
+fn what_was_sent_is_not_taken_for_what_has_arrived() {
+    let hub = Hub::start(&[]);
+    let at = |node: &str| {
+        let sql = "SELECT seq FROM _crdt_peers WHERE node = ?1";
+        hub.database().query_row(sql, [node], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    for (base, node) in [("/sync", "totals"), ("/sync/ops", "operations")] {
+        let mut stream = Stream::open_at(&hub, &format!("{base}/stream?node_id={node}"), &[]);
+        hub.push(&[note(1, node)]).ok();
+        let id = stream.next().id.unwrap();
+        hub.push(&[lww("notes", node, "body", 2, "a", json!("again"))]).ok();
+        stream.next();
+        assert_eq!(at(node), 0, "{base}");
+        let _again = Stream::open_at(&hub, &format!("{base}/stream?node_id={node}"), &[("last-event-id", &id)]);
+        assert!(at(node) > 0, "{base}");
+    }
+}

@@ -1,0 +1,175 @@
+//! A peer's request for changes, in Grove's form, and the options that the server gives for it.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::args::Args;
+use super::sync::{page_of, read_or_install, Page};
+use crate::change::Body;
+use crate::compact::Format;
+use crate::conn::Conn;
+use crate::error::{Error, Result};
+use crate::ffi::{Call, Out};
+use crate::outbound::{Item, Scope};
+use crate::{peers, session};
+
+#[derive(Deserialize)]
+struct PullRequest<'a> {
+    #[serde(default)]
+    tables: Option<Vec<String>>,
+    #[serde(borrow, default)]
+    since: Option<&'a RawValue>,
+    #[serde(default)]
+    node_id: Option<String>,
+    #[serde(default)]
+    filter: Option<Filter>,
+    #[serde(default)]
+    counters: Option<String>,
+    #[serde(default)]
+    format: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+struct Filter {
+    #[serde(default)]
+    pk_filter: Option<Vec<String>>,
+    #[serde(default)]
+    field_filter: Option<Vec<String>>,
+}
+
+impl Filter {
+    /// Names the selection: a cursor made for another does not fit.
+    fn name(&self) -> String {
+        let sorted = |list: &Option<Vec<String>>| {
+            let mut list = list.clone().unwrap_or_default();
+            list.sort_unstable();
+            super::json_strings(&list)
+        };
+        match (&self.pk_filter, &self.field_filter) {
+            (None, None) => String::new(),
+            (keys, fields) => format!("|{}|{}", sorted(keys), sorted(fields)),
+        }
+    }
+
+    /// Deletes, and records that leave a filter, pass a filter of fields: who has the record must learn of them. None passes
+    /// a filter of keys that does not name the record: who has only others need not, and must not, learn of it.
+    fn wants(&self, item: &Item) -> bool {
+        let listed = |list: &Option<Vec<String>>, name: &str| {
+            list.as_ref().is_none_or(|list| list.is_empty() || list.iter().any(|l| l == name))
+        };
+        listed(&self.pk_filter, &item.pk)
+            && (matches!(item.body, Body::Tombstone { .. } | Body::Left(_) | Body::Row)
+                || listed(&self.field_filter, &item.field))
+    }
+}
+
+/// Whose counter parts stay out of a pull's answer: the caller's own, when it reads `counter_delta` as operations. It has added
+/// them when it made them, and would add them again.
+fn own_counters<'r>(request: &'r PullRequest<'_>, options: &PullOptions) -> Result<Option<&'r str>> {
+    match (counters_are_operations(options.counters.as_deref(), request.counters.as_deref())?, &request.node_id) {
+        (false, _) => Ok(None),
+        (true, Some(node)) => Ok(Some(node)),
+        (true, None) => Err(Error::peer(
+            "\"counters\":\"operations\" leaves out the caller's own counter parts: the request needs its \"node_id\"",
+        )),
+    }
+}
+
+/// The options of `crdt_pull`.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct PullOptions {
+    #[serde(default)]
+    counters: Option<String>,
+    #[serde(default)]
+    format: Option<String>,
+    /// Expressions by table. They are SQL: only the caller gives them, never the peer.
+    #[serde(default)]
+    filter: BTreeMap<String, String>,
+    /// Changes after which no further record begins.
+    #[serde(default)]
+    limit: Option<NonZeroU32>,
+    /// Whether to note who asked, and with which cursor. Not where the cursor is the server's own, as in a stream: what was
+    /// sent need not have arrived.
+    #[serde(default)]
+    remember: Option<bool>,
+}
+
+impl PullOptions {
+    fn read(text: Option<&str>) -> Result<PullOptions> {
+        text.map_or(Ok(PullOptions::default()), crate::json::object).map_err(|e| {
+            Error::caller(format!(
+                "options is a JSON object such as {{\"filter\":{{\"tasks\":\"owner = 'ann'\"}}}} or {{\"counters\":\"operations\"}}: {e}"
+            ))
+        })
+    }
+}
+
+/// `crdt_pull(request [, options])`
+pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_pull", "request [, options]", 1, 2)?;
+    session::refuse_after_writes(args.conn(), "crdt_pull")?;
+    args.named(|| {
+        let request: PullRequest<'_> = crate::json::object(args.json(0, "request")?)
+            .map_err(|e| Error::peer(format!("not a pull request {{\"tables\",\"since\",\"node_id\"}}: {e}")))?;
+        let since = request.since.map(RawValue::get).filter(|json| *json != "null");
+        let options = PullOptions::read(args.optional(1, "options")?)?;
+        let own = own_counters(&request, &options)?;
+        let format = asked_format(options.format.as_deref(), request.format.as_deref())?;
+        if let Some(node) = &request.node_id {
+            peers::check(node)?;
+        }
+        let none = Filter::default();
+        let filter = request.filter.as_ref().unwrap_or(&none);
+        let is_own =
+            |item: &Item| own.is_some_and(|own| matches!(item.body, Body::Counter { .. }) && *item.hlc.node == *own);
+        let (answer, scope, sent) = read_or_install(args.conn(), &|store| {
+            let tables = request.tables.as_deref();
+            let mut scope = Scope::for_peer(store, tables, &options.filter)?.filtered(&filter.name());
+            if let Some(own) = own {
+                scope = scope.filtered(&format!("|operations|{own}"));
+            }
+            let wanted = |item: &Item| filter.wants(item) && !is_own(item);
+            let sifted = own.is_some() || request.filter.is_some();
+            let limit = options.limit.map(|n| i64::from(n.get()));
+            let page = Page { limit, format, wanted: sifted.then_some(&wanted) };
+            let (answer, sent) = page_of(store, since, &scope, &page)?;
+            Ok((answer, scope, sent))
+        })?;
+        if let Some(node) = request.node_id.as_ref().filter(|_| options.remember.unwrap_or(true)) {
+            peers::pulled(args.conn(), node, since, &scope, sent)?;
+        }
+        Ok(Out::Text(answer))
+    })
+}
+
+/// The form of a pull's answer: as the options ask, or the request.
+fn asked_format(options: Option<&str>, key: Option<&str>) -> Result<Format> {
+    match (options.map(Format::named).transpose()?, key.map(Format::named).transpose()?) {
+        (Some(options), Some(key)) if options != key => {
+            Err(Error::caller("format is one thing in the options and another in the request; give it once"))
+        }
+        (options, key) => Ok(options.or(key).unwrap_or_default()),
+    }
+}
+
+/// Whether the peer means operations by `counter_delta`: by the options, or by the request's key `counters`.
+pub fn counters_are_operations(options: Option<&str>, key: Option<&str>) -> Result<bool> {
+    let wanted = |counters: Option<&str>| match counters {
+        None => Ok(None),
+        Some("totals") => Ok(Some(false)),
+        Some("operations") => Ok(Some(true)),
+        Some(other) => {
+            Err(Error::caller(format!("counters is 'totals' or 'operations', not '{}'", crate::error::excerpt(other))))
+        }
+    };
+    match (wanted(options)?, wanted(key)?) {
+        (Some(options), Some(key)) if options != key => {
+            Err(Error::caller("counters is one thing in the options and another in the request; give it once"))
+        }
+        (options, key) => Ok(options.or(key).unwrap_or(false)),
+    }
+}
