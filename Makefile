@@ -5,7 +5,7 @@ SEED ?= 1
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sync check test test-sync asan valgrind coverage soak laws crash power faults concurrency fuzz fuzz-smoke bench bench-large bench-compare soak-log build clean
+.PHONY: help demo demo-sync check test test-sync asan valgrind coverage soak laws crash power faults concurrency fuzz fuzz-smoke bench bench-large bench-compare bench-sync soak-log build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,7 @@ test: ## all tests, after bringing the hosts that they load the extension into
 	tests/hosts/setup.sh
 	cargo test --locked --no-fail-fast
 	$(MAKE) --no-print-directory soak SCHEDULES=2000
+	$(MAKE) --no-print-directory test-sync
 
 test-sync: ## crdt_sync and grove-sync: real processes, sockets, a browser
 	tests/hosts/setup.sh node chromium
@@ -62,6 +63,10 @@ bench-large: ## the same for what takes minutes: 3 million rows, crdt_enable on 
 
 bench-compare: ## two files of `make bench`, line by line (OLD, NEW)
 	@/usr/bin/python3 benches/compare.py $(OLD) $(NEW)
+
+bench-sync: ## what a hub does in a second, how soon, with how much memory; 100 clients at a hub that is killed
+	cargo bench --locked -p grove-sync --bench hub --target-dir $(TARGET)/http
+	SWARM_CLIENTS=100 SWARM_KILLS=10 SWARM_SECONDS=5 cargo test --release --locked -p grove-sync --target-dir $(TARGET)/http --test hub all_are_equal -- --nocapture
 
 soak: ## random schedules against a model, on all cores (SCHEDULES, SEED); docs/soak.md
 	@cargo build --locked --profile soak --example wall_clock
