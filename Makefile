@@ -18,7 +18,7 @@ demo: ## two databases written apart with the sqlite3 shell, then merged
 demo-sync: ## a hub and two edges: written apart, equal in the end
 	@tests/hosts/setup.sh shell
 	@cargo build --release --locked
-	@cargo build --release --locked -p grove-sync
+	@cargo build --release --locked -p grove-sync --target-dir $(TARGET)/http
 	@demo/sync.sh
 
 build: ## the extension, optimised, in target/release

@@ -9,7 +9,7 @@ rm -rf "$folder"
 mkdir "$folder"
 cp "$target"/release/libgrove_crdt.* "$folder"
 cd "$folder"
-sync=$target/release/grove-sync
+sync=$target/http/release/grove-sync
 
 title() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] || title() { printf '\n%s\n' "$*"; }
