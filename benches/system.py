@@ -1,4 +1,4 @@
-"""The writes of the benchmark and its export again, on the SQLite that Debian's Python brings: system.py LIBRARY. benches/speed brings a SQLite
+"""The writes of the benchmark, its export and its merges again, on the SQLite that Debian's Python brings: system.py LIBRARY. benches/speed brings a SQLite
 of its own. All-lww table; BENCH_ROWS and BENCH_ROUNDS as there. Prints ratios of processor time, and keeps them in
 bench-system.json beside bench.json."""
 
@@ -82,6 +82,40 @@ def works(data):
     )
 
 
+UPSERT = f"""{INSERT} ON CONFLICT(id) DO UPDATE SET title = excluded.title, description = excluded.description,
+    priority = excluded.priority, tags = excluded.tags, completed = excluded.completed"""
+SENT = "UPDATE tasks SET title = title || '.', description = description || '.', priority = priority + 1, tags = tags || ' ', completed = 1 - completed"
+NEWER = (
+    "UPDATE tasks SET title = title || '!', description = description || '!' WHERE rowid % 2",
+    "UPDATE tasks SET title = title || '!', priority = priority + 2, tags = tags || '  ' WHERE NOT rowid % 2",
+)
+
+
+def merges(sender, receiver, plain, data):
+    """Name, target, ratio of a merge to an upsert of the same rows into a plain table in the same state."""
+
+    def sent(since):
+        page = sender.execute("SELECT crdt_changes_since(?)", [since]).fetchone()[0]
+        return page, sender.execute("SELECT crdt_cursor()").fetchone()[0]
+
+    def ratio(payload):
+        upsert = spent(plain, UPSERT, data)
+        start = time.process_time()
+        receiver.execute("SELECT crdt_merge(?)", (payload,)).fetchone()
+        return (time.process_time() - start) / upsert
+
+    sender.execute(f"SELECT crdt_pragma('page_bytes', {1 << 30})").fetchone()
+    spent(sender, INSERT, data)
+    payload, cursor = sent(None)
+    yield "merge into an empty peer, to executemany", 3.5, ratio(payload)
+    yield "merge what is known, to executemany", 2.5, ratio(payload)
+    sender.execute(SENT)
+    time.sleep(0.002)  # the clock: what follows is later
+    for newer in NEWER:
+        receiver.execute(newer)
+    yield "merge, half the fields newer, to executemany", 5, ratio(sent(cursor)[0])
+
+
 def enabled(conn):
     conn.enable_load_extension(True)
     conn.load_extension(LIBRARY)
@@ -99,7 +133,10 @@ def measure(data):
             for name, target, do in works(data):
                 took = {conn: do(conn) for conn in (pair[::-1] if turn % 2 else pair)}
                 ratios.setdefault((name, target), []).append(took[pair[1]] / took[pair[0]])
-            for conn in pair:
+            third, fourth, empty = (database(os.path.join(folder, name), TABLE) for name in ("from.db", "to.db", "empty.db"))
+            for name, target, ratio in merges(enabled(third), enabled(fourth), empty, data):
+                ratios.setdefault((name, target), []).append(ratio)
+            for conn in [*pair, third, fourth, empty]:
                 conn.close()
     return {what: statistics.median(all_rounds) for what, all_rounds in ratios.items()}
 
