@@ -1,10 +1,11 @@
 //! A peer's request for changes, in Grove's form, and the options that the server gives for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroU32;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use super::args::Args;
 use super::sync::{page_of, read_or_install, Page};
@@ -30,35 +31,43 @@ struct PullRequest<'a> {
     counters: Option<String>,
     #[serde(default)]
     format: Option<String>,
+    /// Changes after which no further record begins.
+    #[serde(default)]
+    limit: Option<NonZeroU32>,
 }
 
 #[derive(Deserialize, Default)]
 struct Filter {
     #[serde(default)]
-    pk_filter: Option<Vec<String>>,
+    pk_filter: Option<HashSet<String>>,
     #[serde(default)]
-    field_filter: Option<Vec<String>>,
+    field_filter: Option<HashSet<String>>,
 }
 
 impl Filter {
-    /// Names the selection: a cursor made for another does not fit.
+    /// Names the selection, in few bytes: a cursor made for another does not fit.
     fn name(&self) -> String {
-        let sorted = |list: &Option<Vec<String>>| {
-            let mut list = list.clone().unwrap_or_default();
+        let hashed = |list: &Option<HashSet<String>>| {
+            let mut list: Vec<&String> = list.iter().flatten().collect();
             list.sort_unstable();
-            super::json_strings(&list)
+            let mut hash = Sha256::new();
+            for name in list {
+                hash.update((name.len() as u64).to_le_bytes());
+                hash.update(name);
+            }
+            hex::encode(&hash.finalize()[..8])
         };
         match (&self.pk_filter, &self.field_filter) {
             (None, None) => String::new(),
-            (keys, fields) => format!("|{}|{}", sorted(keys), sorted(fields)),
+            (keys, fields) => format!("|{}|{}", hashed(keys), hashed(fields)),
         }
     }
 
     /// Deletes, and records that leave a filter, pass a filter of fields: who has the record must learn of them. None passes
     /// a filter of keys that does not name the record: who has only others need not, and must not, learn of it.
     fn wants(&self, item: &Item) -> bool {
-        let listed = |list: &Option<Vec<String>>, name: &str| {
-            list.as_ref().is_none_or(|list| list.is_empty() || list.iter().any(|l| l == name))
+        let listed = |list: &Option<HashSet<String>>, name: &str| {
+            list.as_ref().is_none_or(|list| list.is_empty() || list.contains(name))
         };
         listed(&self.pk_filter, &item.pk)
             && (matches!(item.body, Body::Tombstone { .. } | Body::Left(_) | Body::Row)
@@ -66,15 +75,46 @@ impl Filter {
     }
 }
 
-/// Whose counter parts stay out of a pull's answer: the caller's own, when it reads `counter_delta` as operations. It has added
-/// them when it made them, and would add them again.
-fn own_counters<'r>(request: &'r PullRequest<'_>, options: &PullOptions) -> Result<Option<&'r str>> {
-    match (counters_are_operations(options.counters.as_deref(), request.counters.as_deref())?, &request.node_id) {
-        (false, _) => Ok(None),
-        (true, Some(node)) => Ok(Some(node)),
-        (true, None) => Err(Error::peer(
-            "\"counters\":\"operations\" leaves out the caller's own counter parts: the request needs its \"node_id\"",
-        )),
+/// Which counter changes stay out of a pull's answer.
+enum Without<'r> {
+    /// None does.
+    Nothing,
+    /// The caller's own, as it reads `counter_delta` as operations: it has added them when it made them, and would add them
+    /// again.
+    OwnOf(&'r str),
+    /// All.
+    Counters,
+}
+
+impl<'r> Without<'r> {
+    fn read(request: &'r PullRequest<'_>, options: &PullOptions) -> Result<Without<'r>> {
+        if options.counters.as_deref() == Some("none") {
+            return Ok(Without::Counters);
+        }
+        match (counters_are_operations(options.counters.as_deref(), request.counters.as_deref())?, &request.node_id) {
+            (false, _) => Ok(Without::Nothing),
+            (true, Some(node)) => Ok(Without::OwnOf(node)),
+            (true, None) => Err(Error::peer(
+                "\"counters\":\"operations\" leaves out the caller's own counter parts: the request needs its \"node_id\"",
+            )),
+        }
+    }
+
+    /// Names the selection, as [`Filter::name`] does.
+    fn name(&self) -> String {
+        match self {
+            Without::Nothing => String::new(),
+            Without::OwnOf(node) => format!("|operations|{node}"),
+            Without::Counters => "|no counters".to_owned(),
+        }
+    }
+
+    fn has(&self, item: &Item) -> bool {
+        match self {
+            Without::Nothing => false,
+            Without::OwnOf(node) => matches!(item.body, Body::Counter { .. }) && *item.hlc.node == **node,
+            Without::Counters => matches!(item.body, Body::Counter { .. }),
+        }
     }
 }
 
@@ -117,24 +157,20 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
             .map_err(|e| Error::peer(format!("not a pull request {{\"tables\",\"since\",\"node_id\"}}: {e}")))?;
         let since = request.since.map(RawValue::get).filter(|json| *json != "null");
         let options = PullOptions::read(args.optional(1, "options")?)?;
-        let own = own_counters(&request, &options)?;
+        let without = Without::read(&request, &options)?;
         let format = asked_format(options.format.as_deref(), request.format.as_deref())?;
         if let Some(node) = &request.node_id {
             peers::check(node)?;
         }
         let none = Filter::default();
         let filter = request.filter.as_ref().unwrap_or(&none);
-        let is_own =
-            |item: &Item| own.is_some_and(|own| matches!(item.body, Body::Counter { .. }) && *item.hlc.node == *own);
         let (answer, scope, sent) = read_or_install(args.conn(), &|store| {
             let tables = request.tables.as_deref();
-            let mut scope = Scope::for_peer(store, tables, &options.filter)?.filtered(&filter.name());
-            if let Some(own) = own {
-                scope = scope.filtered(&format!("|operations|{own}"));
-            }
-            let wanted = |item: &Item| filter.wants(item) && !is_own(item);
-            let sifted = own.is_some() || request.filter.is_some();
-            let limit = options.limit.map(|n| i64::from(n.get()));
+            let scope = Scope::for_peer(store, tables, &options.filter)?.filtered(&filter.name());
+            let scope = scope.filtered(&without.name());
+            let wanted = |item: &Item| filter.wants(item) && !without.has(item);
+            let sifted = request.filter.is_some() || !matches!(without, Without::Nothing);
+            let limit = options.limit.into_iter().chain(request.limit).min().map(|n| i64::from(n.get()));
             let page = Page { limit, format, wanted: sifted.then_some(&wanted) };
             let (answer, sent) = page_of(store, since, &scope, &page)?;
             Ok((answer, scope, sent))

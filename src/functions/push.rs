@@ -41,6 +41,10 @@ struct PushRequest<'a> {
 struct PushOptions {
     #[serde(default)]
     counters: Option<String>,
+    /// Whether the answer may carry a cursor. It is one for all rows of the tables that the peer names: not for peers that may
+    /// not see them all.
+    #[serde(default)]
+    cursor: Option<bool>,
 }
 
 /// `crdt_push(request [, options])`
@@ -61,7 +65,9 @@ pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
             let pushed = pushed.take().map_or_else(|| Pushed::read(&request), Ok)?;
             let (good, rejected) = sift(store, &limits, pushed, operations);
             let confirmed = match (request.since, &request.tables) {
-                (Some(since), Some(tables)) => Confirmed::before(store, tables, Some(since.get()))?,
+                (Some(since), Some(tables)) if options.cursor.unwrap_or(true) => {
+                    Confirmed::before(store, tables, Some(since.get()))?
+                }
                 _ => None,
             };
             let report = merge_changes(store, &good)?;

@@ -141,8 +141,33 @@ fn a_server_says_how_much_and_whether_to_remember() {
     }
     assert_eq!((pages, peers()), (3, 0), "a record each");
     assert_eq!(changes, pull(&Value::Null, "{}").changes.len());
+    let asked = text(&hub, "SELECT crdt_pull('{\"limit\":1}')", []);
+    assert!(page(&asked).more, "by the request too");
     assert_eq!(peers(), 1);
     for bad in [r#"{"limit":0}"#, r#"{"limit":-1}"#, r#"{"limit":1.5}"#, r#"{"remember":1}"#] {
         assert!(hub.query_row("SELECT crdt_pull('{}', ?1)", [bad], |_| Ok(())).is_err(), "{bad}");
     }
+}
+
+/// The cursor is one for all rows of the tables that the peer names: who may not see them all must not get it.
+#[test]
+fn a_server_withholds_the_cursor_of_a_push() {
+    let hub = node("hub", TASKS);
+    run(&hub, "INSERT INTO tasks(id, title) VALUES ('t1', 'x')");
+    let since = cursor(&pull(&hub, &json!({"tables": ["tasks"]})));
+    let push = json!({"node_id": "b", "tables": ["tasks"], "since": since, "changes": []}).to_string();
+    let answer = |options: &str| text(&hub, "SELECT crdt_push(?1, ?2)", [push.as_str(), options]);
+    assert!(answer("{}").contains("\"cursor\":{"), "{}", answer("{}"));
+    assert!(!answer(r#"{"cursor":false}"#).contains("\"cursor\""));
+}
+
+#[test]
+fn counters_may_stay_out() {
+    let hub = node("hub", TASKS);
+    run(&hub, "INSERT INTO tasks(id, title, votes) VALUES ('t1', 'x', 5)");
+    let kinds = |options: &str| {
+        let all = page(&text(&hub, "SELECT crdt_pull('{}', ?1)", [options])).changes;
+        all.iter().filter(|change| change["crdt_type"] == "counter").count()
+    };
+    assert_eq!((kinds("{}"), kinds(r#"{"counters":"none"}"#)), (1, 0));
 }
