@@ -59,7 +59,11 @@ pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
     let mut since = known.pushed;
     // What no room was left to remember: the cursor stays before it.
     let mut forgotten: Vec<String> = Vec::new();
-    for _ in 0..exchange.wanted.pages {
+    // A cursor that stays would bring the same page again: then all pages go in one round.
+    for done in 0.. {
+        if done >= exchange.wanted.pages && forgotten.is_empty() {
+            break;
+        }
         let json = page(conn, place, since.as_deref(), exchange.wanted.page)?;
         let page = read(&json)?;
         let has_gone = |change: &RawValue| exchange.told.has(change) || to_grove && grove::cannot_take(change);
