@@ -82,9 +82,12 @@ fn replace_names_the_evicted_row() {
 
 #[test]
 fn replace_of_a_rowid() {
-    for ddl in
-        ["CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v)", "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, rowid, v)"]
-    {
+    for ddl in [
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v)",
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, rowid, v)",
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v TEXT COLLATE NOCASE)",
+        "CREATE TABLE t(id, part INTEGER NOT NULL DEFAULT 1, v, PRIMARY KEY (id, part))",
+    ] {
         let rowid = if ddl.contains("rowid") { "_rowid_" } else { "rowid" };
         let steps = [
             "INSERT INTO t(id, v) VALUES ('1', 'a'), ('2', 'b'), ('3', 'c'), ('4', 'd')",
@@ -94,8 +97,26 @@ fn replace_of_a_rowid() {
             "UPDATE t SET rowid = rowid + 100",
             "INSERT OR REPLACE INTO t(rowid, id, v) VALUES (-1, 'minus one', 1)",
             "INSERT OR REPLACE INTO t(rowid, id, v) VALUES (0, 'zero', 1), (0, 'zero again', 2)",
+            "UPDATE OR REPLACE t SET rowid = -1 WHERE id = 'zero again'",
         ]
         .map(|step| step.replace("rowid", rowid));
         follow(ddl, "SELECT crdt_enable('t')", &steps.each_ref().map(String::as_str));
+    }
+}
+
+/// Triggers know the rows `new` and `old`, and ours call the row in the way `o`.
+#[test]
+fn tables_and_columns_named_as_the_rows_of_a_trigger() {
+    for name in ["new", "old", "o"] {
+        let ddl = format!("CREATE TABLE {name}(id TEXT PRIMARY KEY NOT NULL, new UNIQUE, old, o)");
+        let steps = [
+            "INSERT INTO t VALUES ('1', 'a', 'b', 'c'), ('2', 'd', 'e', 'f'), ('3', NULL, NULL, NULL)",
+            "INSERT OR REPLACE INTO t(rowid, id, new, old, o) VALUES (1, '4', 'x', 'y', 'z')",
+            "REPLACE INTO t VALUES ('5', 'd', 'by its index', 1)",
+            "UPDATE OR REPLACE t SET rowid = 3, old = 'moved' WHERE id = '4'",
+            "UPDATE OR REPLACE t SET new = 'd', o = 2 WHERE id = '4'",
+        ]
+        .map(|step| step.replace(" t", &format!(" {name}")));
+        follow(&ddl, &format!("SELECT crdt_enable('{name}')"), &steps.each_ref().map(String::as_str));
     }
 }
