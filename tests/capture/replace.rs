@@ -1,6 +1,7 @@
 //! REPLACE: of the same key, of rows that stand in the way in another index, of a rowid.
 
 use super::follow::{changed, follow};
+use crate::support::*;
 
 /// Tables of id, u, v in which a value of u may stand in the way.
 const UNIQUE: &[&str] = &[
@@ -118,5 +119,51 @@ fn tables_and_columns_named_as_the_rows_of_a_trigger() {
         ]
         .map(|step| step.replace(" t", &format!(" {name}")));
         follow(&ddl, &format!("SELECT crdt_enable('{name}')"), &steps.each_ref().map(String::as_str));
+    }
+}
+
+/// The row that went is kept as it was: a write that did not know of it brings all of it back.
+#[test]
+fn an_evicted_row_comes_back_whole() {
+    let setup = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, u UNIQUE, v, w, n INTEGER DEFAULT 0); SELECT crdt_enable('t', 'n:counter')";
+    for evict in [
+        "INSERT OR REPLACE INTO t(rowid, id) VALUES (1, '9')",
+        "UPDATE OR REPLACE t SET rowid = 1 WHERE id = '2'",
+        "INSERT OR REPLACE INTO t(id, u) VALUES ('9', 'a'); UPDATE t SET u = NULL",
+        "UPDATE OR REPLACE t SET u = 'a' WHERE id = '2'; UPDATE t SET u = NULL",
+    ] {
+        let [a, b] = nodes(["a", "b"], setup);
+        run(&a, "INSERT INTO t VALUES ('1', 'a', 1.5, x'00ff', 3), ('2', 'b', NULL, 'two', 4)");
+        send(&a, &b);
+        run(&a, evict);
+        assert_eq!(rows(&a, "SELECT count(*) FROM t WHERE id = '1'"), ["0"], "{evict}");
+        send(&a, &b);
+        assert_eq!(rows(&b, "SELECT count(*) FROM t WHERE id = '1'"), ["0"], "{evict}");
+        run(&b, "INSERT INTO t(id, n) VALUES ('8', 1)");
+        let late = r#"[{"table":"t","pk":"1","field":"v","crdt_type":"lww","value":"anew","hlc":{"ts":4000000000000000000,"c":0,"node":"z"}}]"#;
+        for conn in [&a, &b] {
+            run(conn, "SELECT crdt_pragma('max_drift', '40000d')");
+            merge(conn, late);
+        }
+        send(&b, &a);
+        assert_eq!(rows(&a, "SELECT u, v, w, n FROM t WHERE id = '1'"), ["'a', 'anew', x'00ff', 3"], "{evict}");
+        same(&a, &b, "t");
+        sound(&a);
+    }
+}
+
+/// A REPLACE that names the rowid which its key has anyway removes no other row.
+#[test]
+fn replace_of_the_same_row_by_its_rowid() {
+    let setup =
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v, n INTEGER DEFAULT 0); SELECT crdt_enable('t', 'n:counter')";
+    let before = "INSERT INTO t(rowid, id, v, n) VALUES (7, '1', 'a', 5)";
+    for sql in
+        ["REPLACE INTO t(rowid, id, v, n) VALUES (7, '1', 'b', 6)", "UPDATE OR REPLACE t SET rowid = 7, v = 'b', n = 6"]
+    {
+        assert_eq!(changed(setup, before, sql), ["1.n", "1.v"], "{sql}");
+        let a = node("a", &format!("{setup}; {before}; {sql}"));
+        assert_eq!(rows(&a, "SELECT count(*) FROM _crdt_log WHERE m = -3"), ["0"], "{sql}");
+        assert_eq!(rows(&a, "SELECT count(*) FROM _crdt_grave"), ["0"], "{sql}");
     }
 }
