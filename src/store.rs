@@ -10,6 +10,7 @@ use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::ValueRef;
 use crate::key::Pk;
+use crate::overwrite;
 use crate::pack::{self, Nodes, Packed};
 use crate::record::{FieldId, Record};
 use crate::schema::{Catalog, Kind, Table};
@@ -303,26 +304,42 @@ impl Saves {
         before: Option<&Record>,
         now: &Record,
     ) -> Result<()> {
-        let Packed { base, x, apart } = pack::pack(now, table.covered(), &store.nodes)?;
-        let (ts, c, n) = match &base {
-            Some(b) => (b.ts.into(), i64::from(b.c).into(), i64::from(store.nodes.number(&b.node)?).into()),
-            None => (ValueRef::Null, ValueRef::Null, ValueRef::Null),
-        };
-        let gen = if base.is_some() { i64::from(table.gen).into() } else { ValueRef::Null };
-        let dead = if now.alive() { ValueRef::Null } else { 1.into() };
-        let x = if x.is_empty() { ValueRef::Null } else { ValueRef::Blob(&x) };
-        if self.0.is_empty() {
-            self.0 = Rows::new(8);
-        }
-        self.0.extend([table.id.into(), pk.as_ref(), gen, ts, c, n, dead, x]);
+        let packed = pack::pack(now, table.covered(), &store.nodes)?;
+        self.put(store, table, pk, &packed, !now.alive())?;
         let full = self.0.len() >= TOGETHER;
-        if apart {
+        if packed.apart {
             store.save_parts(table, pk, before.filter(|before| before.apart), now)?;
         }
         match full {
             true => self.write(store),
             false => Ok(()),
         }
+    }
+
+    /// Adds a record as it is stored. Nothing is written.
+    pub fn put(&mut self, store: &Store<'_>, table: &Table, pk: &Pk, packed: &Packed, dead: bool) -> Result<()> {
+        let Packed { base, x, .. } = packed;
+        let (ts, c, n) = match base {
+            Some(b) => (b.ts.into(), i64::from(b.c).into(), i64::from(store.nodes.number(&b.node)?).into()),
+            None => (ValueRef::Null, ValueRef::Null, ValueRef::Null),
+        };
+        let gen = if base.is_some() { i64::from(table.gen).into() } else { ValueRef::Null };
+        let dead = if dead { 1.into() } else { ValueRef::Null };
+        let x = if x.is_empty() { ValueRef::Null } else { ValueRef::Blob(x) };
+        if self.0.is_empty() {
+            self.0 = Rows::new(8);
+        }
+        self.0.extend([table.id.into(), pk.as_ref(), gen, ts, c, n, dead, x]);
+        Ok(())
+    }
+
+    /// Writes what was added: all of one table, in the order of their keys, stored and alive already.
+    pub fn write_over(&mut self, store: &Store<'_>) -> Result<()> {
+        let rows = Rc::new(std::mem::take(&mut self.0));
+        let left = overwrite::write(store.conn, &rows)?;
+        self.0 = Rows::new(8);
+        left.into_iter().for_each(|row| self.0.extend((0..8).map(|i| rows.get(row, i))));
+        self.write(store)
     }
 
     /// Writes what was added.

@@ -85,7 +85,7 @@ struct Lane<'j> {
 
 impl<'j> Lane<'j> {
     fn new(width: usize) -> Lane<'j> {
-        Lane { records: Vec::new(), rows: Rows::new(width), clocks: Rows::new(4), held: Held::default() }
+        Lane { records: Vec::new(), rows: Rows::new(width), clocks: Rows::new(4), held: Held::new() }
     }
 
     /// Takes a record, or gives it back.
@@ -105,7 +105,7 @@ impl<'j> Lane<'j> {
             (Some(hlc), true) if found.is_base(store, table, hlc)? && is_here(form, found, changes) => {
                 report.unchanged += changes.len() as u64;
             }
-            (_, true) if found.has_row() => return self.held.add(store, form, found, record, report),
+            (_, true) if found.has_row() => return self.held.add(store, (table, form), found, record, report),
             (Some(hlc), false) => {
                 let Some(cells) = cells(form, changes) else { return Ok(Some(record)) };
                 self.rows.extend(std::iter::once(record.pk.as_ref()).chain(cells.iter().map(Plain::as_ref)));
@@ -127,7 +127,7 @@ impl<'j> Lane<'j> {
         rest: &mut Vec<Incoming<'j>>,
     ) -> Result<()> {
         let Lane { records, rows, clocks, held } = self;
-        held.write(store, (table, form), (report, log), rest)?;
+        held.write(store, form, (report, log), rest)?;
         let conn = store.conn;
         if let Err(e) = conn.run_batch(&row::insert_batch(form), &[], &Rc::new(rows)) {
             crate::apply::refused(conn, e)?;

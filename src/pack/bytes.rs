@@ -12,11 +12,19 @@ pub(super) fn put(out: &mut Vec<u8>, mut n: u128) {
         n >>= 7;
     }
     let mut n = n as u64;
-    while n >= 0x80 {
-        out.push((n as u8 & 0x7f) | 0x80);
-        n >>= 7;
+    if n < 0x80 {
+        return out.push(n as u8);
     }
-    out.push(n as u8);
+    let (mut bytes, mut length) = ([0; 10], 0);
+    for byte in &mut bytes {
+        *byte = (n as u8 & 0x7f) | if n >= 0x80 { 0x80 } else { 0 };
+        length += 1;
+        n >>= 7;
+        if n == 0 {
+            break;
+        }
+    }
+    out.extend(bytes.iter().take(length));
 }
 
 /// A text behind its length in bytes.
