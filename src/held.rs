@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::batch::Rows;
+use crate::coming::Coming;
 use crate::error::{Error, Result};
 use crate::found::Found;
-use crate::gather::Incoming;
 use crate::inbound::{count_twins, Report};
+use crate::key::Pk;
 use crate::log::Relays;
 use crate::meet::Write;
 use crate::pack::{pack_cells, Cells};
@@ -19,8 +20,8 @@ use crate::value::{self, Plain};
 use crate::{apply, conflicts, row};
 
 /// Records that were merged in memory and are to be written.
-pub struct Held<'j> {
-    records: Vec<Incoming<'j>>,
+pub struct Held<'j, R> {
+    records: Vec<R>,
     /// Rows with new values, by the columns that have them, a bit each: the key, then the values.
     rows: BTreeMap<u64, Rows>,
     clocks: Saves,
@@ -55,9 +56,9 @@ impl Now<'_> {
     }
 }
 
-impl<'j> Held<'j> {
+impl<'j, R: Coming<'j>> Held<'j, R> {
     /// None yet.
-    pub fn new() -> Held<'j> {
+    pub fn new() -> Held<'j, R> {
         let (rows, clocks, relays, report) = Default::default();
         let (records, conflicts, now) = (Vec::new(), conflicts::rows(), Now::default());
         Held { records, rows, clocks, relays, conflicts, report, twins: 0, now }
@@ -69,11 +70,11 @@ impl<'j> Held<'j> {
         store: &Store<'_>,
         (table, form): (&Table, &Form),
         found: &Found<'_>,
-        record: Incoming<'j>,
+        record: R,
         report: &mut Report,
-    ) -> Result<Option<Incoming<'j>>> {
+    ) -> Result<Option<R>> {
         let conflicts = self.conflicts.len();
-        if !self.merge(store, (table, form), found, &record)? || !self.settle(form, found, &record) {
+        if !self.merge(store, (table, form), found, &record)? || !self.settle(form, found, record.pk()) {
             self.conflicts.truncate(conflicts);
             return Ok(Some(record));
         }
@@ -82,10 +83,10 @@ impl<'j> Held<'j> {
             report.add(met);
             return count_twins(store, *twins).map(|()| None);
         }
-        self.clocks.put(store, table, &record.pk, &pack_cells(cells, table.covered(), &store.nodes)?, false)?;
+        self.clocks.put(store, table, record.pk(), &pack_cells(cells, table.covered(), &store.nodes)?, false)?;
         if !fields.is_empty() {
             fields.sort_unstable();
-            self.relays.add(table.id, &record.pk, Some(fields));
+            self.relays.add(table.id, record.pk(), Some(fields));
         }
         self.report.add(met);
         self.twins += *twins;
@@ -99,18 +100,17 @@ impl<'j> Held<'j> {
         store: &Store<'_>,
         (table, form): (&Table, &Form),
         found: &Found<'_>,
-        record: &Incoming<'j>,
+        record: &R,
     ) -> Result<bool> {
         self.now.clear();
         if !found.cells(store, table, &mut self.now.cells)? {
             return Ok(false);
         }
-        for (change, field, local) in &record.changes {
-            let place = form.tracked.binary_search_by_key(field, |tracked| tracked.field).ok();
-            let (Some(write), Some(place), true) = (change.write(), place, *local) else { return Ok(false) };
+        for i in 0..record.count() {
+            let Some((place, write)) = record.write(form, i) else { return Ok(false) };
             let came = self.now.came;
             self.now.came |= 1 << place;
-            if self.now.came == came || !self.take(store, (table, form), found, record, (place, write))? {
+            if self.now.came == came || !self.take(store, (table, form), found, record.pk(), (place, write))? {
                 return Ok(false);
             }
         }
@@ -123,7 +123,7 @@ impl<'j> Held<'j> {
         store: &Store<'_>,
         (table, form): (&Table, &Form),
         found: &Found<'_>,
-        record: &Incoming<'j>,
+        pk: &Pk,
         (place, write): (usize, Write<'j>),
     ) -> Result<bool> {
         let Now { cells, values, fields, noted, report, twins, .. } = &mut self.now;
@@ -146,7 +146,7 @@ impl<'j> Held<'j> {
         if meeting.conflict {
             let (local, incoming) = ((&now.hlc, Some(&*held())), (write.hlc, Some(write.value)));
             let what = (field, 0, meeting.news);
-            conflicts::put(&mut self.conflicts, store, (table.id, &record.pk), what, [local, incoming])?;
+            conflicts::put(&mut self.conflicts, store, (table.id, pk), what, [local, incoming])?;
         }
         if meeting.settle(now, &write) {
             values.push((place, write.value));
@@ -161,7 +161,7 @@ impl<'j> Held<'j> {
     }
 
     /// Adds a row's new values; false when it is not certain that the row will hold them to the byte of their JSON.
-    fn settle(&mut self, form: &Form, found: &Found<'_>, record: &Incoming<'_>) -> bool {
+    fn settle(&mut self, form: &Form, found: &Found<'_>, pk: &Pk) -> bool {
         let values = &mut self.now.values;
         values.sort_unstable_by_key(|(place, _)| *place);
         let (mut columns, mut cells) = (0u64, Vec::with_capacity(values.len()));
@@ -176,7 +176,7 @@ impl<'j> Held<'j> {
         }
         if columns != 0 {
             let rows = self.rows.entry(columns).or_insert_with(|| Rows::new(1 + cells.len()));
-            rows.extend(std::iter::once(record.pk.as_ref()).chain(cells.iter().map(Plain::as_ref)));
+            rows.extend(std::iter::once(pk.as_ref()).chain(cells.iter().map(Plain::as_ref)));
         }
         true
     }
@@ -187,7 +187,7 @@ impl<'j> Held<'j> {
         store: &Store<'_>,
         form: &Form,
         (report, log): (&mut Report, &mut conflicts::Log),
-        rest: &mut Vec<Incoming<'j>>,
+        rest: &mut Vec<R>,
     ) -> Result<()> {
         let Held { records, rows, mut clocks, relays, conflicts, report: met, twins, .. } = self;
         if let Err(e) = write_rows(store, form, rows) {

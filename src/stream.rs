@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use crate::change::payload::Parts;
-use crate::change::{Change, Names};
+use crate::change::{Change, Names, Part};
 use crate::conn::Conn;
 use crate::error::{Error, Kind, Result};
 use crate::import;
@@ -42,17 +42,20 @@ fn merge_parts(store: &mut Store<'_>, json: &str) -> Result<Option<Report>> {
     let (Some(mut parts), true) = (Parts::new(json), apart) else { return Ok(None) };
     let otherwise = || Error::internal("the payload is to be read otherwise");
     let (limits, me) = (Limits::read(store.conn)?, Rc::clone(&store.me));
-    let (mut merging, mut names, mut changes) = (Merging::default(), Names::default(), Vec::new());
+    let (mut merging, mut names, mut part) = (Merging::default(), Names::default(), Part::default());
     loop {
-        let more = parts.read(&mut names, PART, &mut changes).ok_or_else(otherwise)?;
+        let more = parts.read(&mut names, PART, &mut part).ok_or_else(otherwise)?;
         let is_own = |change: &Change| change.hlc.node == me || change.is_left();
-        if changes.iter().any(is_own) {
+        if part.changes.iter().any(is_own) || part.drafts.authors().any(|author| *author == me) {
             return Err(otherwise()); // what is this node's own is judged by all that comes
         }
-        import::check_tables(&store.catalog, changes.iter())?;
-        limits.check_all(store, &changes)?;
-        merging.take(store, &changes)?;
-        changes.clear();
+        part.changes.extend(merging.take_drafts(store, &mut part.drafts, &limits)?);
+        import::check_tables(&store.catalog, part.changes.iter())?;
+        limits.check_all(store, &part.changes)?;
+        if !part.changes.is_empty() {
+            merging.take(store, &part.changes)?;
+        }
+        part.clear();
         if !more {
             return merging.finish(store).map(Some);
         }

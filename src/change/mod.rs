@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 pub mod causes;
+mod draft;
+mod part;
 pub mod payload;
 mod quick;
 mod read;
@@ -29,6 +31,8 @@ use crate::error::Result;
 use crate::ffi::Value;
 use crate::meet::Write;
 use crate::types::seen::Seen;
+pub use draft::Drafts;
+pub use part::Part;
 pub use read::{check, Names, Wire};
 pub use write::{write_seen, Writer};
 
