@@ -46,6 +46,8 @@ struct Now<'j> {
     noted: bool,
     report: Report,
     twins: i64,
+    /// Room for a cell's value.
+    json: String,
 }
 
 impl Now<'_> {
@@ -126,7 +128,7 @@ impl<'j, R: Coming<'j>> Held<'j, R> {
         pk: &Pk,
         (place, write): (usize, Write<'j>),
     ) -> Result<bool> {
-        let Now { cells, values, fields, noted, report, twins, .. } = &mut self.now;
+        let Now { cells, values, fields, noted, report, twins, json, .. } = &mut self.now;
         let (Some(tracked), Some(cell)) = (form.tracked.get(place), cells.get_mut(place)) else { return Ok(false) };
         let (field, as_column) = (tracked.field, tracked.column.form);
         let Some(now) = cell else {
@@ -141,10 +143,11 @@ impl<'j, R: Coming<'j>> Held<'j, R> {
             report.unchanged += 1;
             return Ok(true);
         }
-        let held = || value::to_json(found.cell(place), as_column);
-        let meeting = write.meet(now, false, &mut || Ok(Some(held())))?;
+        let meeting = write.meet(now, false, &mut || Ok(Some(value::to_json(found.cell(place), as_column))))?;
         if meeting.conflict {
-            let (local, incoming) = ((&now.hlc, Some(&*held())), (write.hlc, Some(write.value)));
+            json.clear();
+            value::encode(json, found.cell(place), as_column);
+            let (local, incoming) = ((&now.hlc, Some(&**json)), (write.hlc, Some(write.value)));
             let what = (field, 0, meeting.news);
             conflicts::put(&mut self.conflicts, store, (table.id, pk), what, [local, incoming])?;
         }

@@ -353,13 +353,19 @@ pub struct NodeTable<'a> {
     conn: &'a Conn,
     by_number: RefCell<HashMap<u32, Rc<str>, foldhash::fast::RandomState>>,
     by_node: RefCell<HashMap<Rc<str>, u32, foldhash::fast::RandomState>>,
-    /// The one asked for last: most questions come again and again.
-    last: RefCell<Option<(u32, Rc<str>)>>,
+    /// Those asked for lately, the last first: most questions come again and again.
+    lately: RefCell<[Option<(u32, Rc<str>)>; 4]>,
 }
 
 impl<'a> NodeTable<'a> {
     fn new(conn: &'a Conn) -> Self {
-        NodeTable { conn, by_number: RefCell::default(), by_node: RefCell::default(), last: RefCell::default() }
+        NodeTable { conn, by_number: RefCell::default(), by_node: RefCell::default(), lately: RefCell::default() }
+    }
+
+    fn remember(&self, number: u32, node: &Rc<str>) {
+        let mut lately = self.lately.borrow_mut();
+        lately.rotate_right(1);
+        lately[0] = Some((number, Rc::clone(node)));
     }
 
     fn keep(&self, number: u32, node: &Rc<str>) {
@@ -370,11 +376,11 @@ impl<'a> NodeTable<'a> {
 
 impl Nodes for NodeTable<'_> {
     fn number(&self, node: &Rc<str>) -> Result<u32> {
-        if let Some((number, _)) = self.last.borrow().as_ref().filter(|(_, last)| Rc::ptr_eq(last, node)) {
+        if let Some((number, _)) = self.lately.borrow().iter().flatten().find(|(_, last)| Rc::ptr_eq(last, node)) {
             return Ok(*number);
         }
         if let Some(number) = self.by_node.borrow().get(node) {
-            self.last.replace(Some((*number, Rc::clone(node))));
+            self.remember(*number, node);
             return Ok(*number);
         }
         let known = self.conn.int("SELECT n FROM main._crdt_node WHERE node = ?1", &[(&**node).into()])?;
@@ -392,11 +398,11 @@ impl Nodes for NodeTable<'_> {
     }
 
     fn node(&self, number: u32) -> Result<Rc<str>> {
-        if let Some((_, node)) = self.last.borrow().as_ref().filter(|(last, _)| *last == number) {
+        if let Some((_, node)) = self.lately.borrow().iter().flatten().find(|(last, _)| *last == number) {
             return Ok(Rc::clone(node));
         }
         if let Some(node) = self.by_number.borrow().get(&number) {
-            self.last.replace(Some((number, Rc::clone(node))));
+            self.remember(number, node);
             return Ok(Rc::clone(node));
         }
         let node: Option<Option<Rc<str>>> =

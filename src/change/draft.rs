@@ -45,6 +45,11 @@ impl<'j> Drafts<'j> {
         self.records.push(Record { table, pk, from: self.cells.len() });
     }
 
+    /// Whether the record begun last has this table and key.
+    pub fn is_at(&self, table: &str, pk: &str) -> bool {
+        self.records.last().is_some_and(|last| last.pk == pk && self.name(last.table) == table)
+    }
+
     /// Adds a write to the record begun last.
     pub fn add(&mut self, field: &str, value: &'j str, (hlc, prev): (&Hlc, Option<&Hlc>), names: &mut Names) {
         let field = self.number(field, self.expected(), names);

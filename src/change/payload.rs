@@ -50,7 +50,7 @@ impl<'j> Parts<'j> {
         Some(Parts { json, at, whole, begun: false, quick: Quick::new(json) })
     }
 
-    /// Appends about `count` cells or changes to `part`, those of a record all together where they stand together. False when there
+    /// Appends to `part` up to a size of about `count` changes, those of a record all together where they stand together. False when there
     /// are no more; None where anything stands in the way, and the payload is to be read otherwise.
     pub fn read(&mut self, names: &mut Names, count: usize, part: &mut Part<'j>) -> Option<bool> {
         while !self.json.get(self.at..)?.starts_with(']') {
@@ -62,7 +62,7 @@ impl<'j> Parts<'j> {
             let end = match self.quick.cell(at, names) {
                 Some((cell, end)) => {
                     let same = part.is_last(&self.quick, &cell)?;
-                    if !same && part.len() >= count {
+                    if !same && part.size() >= count {
                         return Some(true);
                     }
                     part.add(&self.quick, &cell, same, names)?;
@@ -71,7 +71,7 @@ impl<'j> Parts<'j> {
                 None => {
                     let (change, end) = self.other(at, names)?;
                     let same = part.is_of_last(&change);
-                    if !same && part.len() >= count {
+                    if !same && part.size() >= count {
                         return Some(true);
                     }
                     part.add_other(change, same);

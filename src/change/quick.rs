@@ -142,21 +142,25 @@ impl<'j> Text<'j> {
 
     /// What a string without escapes holds, up to its closing quote: at most `most` bytes.
     fn plain(&mut self, most: usize) -> Option<&'j str> {
-        let length = self.rest().iter().take(most + 1).position(|b| *b < 0x20 || *b == b'"' || *b == b'\\')?;
+        let length = memchr::memchr2(b'"', b'\\', self.rest()).filter(|length| *length <= most)?;
         let text = self.json.get(self.at..self.at + length)?;
+        let control = text.bytes().fold(false, |any, b| any | (b < 0x20));
         self.at += length;
-        (self.rest().first() == Some(&b'"')).then_some(text)
+        (!control && self.rest().first() == Some(&b'"')).then_some(text)
     }
 
     /// A whole number as JSON spells it, of 64 bits.
     fn number(&mut self) -> Option<i64> {
-        let digits = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
-        let text = self.json.get(self.at..self.at + digits)?;
-        if digits > 1 && text.starts_with('0') {
-            return None;
+        let (mut number, mut digits) = (0i64, 0);
+        for digit in self.rest().iter().map(|b| b.wrapping_sub(b'0')).take_while(|digit| *digit < 10) {
+            if number == 0 && digits > 0 {
+                return None; // it begins with 0
+            }
+            number = number.checked_mul(10)?.checked_add(digit.into())?;
+            digits += 1;
         }
         self.at += digits;
-        text.parse().ok()
+        (digits > 0).then_some(number)
     }
 
     /// A stamp behind its opening brace.
