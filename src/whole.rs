@@ -61,15 +61,28 @@ fn take_some<'j, R: Coming<'j>>(
         return Ok(());
     }
     let mut lane = Lane::new(width);
-    let mut found = Found::new(store, table.id, form, records.iter().map(Coming::pk))?;
+    let mut found = match is_gap(store, table, &records)? {
+        true => None,
+        false => Some(Found::new(store, table.id, form, records.iter().map(Coming::pk))?),
+    };
     for (i, record) in records.into_iter().enumerate() {
-        if i > 0 {
+        if let Some(found) = found.as_mut().filter(|_| i > 0) {
             found.next()?;
         }
-        rest.extend(lane.add(store, (table, form), &found, record, report)?);
+        let known = found.as_ref().filter(|found| found.is_known());
+        rest.extend(lane.add(store, (table, form), known, record, report)?);
     }
     drop(found);
     lane.write(store, (table, form), (report, log), rest)
+}
+
+/// Whether nothing is known of any record from the first to the last.
+fn is_gap<'j>(store: &Store<'_>, table: &Table, records: &[impl Coming<'j>]) -> Result<bool> {
+    let (Some(first), Some(last), true) = (records.first(), records.last(), store.conn.is_utf8()?) else {
+        return Ok(false); // SQLite may have the keys in another order
+    };
+    let sql = "SELECT 1 FROM main._crdt_clock WHERE t = ?1 AND pk >= ?2 AND pk <= ?3 LIMIT 1";
+    Ok(store.conn.int(sql, &[table.id.into(), first.pk().as_ref(), last.pk().as_ref()])?.is_none())
 }
 
 /// Records of one table that are written at once.
@@ -86,24 +99,24 @@ impl<'j, R: Coming<'j>> Lane<'j, R> {
         Lane { records: Vec::new(), rows: Rows::new(width), clocks: Rows::new(4), held: Held::new() }
     }
 
-    /// Takes a record, or gives it back.
+    /// Takes a record, or gives it back; `found` where it is known.
     fn add(
         &mut self,
         store: &Store<'_>,
         (table, form): (&Table, &Form),
-        found: &Found<'_>,
+        found: Option<&Found<'_>>,
         record: R,
         report: &mut Report,
     ) -> Result<Option<R>> {
         if !is_exact(form, record.pk()) {
             return Ok(Some(record));
         }
-        match (stamp_of_whole(form, &record), found.is_known()) {
-            (Some(hlc), true) if found.is_base(store, table, hlc)? && is_here(form, found, &record) => {
+        match (stamp_of_whole(form, &record), found) {
+            (Some(hlc), Some(found)) if found.is_base(store, table, hlc)? && is_here(form, found, &record) => {
                 report.unchanged += record.count() as u64;
             }
-            (_, true) if found.has_row() => return self.held.add(store, (table, form), found, record, report),
-            (Some(hlc), false) => {
+            (_, Some(found)) if found.has_row() => return self.held.add(store, (table, form), found, record, report),
+            (Some(hlc), None) => {
                 let Some(cells) = cells(form, &record) else { return Ok(Some(record)) };
                 self.rows.extend(std::iter::once(record.pk().as_ref()).chain(cells.iter().map(Plain::as_ref)));
                 let node = i64::from(store.nodes.number(&hlc.node)?);

@@ -15,6 +15,9 @@ pub struct Quick<'j> {
     json: &'j str,
     /// `{"table":"…","pk":"…","field":"` as last read, and what it says.
     head: Option<(&'j str, Rc<str>, &'j str)>,
+    /// The fields of the record before as far as they stood in their places in this one too, and the place of the next one.
+    fields: Vec<&'j str>,
+    next: usize,
     /// `","crdt_type":"lww","hlc":{…},"node_id":"…","value":` as last read, and what it says.
     middle: Option<(&'j str, Hlc)>,
     /// `,"prev":{…}` as last read, and what it says.
@@ -37,14 +40,14 @@ pub struct Spelled<'j> {
 impl<'j> Quick<'j> {
     /// A reader of places in `json`.
     pub fn new(json: &'j str) -> Quick<'j> {
-        Quick { json, head: None, middle: None, prev: None }
+        Quick { json, head: None, fields: Vec::new(), next: 0, middle: None, prev: None }
     }
 
     /// The cell at `at`, and where it ends; None when what stands there is anything else, or is spelled otherwise.
     pub fn cell(&mut self, at: usize, names: &mut Names) -> Option<(Spelled<'j>, usize)> {
         let mut text = Text { json: self.json, at };
         let same = self.head(&mut text, names)?;
-        let field = text.plain(MAX_NAME_BYTES)?;
+        let field = self.field(&mut text, same)?;
         if field.is_empty() || field.starts_with('_') {
             return None; // it may be no cell
         }
@@ -92,6 +95,23 @@ impl<'j> Quick<'j> {
         text.take("\",\"field\":\"")?;
         self.head = Some((self.json.get(from..text.at)?, names.share(table), pk));
         Some(false)
+    }
+
+    /// A field's name: mostly the one that stood there in the record before.
+    fn field(&mut self, text: &mut Text<'j>, same: bool) -> Option<&'j str> {
+        let place = if same { self.next } else { 0 };
+        self.next = place + 1;
+        if let Some(field) = self.fields.get(place) {
+            let rest = text.rest();
+            if rest.get(field.len()) == Some(&b'"') && rest.starts_with(field.as_bytes()) {
+                text.at += field.len();
+                return Some(field);
+            }
+        }
+        let field = text.plain(MAX_NAME_BYTES)?;
+        self.fields.truncate(place);
+        self.fields.push(field);
+        Some(field)
     }
 
     fn middle(&mut self, text: &mut Text<'j>, names: &mut Names) -> Option<()> {
