@@ -4,6 +4,7 @@
 //! a later entry tells nobody anything, wherever their cursor stands. And where every peer has come past two entries of one
 //! record, one entry with the fields of both does as well: who starts from the beginning needs all of them anyway.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -223,15 +224,17 @@ fn consider(
         return Ok(());
     };
     let pk = if event == Event::Relay { row.stored_key()? } else { row.key(&form.shape.classes) };
-    let key = (table.id, pk);
-    let Some(later) = records.get_mut(&key) else {
-        if is_of(&key, class) {
-            let target = (seq <= passed && !fixed).then(|| Target { seq, fields: pick.clone(), grown: false });
-            plan.own |= target.is_some() && event != Event::Relay;
-            records.insert(key, Later { covered: pick, target, birth: None });
+    let later = match records.entry((table.id, pk)) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(free) => {
+            if is_of(free.key(), class) {
+                let target = (seq <= passed && !fixed).then(|| Target { seq, fields: pick.clone(), grown: false });
+                plan.own |= target.is_some() && event != Event::Relay;
+                free.insert(Later { covered: pick, target, birth: None });
+            }
+            plan.keep();
+            return Ok(());
         }
-        plan.keep();
-        return Ok(());
     };
     if later.covered.includes(&pick) {
         plan.take_of(later, seq, event, !fixed);
