@@ -39,6 +39,7 @@ pub mod fuzzing;
 mod conn;
 mod log;
 mod node;
+mod nodes;
 mod pragma;
 mod row;
 mod schema;
