@@ -57,6 +57,30 @@ impl Rows {
         values.into_iter().for_each(|value| self.push(value));
     }
 
+    /// Appends the rows of another of the same width.
+    pub fn append(&mut self, other: &Rows) {
+        let by = self.bytes.len();
+        let moved = |range: &Range<usize>| range.start + by..range.end + by;
+        self.cells.extend(other.cells.iter().map(|cell| match cell {
+            Cell::Text(range) => Cell::Text(moved(range)),
+            Cell::Blob(range) => Cell::Blob(moved(range)),
+            cell => cell.clone(),
+        }));
+        self.bytes.extend_from_slice(&other.bytes);
+    }
+
+    /// Lets all rows go but the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        let gone = self.cells.drain((len * self.width).min(self.cells.len())..);
+        let first = gone.filter_map(|cell| match cell {
+            Cell::Text(range) | Cell::Blob(range) => Some(range.start),
+            _ => None,
+        });
+        if let Some(end) = first.min() {
+            self.bytes.truncate(end);
+        }
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.cells.len().checked_div(self.width).unwrap_or(0)
@@ -73,7 +97,7 @@ impl Rows {
     }
 
     /// Column `i` of row `row`.
-    fn get(&self, row: usize, i: usize) -> ValueRef<'_> {
+    pub fn get(&self, row: usize, i: usize) -> ValueRef<'_> {
         let bytes = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or_default();
         match self.cells.get(row * self.width + i).filter(|_| i < self.width) {
             None | Some(Cell::Null) => ValueRef::Null,

@@ -10,7 +10,7 @@ use crate::conn::Conn;
 use crate::error::{unless_missing, Error, Result};
 use crate::ffi::{Out, RowCursor, TableFunction, Value, ValueRef};
 use crate::key::Pk;
-use crate::merge::{Conflict, Side};
+use crate::merge::Conflict;
 use crate::pack::Nodes;
 use crate::pragma;
 use crate::record::FieldId;
@@ -31,13 +31,25 @@ const KEPT_BYTES: usize = 1 << 24;
 pub struct Log {
     /// The setting `conflict_log`, once it was asked for.
     most: Option<i64>,
-    /// Noted and not written yet, a thousand each but for the last.
+    /// Noted and not written yet, about a thousand each.
     rows: VecDeque<Rows>,
 }
 
 impl Log {
     /// Notes a conflict of a record.
     pub fn note(&mut self, store: &Store<'_>, t: i64, pk: &Pk, conflict: &Conflict) -> Result<()> {
+        let mut rows = rows();
+        let Conflict { field, written, incoming_won, local, incoming } = conflict;
+        let [local, incoming] = [local, incoming].map(|side| (&side.hlc, side.value.as_deref()));
+        put(&mut rows, store, (t, pk), (*field, *written, *incoming_won), [local, incoming])?;
+        self.take(store, rows)
+    }
+
+    /// Notes conflicts that were [`put`] together.
+    pub fn take(&mut self, store: &Store<'_>, rows: Rows) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
         let most = match self.most {
             Some(most) => most,
             None => pragma::number(store.conn, "conflict_log")?,
@@ -46,29 +58,13 @@ impl Log {
         if most == 0 {
             return Ok(());
         }
-        let node = |side: &Side| Ok::<_, Error>(i64::from(store.nodes.number(&side.hlc.node)?));
-        let Conflict { field, written, incoming_won, local, incoming } = conflict;
-        if self.rows.back().is_none_or(|last| last.len() >= TOGETHER) {
-            self.make_room(store, most)?;
-            self.rows.push_back(Rows::new(14));
+        match self.rows.back_mut().filter(|last| last.len() + rows.len() <= TOGETHER) {
+            Some(last) => last.append(&rows),
+            None => {
+                self.make_room(store, most)?;
+                self.rows.push_back(rows);
+            }
         }
-        let Some(rows) = self.rows.back_mut() else { return Ok(()) };
-        rows.extend([
-            t.into(),
-            pk.as_ref(),
-            i64::from(*field).into(),
-            i64::from(*written).into(),
-            i64::from(*incoming_won).into(),
-            text(local),
-            local.hlc.ts.into(),
-            i64::from(local.hlc.c).into(),
-            node(local)?.into(),
-            text(incoming),
-            incoming.hlc.ts.into(),
-            i64::from(incoming.hlc.c).into(),
-            node(incoming)?.into(),
-            store.wall.into(),
-        ]);
         Ok(())
     }
 
@@ -103,8 +99,28 @@ impl Log {
     }
 }
 
-fn text(side: &Side) -> ValueRef<'_> {
-    side.value.as_deref().map_or(ValueRef::Null, |json| json.into())
+/// No conflicts yet, as rows of `_crdt_conflict`.
+pub fn rows() -> Rows {
+    Rows::new(14)
+}
+
+/// Adds a conflict of a record: the field, the one that was written, whether the incoming one won; what was here and what came.
+pub fn put(
+    rows: &mut Rows,
+    store: &Store<'_>,
+    (t, pk): (i64, &Pk),
+    (field, written, incoming_won): (FieldId, FieldId, bool),
+    sides: [(&Hlc, Option<&str>); 2],
+) -> Result<()> {
+    rows.extend([t.into(), pk.as_ref(), i64::from(field).into(), i64::from(written).into()]);
+    rows.push(i64::from(incoming_won).into());
+    for (hlc, value) in sides {
+        let node = i64::from(store.nodes.number(&hlc.node)?);
+        rows.push(value.map_or(ValueRef::Null, |json| json.into()));
+        rows.extend([hlc.ts.into(), i64::from(hlc.c).into(), node.into()]);
+    }
+    rows.push(store.wall.into());
+    Ok(())
 }
 
 /// Lets the oldest go, down to the setting `conflict_log`.

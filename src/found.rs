@@ -9,8 +9,7 @@ use crate::conn::Cached;
 use crate::error::{Error, Result};
 use crate::ffi::ValueRef;
 use crate::key::Pk;
-use crate::pack::Nodes;
-use crate::record::Record;
+use crate::pack::{unpack_cells, Cells, Nodes};
 use crate::row;
 use crate::schema::{Form, Table};
 use crate::store::Store;
@@ -70,9 +69,16 @@ impl<'c> Found<'c> {
         }
     }
 
-    /// The record's state, but for parts that are kept apart.
-    pub fn unpack(&self, store: &Store<'_>, table: &Table) -> Result<Record> {
+    /// The clocks of the record's columns; false where there is more to it.
+    pub fn cells(&self, store: &Store<'_>, table: &Table, cells: &mut Cells) -> Result<bool> {
         let row = &self.rows;
-        store.unpack(table, row.i64(1), [row.i64(2), row.i64(3), row.i64(4)], row.bytes(5))
+        let base = store.base([row.i64(2), row.i64(3), row.i64(4)])?;
+        let gen = row.i64(1).and_then(|gen| u32::try_from(gen).ok());
+        let (Some(base), Some(gen), None) = (base, gen, table.ended()) else { return Ok(false) };
+        let (x, covered) = (row.bytes(5).unwrap_or_default(), table.covered());
+        match gen == table.gen {
+            true => unpack_cells(&base, x, (covered, covered), &store.nodes, cells),
+            false => unpack_cells(&base, x, (covered, &table.covered_in(gen)), &store.nodes, cells),
+        }
     }
 }

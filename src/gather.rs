@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::change::Change;
+use crate::coming;
 use crate::error::{Error, Result};
 use crate::import;
 use crate::key::Pk;
@@ -44,7 +45,7 @@ pub fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<Vec<Incomi
             }
         }
     }
-    sort(&mut records);
+    coming::sort(&mut records);
     records.dedup_by(|later, record| {
         let same = (record.table.id, &record.pk) == (later.table.id, &later.pk);
         if same {
@@ -62,17 +63,4 @@ pub fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<Vec<Incomi
         record.changes.sort_by(|a, b| a.0.hlc.cmp(&b.0.hlc));
     }
     Ok(records)
-}
-
-/// Puts records in the order of tables and keys; those of one record stay in their order.
-pub fn sort(records: &mut [Incoming<'_>]) {
-    let order = crate::key::places_in_order(records.iter().map(|record| (record.table.id, &record.pk)));
-    for i in 0..records.len() {
-        // What stood there may have been swapped away, to where its own turn took what it was swapped for.
-        let mut from = order.get(i).copied().unwrap_or(i);
-        while from < i {
-            from = order.get(from).copied().unwrap_or(i);
-        }
-        records.swap(i, from);
-    }
 }

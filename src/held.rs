@@ -1,124 +1,185 @@
 //! Records that are here already, of tables with nothing but last-writer-wins columns, whose rows show them: cells that are
-//! written over one another. They are merged in memory, and many rows, clocks and relay entries written at once.
+//! written over one another. They are merged as lists of clocks, and many rows, clocks and relay entries written at once.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::batch::Rows;
-use crate::change::Body;
+use crate::coming::Coming;
 use crate::error::{Error, Result};
 use crate::found::Found;
-use crate::gather::Incoming;
 use crate::inbound::{count_twins, Report};
-use crate::merge::{merge, Conflict, Outcome};
-use crate::record::{FieldId, Record};
+use crate::key::Pk;
+use crate::log::Relays;
+use crate::meet::Write;
+use crate::pack::{pack_cells, Cells};
+use crate::record::FieldId;
 use crate::schema::{Form, Table};
 use crate::store::{Saves, Store};
 use crate::value::{self, Plain};
-use crate::{apply, conflicts, log, row};
+use crate::{apply, conflicts, row};
 
 /// Records that were merged in memory and are to be written.
-#[derive(Default)]
-pub struct Held<'j> {
-    merged: Vec<Merged<'j>>,
+pub struct Held<'j, R> {
+    records: Vec<R>,
     /// Rows with new values, by the columns that have them, a bit each: the key, then the values.
     rows: BTreeMap<u64, Rows>,
-    /// What was met.
-    met: Met,
-}
-
-/// A record after its merge.
-struct Merged<'j> {
-    /// What came.
-    record: Incoming<'j>,
-    /// Its state from now on.
-    now: Record,
-    /// The fields to pass on, in rising order.
-    fields: Vec<FieldId>,
-}
-
-/// What was met while changes were merged.
-#[derive(Default)]
-struct Met {
+    clocks: Saves,
+    relays: Relays,
+    conflicts: Rows,
     report: Report,
-    /// With the place of the record in [`Held::merged`].
-    conflicts: Vec<(usize, Box<Conflict>)>,
     twins: i64,
-    /// The record is to be saved.
-    changed: bool,
+    now: Now<'j>,
 }
 
-impl Met {
-    fn add(&mut self, place: usize, outcome: Outcome) {
-        self.report.count(&outcome, true);
-        self.changed |= outcome.news | outcome.noted;
-        self.twins += i64::from(outcome.twin);
-        self.conflicts.extend(outcome.conflict.map(|conflict| (place, conflict)));
+/// The record at hand.
+#[derive(Default)]
+struct Now<'j> {
+    cells: Cells,
+    /// Columns with new values, and these.
+    values: Vec<(usize, &'j str)>,
+    /// Columns that came, a bit each.
+    came: u64,
+    /// Fields that are news.
+    fields: Vec<FieldId>,
+    /// A write that lost is to be remembered.
+    noted: bool,
+    report: Report,
+    twins: i64,
+    /// Room for a cell's value.
+    json: String,
+}
+
+impl Now<'_> {
+    fn clear(&mut self) {
+        self.values.clear();
+        self.fields.clear();
+        (self.came, self.noted, self.report, self.twins) = Default::default();
     }
 }
 
-impl<'j> Held<'j> {
+impl<'j, R: Coming<'j>> Held<'j, R> {
+    /// None yet.
+    pub fn new() -> Held<'j, R> {
+        let (rows, clocks, relays, report) = Default::default();
+        let (records, conflicts, now) = (Vec::new(), conflicts::rows(), Now::default());
+        Held { records, rows, clocks, relays, conflicts, report, twins: 0, now }
+    }
+
     /// Takes a record that was found with its row, or gives it back.
     pub fn add(
         &mut self,
         store: &Store<'_>,
-        form: &Form,
+        (table, form): (&Table, &Form),
         found: &Found<'_>,
-        record: Incoming<'j>,
+        record: R,
         report: &mut Report,
-    ) -> Result<Option<Incoming<'j>>> {
-        let cells = record.changes.iter().all(|(change, _, local)| *local && matches!(change.body, Body::Lww { .. }));
-        let mut now = found.unpack(store, &record.table)?;
-        if !cells || !is_simple(&now) {
+    ) -> Result<Option<R>> {
+        let conflicts = self.conflicts.len();
+        if !self.merge(store, (table, form), found, &record)? || !self.settle(form, found, record.pk()) {
+            self.conflicts.truncate(conflicts);
             return Ok(Some(record));
         }
-        let (mut met, mut fields) = (Met::default(), Vec::new());
-        let mut held = |field| {
-            let place = form.tracked.binary_search_by_key(&field, |tracked| tracked.field).ok();
-            let tracked = place.and_then(|place| Some((place, form.tracked.get(place)?)));
-            Ok(tracked.map(|(place, tracked)| value::to_json(found.cell(place), tracked.column.form)))
-        };
-        for (change, field, _) in &record.changes {
-            let outcome = merge(&mut now, *field, &change.hlc, &change.body, change.seen.as_deref(), &mut held)?;
-            fields.extend(Some(*field).filter(|_| outcome.news));
-            met.add(self.merged.len(), outcome);
+        let Now { cells, fields, noted, report: met, twins, .. } = &mut self.now;
+        if fields.is_empty() && !*noted {
+            report.add(met);
+            return count_twins(store, *twins).map(|()| None);
         }
-        if !met.changed {
-            report.add(&met.report);
-            return count_twins(store, met.twins).map(|()| None);
+        self.clocks.put(store, table, record.pk(), &pack_cells(cells, table.covered(), &store.nodes)?, false)?;
+        if !fields.is_empty() {
+            fields.sort_unstable();
+            self.relays.add(table.id, record.pk(), Some(fields));
         }
-        if !self.settle(form, found, &record, &mut now) {
-            return Ok(Some(record));
-        }
-        fields.sort_unstable();
-        fields.dedup();
-        self.merged.push(Merged { record, now, fields });
-        self.met.report.add(&met.report);
-        self.met.conflicts.extend(met.conflicts);
-        self.met.twins += met.twins;
+        self.report.add(met);
+        self.twins += *twins;
+        self.records.push(record);
         Ok(None)
     }
 
-    /// Moves new values from a record's state to its row; false when it is not certain that the row will hold them to the
-    /// byte of their JSON.
-    fn settle(&mut self, form: &Form, found: &Found<'_>, record: &Incoming<'_>, now: &mut Record) -> bool {
-        let mut saved = Vec::new();
-        for (i, tracked) in form.tracked.iter().enumerate() {
-            let json = now.lww.get_mut(&tracked.field).and_then(|lww| lww.saved.take());
-            saved.extend(json.map(|json| (i, tracked, json)));
+    /// Merges what came of a record; false where there is more to it than writes of its columns, one each.
+    fn merge(
+        &mut self,
+        store: &Store<'_>,
+        (table, form): (&Table, &Form),
+        found: &Found<'_>,
+        record: &R,
+    ) -> Result<bool> {
+        self.now.clear();
+        if !found.cells(store, table, &mut self.now.cells)? {
+            return Ok(false);
         }
-        let (mut columns, mut cells) = (0, Vec::with_capacity(saved.len()));
-        for (i, tracked, json) in &saved {
+        for i in 0..record.count() {
+            let Some((place, write)) = record.write(form, i) else { return Ok(false) };
+            let came = self.now.came;
+            self.now.came |= 1 << place;
+            if self.now.came == came || !self.take(store, (table, form), found, record.pk(), (place, write))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Merges the write of a column; false where there is no such column.
+    fn take(
+        &mut self,
+        store: &Store<'_>,
+        (table, form): (&Table, &Form),
+        found: &Found<'_>,
+        pk: &Pk,
+        (place, write): (usize, Write<'j>),
+    ) -> Result<bool> {
+        let Now { cells, values, fields, noted, report, twins, json, .. } = &mut self.now;
+        let (Some(tracked), Some(cell)) = (form.tracked.get(place), cells.get_mut(place)) else { return Ok(false) };
+        let (field, as_column) = (tracked.field, tracked.column.form);
+        let Some(now) = cell else {
+            *cell = Some(write.clock());
+            values.push((place, write.value));
+            fields.push(field);
+            report.merged += 1;
+            return Ok(true);
+        };
+        let same = now.hlc == *write.hlc && now.altered == write.altered;
+        if same && value::holds_plainly(found.cell(place), write.value, as_column) {
+            report.unchanged += 1;
+            return Ok(true);
+        }
+        let meeting = write.meet(now, false, &mut || Ok(Some(value::to_json(found.cell(place), as_column))))?;
+        if meeting.conflict {
+            json.clear();
+            value::encode(json, found.cell(place), as_column);
+            let (local, incoming) = ((&now.hlc, Some(&**json)), (write.hlc, Some(write.value)));
+            let what = (field, 0, meeting.news);
+            conflicts::put(&mut self.conflicts, store, (table.id, pk), what, [local, incoming])?;
+        }
+        if meeting.settle(now, &write) {
+            values.push((place, write.value));
+        }
+        fields.extend(Some(field).filter(|_| meeting.news));
+        *noted |= meeting.noted;
+        *twins += i64::from(meeting.twin);
+        report.merged += u64::from(meeting.news);
+        report.unchanged += u64::from(!meeting.news);
+        report.conflicts += u64::from(meeting.conflict);
+        Ok(true)
+    }
+
+    /// Adds a row's new values; false when it is not certain that the row will hold them to the byte of their JSON.
+    fn settle(&mut self, form: &Form, found: &Found<'_>, pk: &Pk) -> bool {
+        let values = &mut self.now.values;
+        values.sort_unstable_by_key(|(place, _)| *place);
+        let (mut columns, mut cells) = (0u64, Vec::with_capacity(values.len()));
+        for (place, json) in values {
+            let Some(tracked) = form.tracked.get(*place) else { return false };
             let cell = value::plain(json, tracked.column.form);
             let Some(cell) = cell.filter(|cell| tracked.column.affinity.keeps(cell.as_ref())) else { return false };
-            if !value::identical(found.cell(*i), cell.as_ref()) {
-                columns |= 1 << i;
+            if !value::identical(found.cell(*place), cell.as_ref()) {
+                columns |= 1 << *place;
                 cells.push(cell);
             }
         }
         if columns != 0 {
             let rows = self.rows.entry(columns).or_insert_with(|| Rows::new(1 + cells.len()));
-            rows.extend(std::iter::once(record.pk.as_ref()).chain(cells.iter().map(Plain::as_ref)));
+            rows.extend(std::iter::once(pk.as_ref()).chain(cells.iter().map(Plain::as_ref)));
         }
         true
     }
@@ -127,41 +188,23 @@ impl<'j> Held<'j> {
     pub fn write(
         self,
         store: &Store<'_>,
-        (table, form): (&Table, &Form),
+        form: &Form,
         (report, log): (&mut Report, &mut conflicts::Log),
-        rest: &mut Vec<Incoming<'j>>,
+        rest: &mut Vec<R>,
     ) -> Result<()> {
-        let Held { merged, rows, met } = self;
+        let Held { records, rows, mut clocks, relays, conflicts, report: met, twins, .. } = self;
         if let Err(e) = write_rows(store, form, rows) {
             apply::refused(store.conn, e)?;
-            rest.extend(merged.into_iter().map(|merged| merged.record));
+            rest.extend(records);
             return Ok(());
         }
-        let (mut saves, mut relays) = (Saves::default(), log::Relays::default());
-        for Merged { record, now, fields } in &merged {
-            saves.add(store, table, &record.pk, None, now)?;
-            if !fields.is_empty() {
-                relays.add(table.id, &record.pk, Some(fields));
-            }
-        }
-        saves.write(store)?;
+        clocks.write_over(store)?;
         relays.write(store.conn, store.wall.max(store.clock.ts))?;
-        for (place, conflict) in &met.conflicts {
-            let Some(Merged { record, .. }) = merged.get(*place) else { continue };
-            log.note(store, table.id, &record.pk, conflict)?;
-        }
-        count_twins(store, met.twins)?;
-        report.add(&met.report);
+        log.take(store, conflicts)?;
+        count_twins(store, twins)?;
+        report.add(&met);
         Ok(())
     }
-}
-
-/// Whether a record is nothing but cells that its row shows.
-fn is_simple(record: &Record) -> bool {
-    let Record { tomb, tomb_seen: _, row: _, lww, counters, sets, kept, forgotten, epitaph, apart } = record;
-    let parts = !counters.is_empty() || !sets.is_empty() || !kept.is_empty() || *apart;
-    let ended = tomb.is_some() || forgotten.is_some() || *epitaph;
-    !parts && !ended && lww.values().all(|lww| lww.saved.is_none())
 }
 
 /// Gives rows their new values: all of them, or none.

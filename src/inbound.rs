@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use crate::change::Change;
+use crate::change::{Change, Drafts};
 use crate::clock::Hlc;
 use crate::error::Result;
 use crate::fold::{fold, Into};
@@ -12,6 +12,7 @@ use crate::hooks::{Inbound, Passage};
 use crate::import;
 use crate::key::Pk;
 use crate::left;
+use crate::limits::Limits;
 use crate::merge::{merge, Outcome};
 use crate::pending;
 use crate::putback::Watch;
@@ -20,7 +21,7 @@ use crate::schema::{Catalog, Form, Table};
 use crate::show::{show, Work};
 use crate::store::Store;
 use crate::walk::Walk;
-use crate::{conflicts, row, whole};
+use crate::{coming, conflicts, drafted, row, whole};
 
 /// Records that are merged and shown at a time, where no row has to do with another: bounds the memory. Few where assertions
 /// are on, so that tests come past the end of a window.
@@ -96,7 +97,7 @@ impl Merging {
         }
         if !store.any_pending.get() {
             whole::take(store, &mut incoming, &mut self.report, &mut self.log)?;
-            gather::sort(&mut incoming);
+            coming::sort(&mut incoming);
             // The clock is ahead of what was taken, and the log has grown.
             store.folded = store.last_seq()?;
             store.save_clock()?;
@@ -110,6 +111,16 @@ impl Merging {
             self.merge_and_show(store, now)?;
         }
         Ok(())
+    }
+
+    /// Merges records of a payload that have to do with nothing but themselves; the changes of the others.
+    pub fn take_drafts(
+        &mut self,
+        store: &mut Store<'_>,
+        drafts: &mut Drafts<'_>,
+        limits: &Limits,
+    ) -> Result<Vec<Change>> {
+        drafted::take(store, drafts, limits, (&mut self.report, &mut self.log))
     }
 
     fn merge_and_show(&mut self, store: &mut Store<'_>, incoming: &[Incoming<'_>]) -> Result<()> {

@@ -44,6 +44,11 @@ impl Limits {
         Err(Error::peer(format!("the {what} has {has} bytes; {setting} is {limit} here")))
     }
 
+    /// Whether the key and the value of a cell are short enough.
+    pub fn fit(&self, pk: &str, value: &str) -> bool {
+        pk.len() <= self.key_bytes && value.len() <= self.value_bytes
+    }
+
     /// Refuses changes of which one is too long: the error names it.
     pub fn check_all(&self, store: &Store<'_>, changes: &[Change]) -> Result<()> {
         let number = |(i, change)| self.check(store, change).map_err(|e| e.context(&format!("change {i}")));

@@ -1,17 +1,14 @@
 //! The merge: one change into one record's state. Commutative, associative, idempotent; knows no SQL.
 
-use std::cmp::Ordering;
-
 use crate::change::{operation_name, Body};
 use crate::clock::{Hlc, BASE_NODE};
 use crate::error::Result;
-use crate::ffi::Value;
+use crate::meet::{Meeting, Write};
 use crate::record::{FieldId, Record};
 use crate::types::counter::Part;
-use crate::types::lww::{judge, Lww, Past, Verdict};
+use crate::types::lww::Lww;
 use crate::types::seen::Seen;
 use crate::types::set::Mark;
-use crate::value;
 
 /// What a change did to the record.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -84,9 +81,8 @@ pub fn merge(
         Body::Left(_) => Outcome::default(), // between merges: src/left.rs
         Body::Row => Outcome::news(record.join_row(hlc)),
         Body::Lww { value, prev, altered } => {
-            let past = Past::of(seen.cloned().unwrap_or_default(), Seen::default());
-            let saved = Some(value.clone());
-            cell(record, field, Lww { hlc: hlc.clone(), prev: prev.clone(), altered: *altered, saved, past }, held)?
+            let write = Write { hlc, prev: prev.as_ref(), altered: *altered, value, seen };
+            cell(record, field, &write, held)?
         }
         Body::Counter { inc, dec, born, operation } => {
             let name = if *operation { operation_name(hlc.tick()) } else { String::new() };
@@ -226,65 +222,33 @@ fn against_delete(record: &Record, field: FieldId, hlc: &Hlc, body: &Body) -> Op
 }
 
 /// A write of a cell comes in.
-fn cell(record: &mut Record, field: FieldId, mut write: Lww, held: &mut Held<'_>) -> Result<Outcome> {
+fn cell(record: &mut Record, field: FieldId, write: &Write<'_>, held: &mut Held<'_>) -> Result<Outcome> {
     // Its successor, the delete, has met what is here already.
     let overtaken = record.tomb.as_ref().is_some_and(|tomb| {
-        let told = record.tomb_seen.as_ref().is_some_and(|seen| seen.knows(&write.hlc));
-        told || (tomb.node == write.hlc.node && write.hlc <= *tomb)
+        let told = record.tomb_seen.as_ref().is_some_and(|seen| seen.knows(write.hlc));
+        told || (tomb.node == write.hlc.node && *write.hlc <= *tomb)
     });
+    let value = || Some(write.value.to_owned());
     let Some(now) = record.lww.get_mut(&field) else {
-        record.lww.insert(field, write);
+        record.lww.insert(field, Lww { saved: value(), ..write.clock() });
         return Ok(Outcome::news(true));
     };
     let mut holds = || match &now.saved {
         Some(json) => Ok(Some(json.clone())),
         None => held(field),
     };
-    let (mut order, mut lost) = (Ordering::Equal, false);
-    if now.hlc == write.hlc && now.altered == write.altered {
-        match (holds()?, &write.saved) {
-            (Some(held), Some(value)) => order = compare(value, &held),
-            // Nobody holds it any more, as when its column was renamed: here it is again.
-            _ => lost = true,
-        }
-    }
-    let verdict = judge(now, &write.hlc, write.altered, || order);
-    let twin = order != Ordering::Equal;
-    let unseen = match verdict {
-        Verdict::Wins if twin => true,
-        _ if verdict == Verdict::Known || overtaken => false,
-        Verdict::Wins => !write.knows(&now.hlc),
-        _ => !now.is_settled(&write.hlc),
-    };
-    let (news, noted) = (verdict == Verdict::Wins, unseen && verdict == Verdict::Loses);
-    let conflict = if unseen {
-        let (local, incoming) = (Side::new(&now.hlc, holds()?), Side::new(&write.hlc, write.saved.clone()));
+    let meeting = write.meet(now, overtaken, &mut holds)?;
+    let Meeting { news, noted, twin, .. } = meeting;
+    let conflict = if meeting.conflict {
+        let (local, incoming) = (Side::new(&now.hlc, holds()?), Side::new(write.hlc, value()));
         Some(Box::new(Conflict { field, written: 0, incoming_won: news, local, incoming }))
     } else {
         None
     };
-    if lost {
-        now.saved = write.saved;
-    } else if news {
-        write.miss_all(now);
-        *now = write;
-    } else if noted {
-        now.miss_all(&write);
+    if meeting.settle(now, write) {
+        now.saved = value();
     }
     Ok(Outcome { news, conflict, twin, noted })
-}
-
-/// Order of two JSON values: by SQLite type, then bytes, then by the bytes of the JSON itself.
-fn compare(a: &str, b: &str) -> Ordering {
-    if a == b {
-        return Ordering::Equal;
-    }
-    match (value::decode(a), value::decode(b)) {
-        // SQL cannot tell 0.0 from -0.0: a write of the one over the other has no stamp of its own.
-        (Ok(Value::Real(x)), Ok(Value::Real(y))) if x == 0.0 && y == 0.0 => Ordering::Equal,
-        (Ok(x), Ok(y)) => value::rank(x.as_ref(), y.as_ref()).then_with(|| a.cmp(b)),
-        _ => a.cmp(b),
-    }
 }
 
 fn join_part(record: &mut Record, field: FieldId, name: String, part: Part) -> bool {

@@ -338,17 +338,3 @@ fn news_of_who_left_a_filter_are_none_of_the_records() {
     let outcome = take(&mut record, &(0, Hlc::new(3, 0, &Rc::from("a")), Body::Left(None)));
     assert_eq!((record, outcome.conflict.is_some()), (Record::default(), false));
 }
-
-#[test]
-fn values_have_an_order_whatever_they_are() {
-    // By type, by value, by their text; what is no JSON comes by its bytes.
-    let ascending = ["", "null", "1", "1.0", "2.5", "\"a\"", "\"b\"", "{\"$blob\":\"00\"}"];
-    for (i, a) in ascending.iter().enumerate().skip(1) {
-        for (j, b) in ascending.iter().enumerate().skip(1) {
-            assert_eq!(compare(a, b), i.cmp(&j), "{a} and {b}");
-        }
-    }
-    assert_eq!(compare("0.0", "-0.0"), Ordering::Equal);
-    assert_eq!(compare("", "[").reverse(), compare("[", ""));
-    assert_eq!(compare("", ""), Ordering::Equal);
-}

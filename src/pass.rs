@@ -18,6 +18,17 @@ pub trait Pass {
     fn give(&self, i: i64) -> Out;
 }
 
+/// The clocks between two keys are gone through when there are at most so many for each record to be met.
+const NEAR: i64 = 4;
+
+/// Whether the clocks of a table from one key to another, in `range`, are few enough to go through for `count` records.
+pub fn is_near(conn: &Conn, range: &[ValueRef<'_>; 3], count: usize) -> Result<bool> {
+    let [t, first, last] = *range;
+    let far = "SELECT 1 FROM main._crdt_clock WHERE t = ?1 AND pk >= ?2 AND pk <= ?3 LIMIT 1 OFFSET ?4";
+    let most = NEAR.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX));
+    Ok(conn.int(far, &[t, first, last, most.into()])?.is_none())
+}
+
 /// A pass under way.
 pub struct Running {
     pass: Rc<dyn Pass>,

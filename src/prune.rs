@@ -4,6 +4,7 @@
 //! a later entry tells nobody anything, wherever their cursor stands. And where every peer has come past two entries of one
 //! record, one entry with the fields of both does as well: who starts from the beginning needs all of them anyway.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -22,6 +23,8 @@ const LEAST: i64 = 1_000;
 const GROWTH: i64 = 3;
 /// Records that one pass follows, more or less; others are left to other passes. Bounds its memory.
 const RECORDS: i64 = 500_000;
+/// Records that room is made for beforehand, at most.
+const MOST_AHEAD: usize = 100_000;
 /// Log rows that a pass goes back through when it runs by itself. Bounds its time.
 const REACH: i64 = 500_000;
 
@@ -134,7 +137,8 @@ fn rows(store: &Store<'_>) -> Result<i64> {
 /// As many passes as it takes to follow all records of a log of so many rows: one for each class of them.
 fn passes(store: &Store<'_>, end: i64, reach: i64, rows: i64) -> Result<()> {
     let classes = 1 + rows / RECORDS;
-    (0..classes).try_for_each(|class| pass(store, end, reach, (classes, class)))
+    let each = usize::try_from(rows / classes).unwrap_or_default().min(MOST_AHEAD);
+    (0..classes).try_for_each(|class| pass(store, end, (reach, each), (classes, class)))
 }
 
 /// Whether a record is of the class that a pass looks at.
@@ -148,7 +152,8 @@ fn is_of(key: &RecordKey, (classes, class): (i64, i64)) -> bool {
 }
 
 /// Goes back through the log from its end, `reach` rows, and prunes the records of one class.
-fn pass(store: &Store<'_>, end: i64, reach: i64, class: (i64, i64)) -> Result<()> {
+/// There are about `count` of them.
+fn pass(store: &Store<'_>, end: i64, (reach, count): (i64, usize), class: (i64, i64)) -> Result<()> {
     if end != store.folded {
         return Ok(()); // what is not folded yet is still to be read
     }
@@ -156,7 +161,7 @@ fn pass(store: &Store<'_>, end: i64, reach: i64, class: (i64, i64)) -> Result<()
     let mut standing = passed.places.clone();
     standing.insert(end); // a sequence is never used again, and most cursors stand here
     standing.extend(places(store.conn)?);
-    let mut records = Records::default();
+    let mut records = Records::with_capacity_and_hasher(count, Default::default());
     let births = crate::filter::registry::secret(store.conn)?.is_some();
     let mut plan = Plan { births, ..Plan::default() };
     let mut rows = Reader::backwards(store.conn, 0, end)?;
@@ -219,15 +224,17 @@ fn consider(
         return Ok(());
     };
     let pk = if event == Event::Relay { row.stored_key()? } else { row.key(&form.shape.classes) };
-    let key = (table.id, pk);
-    let Some(later) = records.get_mut(&key) else {
-        if is_of(&key, class) {
-            let target = (seq <= passed && !fixed).then(|| Target { seq, fields: pick.clone(), grown: false });
-            plan.own |= target.is_some() && event != Event::Relay;
-            records.insert(key, Later { covered: pick, target, birth: None });
+    let later = match records.entry((table.id, pk)) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(free) => {
+            if is_of(free.key(), class) {
+                let target = (seq <= passed && !fixed).then(|| Target { seq, fields: pick.clone(), grown: false });
+                plan.own |= target.is_some() && event != Event::Relay;
+                free.insert(Later { covered: pick, target, birth: None });
+            }
+            plan.keep();
+            return Ok(());
         }
-        plan.keep();
-        return Ok(());
     };
     if later.covered.includes(&pick) {
         plan.take_of(later, seq, event, !fixed);

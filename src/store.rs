@@ -1,7 +1,7 @@
 //! The stored state: this node's clock, the node ids, the records. One `Store` lives for one call.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::batch::Rows;
@@ -10,6 +10,8 @@ use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::ValueRef;
 use crate::key::Pk;
+use crate::nodes::NodeTable;
+use crate::overwrite;
 use crate::pack::{self, Nodes, Packed};
 use crate::record::{FieldId, Record};
 use crate::schema::{Catalog, Kind, Table};
@@ -303,20 +305,10 @@ impl Saves {
         before: Option<&Record>,
         now: &Record,
     ) -> Result<()> {
-        let Packed { base, x, apart } = pack::pack(now, table.covered(), &store.nodes)?;
-        let (ts, c, n) = match &base {
-            Some(b) => (b.ts.into(), i64::from(b.c).into(), i64::from(store.nodes.number(&b.node)?).into()),
-            None => (ValueRef::Null, ValueRef::Null, ValueRef::Null),
-        };
-        let gen = if base.is_some() { i64::from(table.gen).into() } else { ValueRef::Null };
-        let dead = if now.alive() { ValueRef::Null } else { 1.into() };
-        let x = if x.is_empty() { ValueRef::Null } else { ValueRef::Blob(&x) };
-        if self.0.is_empty() {
-            self.0 = Rows::new(8);
-        }
-        self.0.extend([table.id.into(), pk.as_ref(), gen, ts, c, n, dead, x]);
+        let packed = pack::pack(now, table.covered(), &store.nodes)?;
+        self.put(store, table, pk, &packed, !now.alive())?;
         let full = self.0.len() >= TOGETHER;
-        if apart {
+        if packed.apart {
             store.save_parts(table, pk, before.filter(|before| before.apart), now)?;
         }
         match full {
@@ -325,70 +317,34 @@ impl Saves {
         }
     }
 
+    /// Adds a record as it is stored. Nothing is written.
+    pub fn put(&mut self, store: &Store<'_>, table: &Table, pk: &Pk, packed: &Packed, dead: bool) -> Result<()> {
+        let Packed { base, x, .. } = packed;
+        let (ts, c, n) = match base {
+            Some(b) => (b.ts.into(), i64::from(b.c).into(), i64::from(store.nodes.number(&b.node)?).into()),
+            None => (ValueRef::Null, ValueRef::Null, ValueRef::Null),
+        };
+        let gen = if base.is_some() { i64::from(table.gen).into() } else { ValueRef::Null };
+        let dead = if dead { 1.into() } else { ValueRef::Null };
+        let x = if x.is_empty() { ValueRef::Null } else { ValueRef::Blob(x) };
+        if self.0.is_empty() {
+            self.0 = Rows::new(8);
+        }
+        self.0.extend([table.id.into(), pk.as_ref(), gen, ts, c, n, dead, x]);
+        Ok(())
+    }
+
+    /// Writes what was added: all of one table, in the order of their keys, stored and alive already.
+    pub fn write_over(&mut self, store: &Store<'_>) -> Result<()> {
+        let rows = Rc::new(std::mem::take(&mut self.0));
+        let left = overwrite::write(store.conn, &rows)?;
+        self.0 = Rows::new(8);
+        left.into_iter().for_each(|row| self.0.extend((0..8).map(|i| rows.get(row, i))));
+        self.write(store)
+    }
+
     /// Writes what was added.
     pub fn write(&mut self, store: &Store<'_>) -> Result<()> {
         store.conn.run_batch(SAVE, &[], &Rc::new(std::mem::take(&mut self.0))).map(drop)
-    }
-}
-
-/// Node ids and their numbers, read as needed.
-pub struct NodeTable<'a> {
-    conn: &'a Conn,
-    by_number: RefCell<HashMap<u32, Rc<str>, foldhash::fast::RandomState>>,
-    by_node: RefCell<HashMap<Rc<str>, u32, foldhash::fast::RandomState>>,
-    /// The one asked for last: most questions come again and again.
-    last: RefCell<Option<(u32, Rc<str>)>>,
-}
-
-impl<'a> NodeTable<'a> {
-    fn new(conn: &'a Conn) -> Self {
-        NodeTable { conn, by_number: RefCell::default(), by_node: RefCell::default(), last: RefCell::default() }
-    }
-
-    fn keep(&self, number: u32, node: &Rc<str>) {
-        self.by_number.borrow_mut().insert(number, Rc::clone(node));
-        self.by_node.borrow_mut().insert(Rc::clone(node), number);
-    }
-}
-
-impl Nodes for NodeTable<'_> {
-    fn number(&self, node: &Rc<str>) -> Result<u32> {
-        if let Some((number, _)) = self.last.borrow().as_ref().filter(|(_, last)| Rc::ptr_eq(last, node)) {
-            return Ok(*number);
-        }
-        if let Some(number) = self.by_node.borrow().get(node) {
-            self.last.replace(Some((*number, Rc::clone(node))));
-            return Ok(*number);
-        }
-        let known = self.conn.int("SELECT n FROM main._crdt_node WHERE node = ?1", &[(&**node).into()])?;
-        let number = match known {
-            Some(number) => number,
-            None => {
-                self.conn.run("INSERT INTO main._crdt_node(node) VALUES (?1)", &[(&**node).into()])?;
-                self.conn.db.last_insert_rowid()
-            }
-        };
-        let number =
-            u32::try_from(number).map_err(|_| Error::data("_crdt_node holds a number that is none of ours"))?;
-        self.keep(number, node);
-        Ok(number)
-    }
-
-    fn node(&self, number: u32) -> Result<Rc<str>> {
-        if let Some((_, node)) = self.last.borrow().as_ref().filter(|(last, _)| *last == number) {
-            return Ok(Rc::clone(node));
-        }
-        if let Some(node) = self.by_number.borrow().get(&number) {
-            self.last.replace(Some((number, Rc::clone(node))));
-            return Ok(Rc::clone(node));
-        }
-        let node: Option<Option<Rc<str>>> =
-            self.conn.first("SELECT node FROM main._crdt_node WHERE n = ?1", &[i64::from(number).into()], |row| {
-                row.text(0).map(Rc::from)
-            })?;
-        let node =
-            node.flatten().ok_or_else(|| Error::data(format!("node number {number} is in no row of _crdt_node")))?;
-        self.keep(number, &node);
-        Ok(node)
     }
 }

@@ -11,6 +11,7 @@
 //! A column declared `JSON…` carries an object or array as JSON where that gives back the same text; one declared `BOOL…`
 //! sends 0 and 1 as `false` and `true`. Pure.
 
+mod checked;
 mod plain;
 
 use std::cmp::Ordering;
@@ -18,6 +19,7 @@ use std::fmt::Write;
 
 use crate::error::{Error, Result};
 use crate::ffi::{Value, ValueRef};
+pub use checked::{checked, is_checked};
 pub use plain::{holds_plainly, plain, Plain};
 
 /// Deepest nesting of arrays and objects in a value: every JSON reader takes that much.
@@ -220,21 +222,6 @@ pub fn escaped(json: &str) -> String {
         true => json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff"),
         false => json.to_owned(),
     }
-}
-
-/// The JSON of a value, checked and escaped, as [`check`] and [`escaped`] do.
-pub fn checked(json: &str) -> Result<String> {
-    let simple = match json.as_bytes() {
-        [b'"', inner @ .., b'"'] => is_itself(inner),
-        // A number that is certainly one of 64 bits.
-        [b'0'..=b'9', ..] => json.len() < 19 && json.bytes().all(|b| b.is_ascii_digit()),
-        _ => false,
-    };
-    if !simple {
-        check(json)?;
-        return Ok(escaped(json));
-    }
-    Ok(json.to_owned())
 }
 
 /// Appends `text` as a JSON string with no needless escapes.

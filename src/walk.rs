@@ -76,7 +76,7 @@ impl<'c> Walk<'c> {
             match self.place {
                 Place::End => return Ok(false),
                 Place::Start => {}
-                Place::Record => match order(self.rows.column(0), pk) {
+                Place::Record => match order(self.rows.column(0), pk.as_ref()) {
                     Ordering::Less if self.ordered => {}
                     found => return Ok(found == Ordering::Equal),
                 },
@@ -87,7 +87,7 @@ impl<'c> Walk<'c> {
             }
             self.place = if self.rows.step()? { Place::Record } else { Place::End };
         }
-        Ok(self.place == Place::Record && order(self.rows.column(0), pk) == Ordering::Equal)
+        Ok(self.place == Place::Record && order(self.rows.column(0), pk.as_ref()) == Ordering::Equal)
     }
 
     /// The state of a record; None when nothing is known of it.
@@ -103,10 +103,10 @@ impl<'c> Walk<'c> {
 }
 
 /// How a stored key stands to another, in SQLite's order.
-pub fn order(stored: ValueRef<'_>, pk: &Pk) -> Ordering {
-    match (stored, pk) {
-        (ValueRef::Integer(i), Pk::Int(k)) => i.cmp(k),
-        (ValueRef::Text(text), Pk::Text(k)) => text.cmp(k.as_bytes()),
+pub fn order(stored: ValueRef<'_>, key: ValueRef<'_>) -> Ordering {
+    match (stored, key) {
+        (ValueRef::Integer(i), ValueRef::Integer(k)) => i.cmp(&k),
+        (ValueRef::Text(text), ValueRef::Text(k)) => text.cmp(k),
         (ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_), _) => Ordering::Less,
         (ValueRef::Text(_) | ValueRef::Blob(_), _) => Ordering::Greater,
     }

@@ -15,11 +15,16 @@ const TABLES: &str = "
 
 /// Sixty rows of `a`: many values, keys that come in no order.
 fn sixty(a: &Connection) {
+    sixty_with(a, "");
+}
+
+/// The same, with values of further columns.
+fn sixty_with(a: &Connection, more: &str) {
     let values =
         ["'x'", "NULL", "'[1]'", "'a\"b\\c'", "'\u{1}'", "'7'", "x'00ff'", "1.5", "'{\"k\": 1}'", "'{\"k\":1}'"];
     for i in 0..60 {
         let (key, value) = (i * 37 % 61, values[i % values.len()]);
-        run(a, &format!("INSERT INTO tasks VALUES ('k{key}', {value}, {i}, {}, {value})", i % 3));
+        run(a, &format!("INSERT INTO tasks VALUES ('k{key}', {value}, {i}, {}, {value}{more})", i % 3));
     }
 }
 
@@ -153,5 +158,111 @@ fn rows_that_are_known_but_for_a_value_or_a_stamp() {
         one_by_one(&c, &json);
         one_by_one(&c, &other);
         same(&b, &c, "tasks");
+    }
+}
+
+/// The same payload as we spell it ourselves, in both forms.
+fn in_both_forms(conn: &Connection, json: &str) -> [String; 2] {
+    ["grove", "compact"].map(|form| common::text(conn, "SELECT crdt_convert(?1, ?2)", [json, form]))
+}
+
+fn payload(changes: &[serde_json::Value]) -> String {
+    serde_json::json!({"changes": changes, "has_more": false}).to_string()
+}
+
+#[test]
+fn records_that_stand_in_a_payload_again_and_again() {
+    let [a, c] = ["a", "c"].map(|name| node(name, TABLES));
+    sixty(&a);
+    run(&a, "UPDATE tasks SET title = 'later' WHERE size % 3 = 0; DELETE FROM tasks WHERE size % 7 = 0");
+    let mut changes = page(&export(&a)).changes;
+    one_by_one(&c, &payload(&changes));
+    changes.sort_by_key(|change| change["field"].to_string());
+    for json in in_both_forms(&a, &payload(&changes)) {
+        let b = node("b", TABLES);
+        merge(&b, &json);
+        merge(&b, &json);
+        same(&b, &c, "tasks");
+        sound(&b);
+    }
+}
+
+#[test]
+fn stamps_from_too_far_ahead_wait() {
+    let a = node("a", TABLES);
+    sixty(&a);
+    let mut changes = page(&export(&a)).changes;
+    let late = changes.iter_mut().filter(|change| change["pk"] == "k7" && change["field"] == "title");
+    late.for_each(|change| change["hlc"]["ts"] = (change["hlc"]["ts"].as_i64().unwrap() + 3_600_000_000_000).into());
+    for json in in_both_forms(&a, &payload(&changes)) {
+        let b = node("b", TABLES);
+        assert_eq!(merge(&b, &json), "{\"merged\":240,\"unchanged\":0,\"conflicts\":0,\"pending\":1");
+        assert_eq!(rows(&b, "SELECT count(*), max(change ->> 'pk') FROM _crdt_future"), ["1, 'k7'"]);
+        assert_eq!(rows(&b, "SELECT count(*) FROM tasks WHERE title IS NULL AND id = 'k7'"), ["1"]);
+        sound(&b);
+    }
+}
+
+#[test]
+fn stamps_of_ones_own_that_one_never_made_tell_of_a_copy() {
+    let [a, copy] = ["a", "a"].map(|name| node(name, TABLES));
+    sixty(&copy);
+    for json in in_both_forms(&a, &export(&copy)) {
+        let a = node("a", TABLES);
+        merge(&a, &json);
+        assert_ne!(common::text(&a, "SELECT crdt_node_id()", []), "a");
+        sound(&a);
+    }
+}
+
+#[test]
+fn a_value_or_key_that_is_too_long_refuses_all() {
+    let [a, b] = ["a", "b"].map(|name| node(name, TABLES));
+    sixty(&a);
+    run(&a, "INSERT INTO tasks(id, title) VALUES ('a key that is long', 'a value that is rather long')");
+    for setting in ["max_value_bytes", "max_key_bytes"] {
+        run(&b, &format!("SELECT crdt_pragma('{setting}', '12')"));
+        let before = contents(&b);
+        for json in in_both_forms(&a, &export(&a)) {
+            let error = b.query_row("SELECT crdt_merge(?1)", [&json], |_| Ok(())).unwrap_err().to_string();
+            assert!(error.contains("change 24") && error.contains(setting), "{error}");
+            assert_eq!(contents(&b), before);
+        }
+        run(&b, &format!("SELECT crdt_pragma('{setting}', '1000')"));
+    }
+}
+
+#[test]
+fn columns_that_are_not_here_and_tables_with_unique_indexes() {
+    let wider = TABLES.replace("body JSON", "body JSON, extra TEXT DEFAULT 'e'");
+    let unique = "CREATE TABLE names(id TEXT PRIMARY KEY NOT NULL, name TEXT UNIQUE); SELECT crdt_enable('names');";
+    let a = node("a", &format!("{wider}{unique}"));
+    sixty_with(&a, ", 'more'");
+    run(&a, "INSERT INTO names SELECT id, title || size FROM tasks WHERE title IS NOT NULL");
+    for json in in_both_forms(&a, &export(&a)) {
+        let [b, c] = ["b", "c"].map(|name| node(name, &format!("{TABLES}{unique}")));
+        run(&b, "INSERT INTO names VALUES ('other', 'x0'), ('another', '720')");
+        c.execute_batch("INSERT INTO names VALUES ('other', 'x0'), ('another', '720')").unwrap();
+        merge(&b, &json);
+        one_by_one(&c, &common::text(&a, "SELECT crdt_convert(?1, 'grove')", [&json]));
+        assert_eq!(table(&b, "tasks"), table(&c, "tasks"));
+        assert_eq!(rows(&b, "SELECT count(*) FROM crdt_pending()"), rows(&c, "SELECT count(*) FROM crdt_pending()"));
+        assert_eq!(page(&export(&b)).changes.len(), page(&export(&c)).changes.len());
+        sound(&b);
+    }
+}
+
+#[test]
+fn what_is_no_value_is_refused_in_either_form() {
+    let [a, b] = ["a", "b"].map(|name| node(name, TABLES));
+    sixty(&a);
+    let before = contents(&b);
+    for json in in_both_forms(&a, &export(&a)) {
+        for bad in ["\"\\ud800\"", "1e999", "{\"$blob\":\"0\"}"] {
+            let broken = json.replacen("\"a\\\"b\\\\c\"", bad, 1);
+            assert_ne!(broken, json);
+            assert!(b.query_row("SELECT crdt_merge(?1)", [&broken], |_| Ok(())).is_err(), "{bad}");
+            assert_eq!(contents(&b), before);
+        }
     }
 }

@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 pub mod causes;
+mod draft;
+mod part;
 pub mod payload;
 mod quick;
 mod read;
@@ -27,7 +29,10 @@ mod write;
 use crate::clock::{push_int, Hlc, Tick};
 use crate::error::Result;
 use crate::ffi::Value;
+use crate::meet::Write;
 use crate::types::seen::Seen;
+pub use draft::Drafts;
+pub use part::Part;
 pub use read::{check, Names, Wire};
 pub use write::{write_seen, Writer};
 
@@ -61,6 +66,12 @@ impl Change {
     /// Whether it deletes the record.
     pub fn is_delete(&self) -> bool {
         matches!(self.body, Body::Tombstone { .. })
+    }
+
+    /// The write of a cell that it is; None for any other change.
+    pub fn write(&self) -> Option<Write<'_>> {
+        let Body::Lww { value, prev, altered } = &self.body else { return None };
+        Some(Write { hlc: &self.hlc, prev: prev.as_ref(), altered: *altered, value, seen: self.seen.as_deref() })
     }
 
     /// Whether it says that the record left the sender's filter.

@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::rc::Rc;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::quick::Quick;
-use super::{check, Change, Names, Wire};
+use super::{check, Change, Names, Part, Wire};
 use crate::json::Object;
 
 /// The changes of an array, or of an object with `changes`; None where anything stands in the way.
@@ -25,9 +24,9 @@ pub fn read(json: &str, names: &mut Names) -> Option<Vec<Change>> {
 
 /// The same, where commas and brackets stand as in our own answers.
 pub(super) fn canonical(json: &str, names: &mut Names) -> Option<Vec<Change>> {
-    let (mut parts, mut changes) = (Parts::new(json)?, Vec::new());
-    while parts.read(names, usize::MAX, &mut changes)? {}
-    Some(changes)
+    let (mut parts, mut part) = (Parts::new(json)?, Part::of_changes());
+    while parts.read(names, usize::MAX, &mut part)? {}
+    Some(part.changes)
 }
 
 /// The changes of a payload part by part, where commas and brackets stand as in our own answers. Cells in their usual spelling
@@ -51,34 +50,44 @@ impl<'j> Parts<'j> {
         Some(Parts { json, at, whole, begun: false, quick: Quick::new(json) })
     }
 
-    /// Appends about `count` changes to `changes`, those of a record all together where they stand together. False when there
+    /// Appends to `part` up to a size of about `count` changes, those of a record all together where they stand together. False when there
     /// are no more; None where anything stands in the way, and the payload is to be read otherwise.
-    pub fn read(&mut self, names: &mut Names, count: usize, changes: &mut Vec<Change>) -> Option<bool> {
-        let enough = changes.len().saturating_add(count);
+    pub fn read(&mut self, names: &mut Names, count: usize, part: &mut Part<'j>) -> Option<bool> {
         while !self.json.get(self.at..)?.starts_with(']') {
-            let from = self.at;
-            if std::mem::replace(&mut self.begun, true) {
-                self.at += self.json.get(self.at..)?.starts_with(',').then_some(1)?;
-            }
-            let (change, end) = match self.quick.cell(self.at, names) {
-                Some(found) => found,
-                None => self.other(names)?,
+            let comma = match self.begun {
+                true => self.json.get(self.at..)?.starts_with(',').then_some(1)?,
+                false => 0,
             };
-            if changes.len() >= enough && changes.last().is_some_and(|last| !Rc::ptr_eq(&last.pk, &change.pk)) {
-                self.at = from;
-                return Some(true);
-            }
-            changes.push(change);
-            self.at = end;
+            let at = self.at + comma;
+            let end = match self.quick.cell(at, names) {
+                Some((cell, end)) => {
+                    let same = part.is_last(&self.quick, &cell)?;
+                    if !same && part.size() >= count {
+                        return Some(true);
+                    }
+                    part.add(&self.quick, &cell, same, names)?;
+                    end
+                }
+                None => {
+                    let (change, end) = self.other(at, names)?;
+                    let same = part.is_of_last(&change);
+                    if !same && part.size() >= count {
+                        return Some(true);
+                    }
+                    part.add_other(change, same);
+                    end
+                }
+            };
+            (self.at, self.begun) = (end, true);
         }
         self.is_end().then_some(false)
     }
 
     /// Any change, and where it ends.
-    fn other(&self, names: &mut Names) -> Option<(Change, usize)> {
-        let mut reader = serde_json::Deserializer::from_str(self.json.get(self.at..)?).into_iter::<Object<Wire<'_>>>();
+    fn other(&self, at: usize, names: &mut Names) -> Option<(Change, usize)> {
+        let mut reader = serde_json::Deserializer::from_str(self.json.get(at..)?).into_iter::<Object<Wire<'_>>>();
         let Object(wire) = reader.next()?.ok()?;
-        Some((check(&wire, None, names).ok()?, self.at + reader.byte_offset()))
+        Some((check(&wire, None, names).ok()?, at + reader.byte_offset()))
     }
 
     /// Whether nothing of importance follows the changes.

@@ -158,7 +158,7 @@ impl Into<'_> {
     }
 }
 
-impl Take for Into<'_> {
+impl Take<'_> for Into<'_> {
     fn change(&mut self, read: Result<Change>) -> Result<()> {
         let change = read?;
         match self.to {

@@ -108,7 +108,7 @@ pub struct Items<'r, 'de, 't, T>(pub &'r mut Reader<'de, 't, T>);
 /// One of them.
 struct Item<'r, 'de, 't, T>(&'r mut Reader<'de, 't, T>);
 
-impl<'de, T: Take> DeserializeSeed<'de> for Payload<'_, 'de, '_, T> {
+impl<'de, T: Take<'de>> DeserializeSeed<'de> for Payload<'_, 'de, '_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -116,7 +116,7 @@ impl<'de, T: Take> DeserializeSeed<'de> for Payload<'_, 'de, '_, T> {
     }
 }
 
-impl<'de, T: Take> Visitor<'de> for Payload<'_, 'de, '_, T> {
+impl<'de, T: Take<'de>> Visitor<'de> for Payload<'_, 'de, '_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -148,7 +148,7 @@ impl<'de, T: Take> Visitor<'de> for Payload<'_, 'de, '_, T> {
     }
 }
 
-impl<'de, T: Take> DeserializeSeed<'de> for Items<'_, 'de, '_, T> {
+impl<'de, T: Take<'de>> DeserializeSeed<'de> for Items<'_, 'de, '_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -156,7 +156,7 @@ impl<'de, T: Take> DeserializeSeed<'de> for Items<'_, 'de, '_, T> {
     }
 }
 
-impl<'de, T: Take> Visitor<'de> for Items<'_, 'de, '_, T> {
+impl<'de, T: Take<'de>> Visitor<'de> for Items<'_, 'de, '_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -173,7 +173,7 @@ impl<'de, T: Take> Visitor<'de> for Items<'_, 'de, '_, T> {
     }
 }
 
-impl<'de, T: Take> DeserializeSeed<'de> for Item<'_, 'de, '_, T> {
+impl<'de, T: Take<'de>> DeserializeSeed<'de> for Item<'_, 'de, '_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -181,7 +181,7 @@ impl<'de, T: Take> DeserializeSeed<'de> for Item<'_, 'de, '_, T> {
     }
 }
 
-impl<'de, T: Take> Visitor<'de> for Item<'_, 'de, '_, T> {
+impl<'de, T: Take<'de>> Visitor<'de> for Item<'_, 'de, '_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -227,7 +227,7 @@ impl<'de, T: Take> Visitor<'de> for Item<'_, 'de, '_, T> {
     }
 }
 
-impl<'de, T: Take> Item<'_, 'de, '_, T> {
+impl<'de, T: Take<'de>> Item<'_, 'de, '_, T> {
     /// Reads an entry after its first number.
     fn entry<A: SeqAccess<'de>>(self, shape: u64, mut item: A) -> Result<(), A::Error> {
         let reader = self.0;
@@ -252,7 +252,7 @@ impl<'de, T: Take> Item<'_, 'de, '_, T> {
                 Some(rest)
             }
         };
-        let taken = reader.entry(shape, &key, stamp, rest.unwrap_or_default());
+        let taken = reader.entry(shape, key, stamp, rest.unwrap_or_default());
         reader.keep(taken)
     }
 }

@@ -19,7 +19,7 @@ mod write;
 mod written;
 
 pub use convert::{convert, Format};
-pub use read::{leads, read, read_changes};
+pub use read::{leads, read, read_changes, Entry, Take};
 pub use write::{Draft, Of, Writer};
 
 use crate::clock::{push_int, Tick};

@@ -1,5 +1,6 @@
 //! Reading, in one pass over the JSON: what the items mean.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use serde::de::DeserializeSeed;
@@ -17,7 +18,12 @@ use crate::types::{set, Type};
 use crate::value;
 
 /// Takes what is read.
-pub trait Take {
+pub trait Take<'de> {
+    /// An entry of nothing but cells. False when it is wanted as changes.
+    fn cells(&mut self, _entry: &Entry<'_, 'de>, _names: &mut Names) -> Result<bool> {
+        Ok(false)
+    }
+
     /// A change of an entry.
     fn change(&mut self, read: Result<Change>) -> Result<()>;
     /// A change in the Grove form.
@@ -26,7 +32,7 @@ pub trait Take {
     fn count(&self) -> usize;
 }
 
-impl Take for Vec<Change> {
+impl Take<'_> for Vec<Change> {
     fn change(&mut self, read: Result<Change>) -> Result<()> {
         self.push(read?);
         Ok(())
@@ -43,7 +49,7 @@ impl Take for Vec<Change> {
 }
 
 /// Each for itself.
-impl Take for Vec<Result<Change>> {
+impl Take<'_> for Vec<Result<Change>> {
     fn change(&mut self, read: Result<Change>) -> Result<()> {
         self.push(read);
         Ok(())
@@ -66,7 +72,7 @@ pub fn leads(json: &str) -> bool {
 }
 
 /// Reads a compact payload; an error names the change, counted from 0 as in the Grove form.
-pub fn read(json: &str, take: &mut impl Take) -> Result<()> {
+pub fn read<'de>(json: &'de str, take: &mut impl Take<'de>) -> Result<()> {
     let mut reader = Reader::new(take);
     let mut from = serde_json::Deserializer::from_str(json);
     let outcome = Payload(&mut reader).deserialize(&mut from).and_then(|()| from.end());
@@ -74,7 +80,7 @@ pub fn read(json: &str, take: &mut impl Take) -> Result<()> {
 }
 
 /// Reads the array that stands under `changes` in one.
-pub fn read_changes(json: &str, take: &mut impl Take) -> Result<()> {
+pub fn read_changes<'de>(json: &'de str, take: &mut impl Take<'de>) -> Result<()> {
     let mut reader = Reader::new(take);
     let outcome = Items(&mut reader).deserialize(&mut serde_json::Deserializer::from_str(json));
     reader.outcome(outcome)
@@ -88,6 +94,8 @@ pub struct Reader<'de, 't, T> {
     shapes: Vec<Shape>,
     tick: Tick,
     prev: Tick,
+    /// The last entry's key, and the same once a change needed it.
+    key: Option<Cow<'de, str>>,
     pk: Option<Rc<str>>,
     /// The values of the entry that is being read.
     pub values: Vec<&'de RawValue>,
@@ -99,6 +107,27 @@ pub struct Reader<'de, 't, T> {
 struct Shape {
     table: Rc<str>,
     fields: Vec<(Rc<str>, Kind)>,
+}
+
+/// Cells of a record that were written together, as they stand in the JSON; their values are to be kept so.
+pub struct Entry<'e, 'de> {
+    /// The table.
+    pub table: &'e Rc<str>,
+    /// The key.
+    pub pk: &'de str,
+    /// The stamp.
+    pub hlc: &'e Hlc,
+    /// The stamp that was overwritten.
+    pub prev: Option<&'e Hlc>,
+    fields: &'e [(Rc<str>, Kind)],
+    values: &'e [&'de RawValue],
+}
+
+impl<'e, 'de> Entry<'e, 'de> {
+    /// Fields and values.
+    pub fn cells(&self) -> impl Iterator<Item = (&'e Rc<str>, &'de str)> {
+        self.fields.iter().zip(self.values).map(|((field, _), value)| (field, value.get()))
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -127,7 +156,7 @@ fn check_name(what: &str, name: &str) -> Result<()> {
     }
 }
 
-impl<'t, T: Take> Reader<'_, 't, T> {
+impl<'de, 't, T: Take<'de>> Reader<'de, 't, T> {
     fn new(take: &'t mut T) -> Self {
         let (nodes, shapes, values) = (Vec::new(), Vec::new(), Vec::new());
         let start = Tick::default();
@@ -138,6 +167,7 @@ impl<'t, T: Take> Reader<'_, 't, T> {
             shapes,
             tick: start,
             prev: start,
+            key: None,
             pk: None,
             values,
             failed: None,
@@ -208,11 +238,15 @@ impl<'t, T: Take> Reader<'_, 't, T> {
     }
 
     /// Takes the changes of an entry whose values are read.
-    pub fn entry(&mut self, shape: usize, key: &Key<'_>, stamp: Delta, rest: Rest) -> Result<()> {
+    pub fn entry(&mut self, shape: usize, key: Key<'de>, stamp: Delta, rest: Rest) -> Result<()> {
         let hlc = self.stamp(stamp, self.tick)?;
         self.tick = hlc.tick();
         let about = self.about(hlc, rest)?;
-        let pk = self.key(key)?;
+        self.turn(key)?;
+        if self.take_cells(shape, &about)? {
+            return Ok(());
+        }
+        let pk = self.pk();
         let Some(Shape { table, fields }) = self.shapes.get(shape) else { return Ok(()) };
         if about.seen.is_some() && fields.len() > MAX_SHARED_SEEN {
             let more = "send the others in another";
@@ -240,13 +274,38 @@ impl<'t, T: Take> Reader<'_, 't, T> {
         Ok(())
     }
 
-    fn key(&mut self, key: &Key<'_>) -> Result<Rc<str>> {
-        match (key, &self.pk) {
-            (Key::Same, Some(last)) => Ok(Rc::clone(last)),
-            (Key::Same, None) => Err(Error::peer("no entry stands before this one, whose key it could have")),
-            (Key::Text(text), Some(last)) if **last == **text => Ok(Rc::clone(last)),
-            (Key::Text(text), _) => Ok(Rc::clone(self.pk.insert(Rc::from(&**text)))),
+    /// Hands an entry over without making changes of it, where it is nothing but cells in their usual spelling.
+    fn take_cells(&mut self, shape: usize, about: &About) -> Result<bool> {
+        let (Some(Shape { table, fields }), Some(Cow::Borrowed(pk))) = (self.shapes.get(shape), &self.key) else {
+            return Ok(false);
+        };
+        let About { hlc, prev, seen, altered, born: _, operation: _, forgotten: _ } = about;
+        let plain = !altered && seen.is_none() && pk.len() <= MAX_KEY_BYTES;
+        let is_cell = |((name, kind), value): (&(Rc<str>, Kind), &&RawValue)| {
+            matches!(kind, Kind::Cell(Type::Lww)) && !name.starts_with('_') && value::is_checked(value.get())
+        };
+        if !plain || !fields.iter().zip(&self.values).all(is_cell) {
+            return Ok(false);
         }
+        let entry = Entry { table, pk, hlc, prev: prev.as_ref(), fields, values: &self.values };
+        self.take.cells(&entry, &mut self.names)
+    }
+
+    /// Goes on to the record of an entry.
+    fn turn(&mut self, key: Key<'de>) -> Result<()> {
+        match (key, &self.key) {
+            (Key::Same, Some(_)) => {}
+            (Key::Same, None) => return Err(Error::peer("no entry stands before this one, whose key it could have")),
+            (Key::Text(text), Some(last)) if *last == text => {}
+            (Key::Text(text), _) => (self.key, self.pk) = (Some(text), None),
+        }
+        Ok(())
+    }
+
+    /// The key of the entry at hand.
+    fn pk(&mut self) -> Rc<str> {
+        let key = self.key.as_deref().unwrap_or_default();
+        Rc::clone(self.pk.get_or_insert_with(|| Rc::from(key)))
     }
 
     fn stamp(&self, Delta(node, ts, c): Delta, from: Tick) -> Result<Hlc> {

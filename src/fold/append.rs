@@ -93,7 +93,7 @@ impl Pass for RefCell<Append> {
 impl Append {
     /// Takes a log row, unless one came that is of another kind.
     fn take(&mut self, seq: i64, (t, event): (Option<i64>, Event), at: i64, key: ValueRef<'_>) -> bool {
-        let above = self.last.as_ref().is_none_or(|last| order(key, last) == Ordering::Greater);
+        let above = self.last.as_ref().is_none_or(|last| order(key, last.as_ref()) == Ordering::Greater);
         self.ended |= t != Some(self.t) || event != Event::Insert || !above || !self.class.is_plain(key);
         if self.ended {
             return false;

@@ -11,13 +11,10 @@ use crate::conn::Conn;
 use crate::error::Result;
 use crate::ffi::{Call, Out, Value, ValueRef};
 use crate::pack::{write_cells, Nodes};
-use crate::pass::Pass;
+use crate::pass::{is_near, Pass};
 use crate::schema::Table;
 use crate::store::{RecordKey, Store};
 use crate::walk::order;
-
-/// The clocks between two keys are gone through when there are at most so many for each record to be edited; else each is looked for.
-const NEAR: i64 = 4;
 
 const RANGE: &str = "UPDATE OR FAIL main._crdt_clock SET x = _crdt_give(0)
                      WHERE t = ?1 AND pk >= ?2 AND pk <= ?3 AND _crdt_meet(pk, g, ts, c, n, x)";
@@ -55,15 +52,14 @@ pub(super) fn may_edit(table: &Table, slot: &Slot) -> bool {
 pub(super) fn write(store: &Store<'_>, table: &Rc<Table>, all: &Rc<[Keyed]>) -> Result<Vec<usize>> {
     let conn = store.conn;
     let ([((_, first), _), ..], [.., ((_, last), _)]) = (&**all, &**all) else { return Ok(Vec::new()) };
-    let range = [table.id.into(), first.as_ref(), last.as_ref(), (NEAR * all.len() as i64).into()];
-    let far = "SELECT 1 FROM main._crdt_clock WHERE t = ?1 AND pk >= ?2 AND pk <= ?3 LIMIT 1 OFFSET ?4";
+    let range = [table.id.into(), first.as_ref(), last.as_ref()];
     let me = store.nodes.number(&store.me)?;
     let edits = Rc::new(Edits { table: Rc::clone(table), me, all: Rc::clone(all), now: RefCell::default() });
     let pass = || Rc::<Edits>::clone(&edits);
-    if conn.int(far, &range)?.is_none() {
-        let [t, first, last, _] = range;
-        conn.run_pass(RANGE, &[t, first, last], pass())?;
+    if is_near(conn, &range, all.len())? {
+        conn.run_pass(RANGE, &range, pass())?;
     } else {
+        // Each is looked for.
         for ((t, pk), _) in all.iter() {
             conn.run_pass(ONE, &[(*t).into(), pk.as_ref()], pass())?;
         }
@@ -90,7 +86,7 @@ impl Edits {
     fn take(&self, pk: ValueRef<'_>, base: [Option<i64>; 4], x: &[u8]) -> bool {
         let now = &mut *self.now.borrow_mut();
         while let Some(((_, key), slot)) = self.all.get(now.at) {
-            let order = order(pk, key);
+            let order = order(pk, key.as_ref());
             if order == Ordering::Less {
                 return false;
             }

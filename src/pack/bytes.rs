@@ -11,12 +11,24 @@ pub(super) fn put(out: &mut Vec<u8>, mut n: u128) {
         out.push((n as u8 & 0x7f) | 0x80);
         n >>= 7;
     }
-    let mut n = n as u64;
-    while n >= 0x80 {
-        out.push((n as u8 & 0x7f) | 0x80);
-        n >>= 7;
+    put_small(out, n as u64);
+}
+
+/// A number of 64 bits as LEB128.
+fn put_small(out: &mut Vec<u8>, mut n: u64) {
+    if n < 0x80 {
+        return out.push(n as u8);
     }
-    out.push(n as u8);
+    let (mut bytes, mut length) = ([0; 10], 0);
+    for byte in &mut bytes {
+        *byte = (n as u8 & 0x7f) | if n >= 0x80 { 0x80 } else { 0 };
+        length += 1;
+        n >>= 7;
+        if n == 0 {
+            break;
+        }
+    }
+    out.extend(bytes.iter().take(length));
 }
 
 /// A text behind its length in bytes.
@@ -27,9 +39,14 @@ pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
 
 /// A tick, its time as the distance from `origin`.
 pub(super) fn put_tick(out: &mut Vec<u8>, tick: Tick, origin: i64) {
-    let delta = i128::from(tick.ts) - i128::from(origin);
-    put(out, ((delta << 1) ^ (delta >> 127)) as u128);
-    put(out, tick.c.into());
+    match tick.ts.checked_sub(origin) {
+        Some(delta) => put_small(out, ((delta << 1) ^ (delta >> 63)) as u64),
+        None => {
+            let delta = i128::from(tick.ts) - i128::from(origin);
+            put(out, ((delta << 1) ^ (delta >> 127)) as u128);
+        }
+    }
+    put_small(out, tick.c.into());
 }
 
 /// A stamp: its tick, and its node by number.

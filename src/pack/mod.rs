@@ -18,6 +18,7 @@
 //! no exception carries the base stamp. Pure.
 
 mod bytes;
+mod cells;
 mod edit;
 mod parts;
 
@@ -28,6 +29,7 @@ use crate::error::Result;
 use crate::record::{FieldId, Record};
 use crate::types::lww::{Lww, Past};
 use bytes::{corrupt, put, put_seen, put_stamp, put_text, Reader};
+pub use cells::{pack_cells, unpack_cells, Cells};
 pub use edit::write_cells;
 use parts::inline_parts;
 pub use parts::{pack_mark, pack_part, unpack_mark, unpack_part};
@@ -98,27 +100,31 @@ pub fn pack(record: &Record, covered: &[FieldId], nodes: &impl Nodes) -> Result<
 
 /// The stamp that most covered fields carry; for a record that shows only its row's stamp, that one.
 fn choose_base(record: &Record, covered: &[FieldId]) -> Option<Hlc> {
+    let stamps = covered.iter().filter_map(|f| record.lww.get(f)).map(|l| &l.hlc);
+    let only_row = covered.is_empty() && record.lww.is_empty();
+    base_of(stamps, covered.len()).or_else(|| record.visible_row().filter(|_| only_row)).cloned()
+}
+
+/// The stamp that most of so many fields carry.
+fn base_of<'h>(stamps: impl Iterator<Item = &'h Hlc> + Clone, fields: usize) -> Option<&'h Hlc> {
     let mut best: Option<(&Hlc, usize)> = None;
-    let stamps = || covered.iter().filter_map(|f| record.lww.get(f)).map(|l| &l.hlc);
-    for stamp in stamps() {
+    for stamp in stamps.clone() {
         if best.is_some_and(|(b, _)| b == stamp) {
             continue;
         }
-        let n = stamps().filter(|s| *s == stamp).count();
+        let n = stamps.clone().filter(|s| *s == stamp).count();
         if best.is_none_or(|(_, most)| n > most) {
             best = Some((stamp, n));
         }
-        if n * 2 > covered.len() {
+        if n * 2 > fields {
             break;
         }
     }
-    let only_row = covered.is_empty() && record.lww.is_empty();
-    best.map(|(b, _)| b).or_else(|| record.visible_row().filter(|_| only_row)).cloned()
+    best.map(|(base, _)| base)
 }
 
 fn exceptions(record: &Record, covered: &[FieldId], base: Option<&Hlc>, nodes: &impl Nodes) -> Result<(u128, Vec<u8>)> {
     let (mut count, mut out) = (0u128, Vec::new());
-    let origin = base.map_or(0, |b| b.ts);
     if base.is_some() {
         for field in covered.iter().filter(|f| !record.lww.contains_key(f)) {
             put(&mut out, (*field).into());
@@ -127,33 +133,49 @@ fn exceptions(record: &Record, covered: &[FieldId], base: Option<&Hlc>, nodes: &
         }
     }
     for (field, lww) in &record.lww {
-        let as_base = base == Some(&lww.hlc) && covered.contains(field);
-        let mark = if as_base { 0 } else { 2 }
-            | if lww.prev.is_some() { 4 } else { 0 }
-            | if lww.altered { 8 } else { 0 }
-            | if lww.saved.is_some() { 16 } else { 0 }
-            | if lww.past.is_some() { 32 } else { 0 };
-        if mark == 0 {
-            continue;
-        }
-        count += 1;
-        put(&mut out, (*field).into());
-        put(&mut out, mark);
-        if mark & 2 != 0 {
-            put_stamp(&mut out, &lww.hlc, origin, nodes)?;
-        }
-        if let Some(prev) = &lww.prev {
-            put_stamp(&mut out, prev, origin, nodes)?;
-        }
-        if let Some(saved) = &lww.saved {
-            put_text(&mut out, saved);
-        }
-        if let Some(past) = &lww.past {
-            put_seen(&mut out, &past.seen, origin, nodes)?;
-            put_seen(&mut out, &past.missed, origin, nodes)?;
-        }
+        count += u128::from(put_cell(&mut out, *field, lww, (base, covered.contains(field)), nodes)?);
     }
     Ok((count, out))
+}
+
+/// The mark of a cell with state; 0 where it is no exception.
+fn mark(lww: &Lww, (base, covered): (Option<&Hlc>, bool)) -> u32 {
+    let as_base = base == Some(&lww.hlc) && covered;
+    (if as_base { 0 } else { 2 })
+        | if lww.prev.is_some() { 4 } else { 0 }
+        | if lww.altered { 8 } else { 0 }
+        | if lww.saved.is_some() { 16 } else { 0 }
+        | if lww.past.is_some() { 32 } else { 0 }
+}
+
+/// Writes an exception, if the cell is one; `covered` where the base covers its field.
+fn put_cell(
+    out: &mut Vec<u8>,
+    field: FieldId,
+    lww: &Lww,
+    (base, covered): (Option<&Hlc>, bool),
+    nodes: &impl Nodes,
+) -> Result<bool> {
+    let (origin, mark) = (base.map_or(0, |b| b.ts), mark(lww, (base, covered)));
+    if mark == 0 {
+        return Ok(false);
+    }
+    put(out, field.into());
+    put(out, mark.into());
+    if mark & 2 != 0 {
+        put_stamp(out, &lww.hlc, origin, nodes)?;
+    }
+    if let Some(prev) = &lww.prev {
+        put_stamp(out, prev, origin, nodes)?;
+    }
+    if let Some(saved) = &lww.saved {
+        put_text(out, saved);
+    }
+    if let Some(past) = &lww.past {
+        put_seen(out, &past.seen, origin, nodes)?;
+        put_seen(out, &past.missed, origin, nodes)?;
+    }
+    Ok(true)
 }
 
 /// Reads back what [`pack`] wrote; parts that are kept apart are not in the result.
@@ -186,28 +208,34 @@ pub fn unpack(base: Option<Hlc>, x: &[u8], covered: &[FieldId], nodes: &impl Nod
 }
 
 fn read_exceptions(r: &mut Reader<'_>, record: &mut Record, base: Option<&Hlc>, nodes: &impl Nodes) -> Result<()> {
-    let origin = base.map_or(0, |b| b.ts);
     for _ in 0..r.small()? {
-        let field = r.small()?;
-        let mark = r.small()?;
-        if mark & 1 != 0 {
-            record.lww.remove(&field);
-            continue;
+        let (field, mark) = (r.small()?, r.small()?);
+        match read_cell(r, mark, base, nodes)? {
+            Some(cell) => drop(record.lww.insert(field, cell)),
+            None => drop(record.lww.remove(&field)),
         }
-        let hlc = match (mark & 2 != 0, base) {
-            (true, _) => r.stamp(origin, nodes)?,
-            (false, Some(base)) => base.clone(),
-            (false, None) => return Err(corrupt()),
-        };
-        let prev = if mark & 4 != 0 { Some(r.stamp(origin, nodes)?) } else { None };
-        let saved = if mark & 16 != 0 { Some(r.text()?) } else { None };
-        let past = match mark & 32 {
-            0 => None,
-            _ => Past::of(r.seen(origin, nodes)?, r.seen(origin, nodes)?),
-        };
-        record.lww.insert(field, Lww { hlc, prev, altered: mark & 8 != 0, saved, past });
     }
     Ok(())
+}
+
+/// Reads an exception behind its mark; None for one without state.
+fn read_cell(r: &mut Reader<'_>, mark: u32, base: Option<&Hlc>, nodes: &impl Nodes) -> Result<Option<Lww>> {
+    if mark & 1 != 0 {
+        return Ok(None);
+    }
+    let origin = base.map_or(0, |b| b.ts);
+    let hlc = match (mark & 2 != 0, base) {
+        (true, _) => r.stamp(origin, nodes)?,
+        (false, Some(base)) => base.clone(),
+        (false, None) => return Err(corrupt()),
+    };
+    let prev = if mark & 4 != 0 { Some(r.stamp(origin, nodes)?) } else { None };
+    let saved = if mark & 16 != 0 { Some(r.text()?) } else { None };
+    let past = match mark & 32 {
+        0 => None,
+        _ => Past::of(r.seen(origin, nodes)?, r.seen(origin, nodes)?),
+    };
+    Ok(Some(Lww { hlc, prev, altered: mark & 8 != 0, saved, past }))
 }
 
 /// Field numbers as bytes: the fields that a relay entry of the log names.

@@ -182,3 +182,25 @@ fn numbers_have_an_end() {
         assert_eq!(Reader(bytes).number().ok(), number, "{bytes:?}");
     }
 }
+
+proptest! {
+    #[test]
+    fn lists_of_cells_hold_what_records_hold(record in updated(), later in proptest::collection::vec((1u32..6, stamp()), 0..4)) {
+        let (covered, of_base, nodes) = ([1, 2, 3, 4, 5, 6], [0, 1, 2, 3, 4], Table::default());
+        let packed = pack(&record, &of_base, &nodes).unwrap();
+        let Some(base) = &packed.base else { return Ok(()) };
+        let mut record = unpack(Some(base.clone()), &packed.x, &of_base, &nodes).unwrap();
+        let mut cells = Cells::new();
+        if !unpack_cells(base, &packed.x, (&covered, &of_base), &nodes, &mut cells).unwrap() {
+            return Ok(());
+        }
+        record.lww.retain(|field, _| covered.contains(field)); // 0 is no column any more
+        let listed: Vec<_> = covered.iter().map(|field| record.lww.get(field).cloned()).collect();
+        prop_assert_eq!(&cells, &listed);
+        for (field, hlc) in later {
+            record.lww.get_mut(&field).into_iter().for_each(|cell| cell.miss(&hlc));
+            cells[field as usize - 1].iter_mut().for_each(|cell| cell.miss(&hlc));
+        }
+        prop_assert_eq!(pack_cells(&cells, &covered, &nodes).unwrap(), pack(&record, &covered, &nodes).unwrap());
+    }
+}

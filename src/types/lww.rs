@@ -55,11 +55,7 @@ impl Lww {
 
     /// Whether the author had seen `other` when it wrote this.
     pub fn knows(&self, other: &Hlc) -> bool {
-        let upto = |stamp: &Hlc| stamp.node == other.node && stamp >= other;
-        upto(&self.hlc)
-            || self.prev.as_ref().is_some_and(upto)
-            || self.past.as_ref().is_some_and(|past| past.seen.knows(other))
-            || &*other.node == BASE_NODE
+        knows(&self.hlc, self.prev.as_ref(), self.past.as_ref().map(|past| &past.seen), other)
     }
 
     /// Whether `other` has been taken into account here before, or by the author.
@@ -85,6 +81,12 @@ impl Lww {
         let past = self.past.iter().flat_map(|past| past.seen.stamps().iter().chain(past.missed.stamps()));
         self.prev.iter().chain(past)
     }
+}
+
+/// Whether the author of a write had seen `other`: by its stamp, the one that it overwrote, and what else it tells.
+pub fn knows(hlc: &Hlc, prev: Option<&Hlc>, seen: Option<&Seen>, other: &Hlc) -> bool {
+    let upto = |stamp: &Hlc| stamp.node == other.node && stamp >= other;
+    upto(hlc) || prev.is_some_and(upto) || seen.is_some_and(|seen| seen.knows(other)) || &*other.node == BASE_NODE
 }
 
 impl Past {

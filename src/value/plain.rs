@@ -11,6 +11,9 @@ pub fn plain(json: &str, form: Form) -> Option<Plain<'_>> {
     let number = |json: &str| json.parse().ok().map(Plain::Integer);
     match json.as_bytes() {
         b"null" => Some(Plain::Null),
+        [b'"', inner @ .., b'"'] if form == Form::Plain && is_itself(inner) => {
+            json.get(1..json.len() - 1).map(|text| Plain::Text(Cow::Borrowed(text)))
+        }
         [b'"', first, ..] if form != Form::Json || !matches!(first, b'{' | b'[') => {
             let text = unescaped(json).map(Cow::Borrowed).or_else(|| usually_escaped(json).map(Cow::Owned))?;
             (!has_no_character(text.as_bytes())).then_some(Plain::Text(text))
