@@ -9,10 +9,9 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::dialect::Counters;
 use super::errors::{Refusal, Result};
 use super::inside::{Question, Verdict};
-use super::push;
+use super::push::{self, Options};
 use super::scope::Scope;
 
 /// What stands for a change whose record cannot be told: `crdt_push` rejects it.
@@ -70,7 +69,7 @@ impl Guarded {
     }
 
     /// Merges it, in the caller's savepoint, which must be rolled back when this fails.
-    pub fn merge(&self, conn: &Connection, counters: Counters) -> Result<String> {
+    pub fn merge(&self, conn: &Connection, options: &Options) -> Result<String> {
         let mut questions = Vec::new();
         for (table, keys) in &self.records {
             // A table that is not enabled has no records: its changes are rejected.
@@ -91,7 +90,7 @@ impl Guarded {
         };
         judge()?;
         let before = aside(conn)?;
-        let answer = push::merge(conn, &self.request, counters)?;
+        let answer = push::merge(conn, &self.request, options)?;
         judge()?;
         self.refuse_aside(&before, &aside(conn)?)?;
         Ok(answer)

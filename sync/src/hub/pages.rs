@@ -11,6 +11,7 @@ use super::errors::{Refusal, Result};
 use super::export::Question;
 use super::place::Place;
 use super::readers::Readers;
+use super::sse::one_line;
 
 /// Answers that are kept for who comes a little later.
 const KEPT: usize = 64;
@@ -40,6 +41,7 @@ struct Answer<'a> {
 impl Page {
     /// Reads an answer.
     pub fn read(json: String) -> Result<Page> {
+        let json = one_line(json);
         let answer: Answer<'_> =
             serde_json::from_str(&json).map_err(|e| Refusal::internal(format!("crdt_pull's answer: {e}")))?;
         let start = json.as_ptr() as usize;

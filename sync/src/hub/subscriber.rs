@@ -178,7 +178,7 @@ impl Subscriber {
         for event in events {
             if self.wants(&event).await.unwrap_or(false) {
                 let json = serde_json::to_string(&event).unwrap_or_default();
-                out.extend_from_slice(&sse::event("presence", &json));
+                out.extend_from_slice(&sse::event("presence", json));
             }
         }
         (!out.is_empty()).then(|| Bytes::from(out))
@@ -200,6 +200,6 @@ impl Subscriber {
 
     fn end(&mut self, refusal: &Refusal) -> Bytes {
         self.ended = true;
-        sse::error(&refusal.message)
+        sse::error(refusal.message.clone())
     }
 }

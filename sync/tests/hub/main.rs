@@ -7,6 +7,7 @@ mod common;
 mod dialects;
 mod durable;
 mod edge;
+mod leaks;
 mod page;
 mod proxy;
 mod routes;
