@@ -30,14 +30,14 @@ pub async fn push(
     State(hub): State<Shared>,
     access: Access,
     counters: Counters,
-    Json(body): Json,
+    body: Json,
 ) -> Result<impl IntoResponse> {
-    let weight = body.len();
+    let weight = body.text.len();
     let options = Options::new(&access.scope, counters);
     let job = if access.scope.writes_all() {
-        Job { work: Box::new(move |conn| merge(conn, &body, &options)), weight, single: true }
+        Job { work: Box::new(move |conn| merge(conn, &body.text, &options)), weight, single: true }
     } else {
-        let guarded = hub.readers.run(move |conn| Guarded::read(conn, &body, access.scope)).await?;
+        let guarded = hub.readers.run(move |conn| Guarded::read(conn, body, access.scope)).await?;
         Job { work: Box::new(move |conn| guarded.merge(conn, &options)), weight, single: false }
     };
     let mut answer = hub.writer.run(job).await?;

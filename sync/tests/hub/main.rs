@@ -8,6 +8,8 @@ mod dialects;
 mod durable;
 mod edge;
 mod leaks;
+mod limits;
+mod locks;
 mod page;
 mod proxy;
 mod routes;
