@@ -23,9 +23,9 @@ const routes = {
 async function reply(request) {
   const statement = request.method === "POST" && routes[request.url];
   if (!statement) return [404, JSON.stringify({ error: "no such route" })];
-  const parts = [];
-  for await (const part of request) parts.push(part);
   try {
+    const parts = [];
+    for await (const part of request) parts.push(part); // the client may be gone in the middle of it
     return [200, statement.get(Buffer.concat(parts).toString()).answer];
   } catch (error) {
     return [400, JSON.stringify({ error: error.message })];

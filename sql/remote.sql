@@ -4,3 +4,8 @@
 -- the first crdt_sync.
 CREATE TABLE IF NOT EXISTS _crdt_remote(
   url TEXT NOT NULL, tables TEXT NOT NULL, pulled TEXT, pushed TEXT, whole INTEGER, seen INTEGER NOT NULL, PRIMARY KEY(url, tables)) WITHOUT ROWID;
+-- What such a peer has refused: a hash of each change, the cursor before the page that it was in, why, and when it was sent
+-- last (nanoseconds). Its rowids rise.
+CREATE TABLE IF NOT EXISTS _crdt_refused(
+  url TEXT NOT NULL, tables TEXT NOT NULL, change BLOB NOT NULL, since TEXT, reason TEXT NOT NULL, tried INTEGER NOT NULL,
+  UNIQUE(url, tables, change));

@@ -21,6 +21,7 @@ pub fn run(store: &mut Store<'_>, table: Option<&str>, epitaphs: bool) -> Result
         None => store.catalog.tables().iter().filter(|t| t.enabled).cloned().collect(),
     };
     let passed = peers::passed(store)?;
+    peers::forget_gone(store, ttl)?;
     crate::filter::registry::forget_unused(store.conn, limit)?;
     let mut count = 0;
     for table in tables {

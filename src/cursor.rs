@@ -76,9 +76,15 @@ fn made_over(seq: i64, scope: &Scope, trail: Option<&str>) -> String {
 
 /// Whether a cursor's JSON names a place in some log, other than the beginning.
 pub fn is_place(json: &str) -> bool {
-    let wire: Option<Wire> = crate::json::object(json).ok();
-    let place = wire.as_ref().and_then(|wire| wire.node.rsplit_once('~')).map(|(_, place)| place);
-    place.is_some_and(|place| place != "0")
+    seq_of(json).is_some_and(|seq| seq != 0)
+}
+
+/// The place in some log that a cursor's JSON names; -1 for one that is no number.
+pub fn seq_of(json: &str) -> Option<i64> {
+    let wire: Wire = crate::json::object(json).ok()?;
+    let (_, place) = wire.node.rsplit_once('~')?;
+    let (seq, _) = place.split_once('.').unwrap_or((place, ""));
+    Some(seq.parse().unwrap_or(-1))
 }
 
 /// The log row at `seq`, or where that is gone, as after a purge, the last one before it.

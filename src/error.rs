@@ -23,6 +23,8 @@ struct Inner {
     message: String,
     /// A hook refused.
     hook: bool,
+    /// A peer refused.
+    refusal: bool,
 }
 
 /// An error, one pointer wide so that `Result` stays small.
@@ -48,7 +50,7 @@ impl Error {
             message.truncate(cut);
             message.push('…');
         }
-        Error(Box::new(Inner { kind, message, hook: false }))
+        Error(Box::new(Inner { kind, message, hook: false, refusal: false }))
     }
 
     /// The caller's mistake.
@@ -134,6 +136,18 @@ impl Error {
     /// Whether a hook refused, for whatever reason.
     pub fn is_hook(&self) -> bool {
         self.0.hook
+    }
+
+    /// Says that a peer answered that it will not have what it was sent.
+    #[must_use]
+    pub fn of_refusal(mut self) -> Self {
+        self.0.refusal = true;
+        self
+    }
+
+    /// Whether a peer refused what it was sent.
+    pub fn is_refusal(&self) -> bool {
+        self.0.refusal
     }
 
     /// Puts `what: ` in front of the message.

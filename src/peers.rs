@@ -78,6 +78,16 @@ fn acknowledge(conn: &Conn, node: &str, scope: &str, (seq, sent): (i64, i64), no
     Ok(())
 }
 
+/// So many times the tombstone TTL a peer is remembered that does not come back.
+const LONG_GONE: i64 = 4;
+
+/// Forgets peers that were not seen for long, `ttl` being the tombstone TTL, nanoseconds.
+pub fn forget_gone(store: &Store<'_>, ttl: i64) -> Result<()> {
+    let since = store.wall.saturating_sub(ttl.saturating_mul(LONG_GONE));
+    store.conn.run("DELETE FROM main._crdt_peers WHERE seen < ?1", &[since.into()])?;
+    store.conn.run("DELETE FROM main._crdt_acks WHERE node NOT IN (SELECT node FROM main._crdt_peers)", &[]).map(drop)
+}
+
 /// How far the peers have come that were seen within the tombstone TTL.
 pub struct Passed {
     /// The places where they stand.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::cursor;
 use crate::error::Result;
 use crate::ffi::ValueRef;
 use crate::schema::Table;
@@ -89,8 +90,41 @@ pub fn json(store: &Store<'_>) -> Result<String> {
         let (seq, seen) = (peers.i64(1).unwrap_or(0), peers.i64(2).unwrap_or(0));
         let _ = write!(out, ",\"cursor\":{seq},\"lag\":{},\"seen\":{seen}}}", end - seq);
     }
-    out.push_str("]}");
+    out.push(']');
+    remotes(store, end, &mut out)?;
+    out.push('}');
     Ok(out)
+}
+
+/// The peers that this database goes to by itself, with each set of tables, once there is one.
+fn remotes(store: &Store<'_>, end: i64, out: &mut String) -> Result<()> {
+    let known = "SELECT 1 FROM main.sqlite_schema WHERE name = '_crdt_refused'";
+    if store.conn.int(known, &[])?.is_none() {
+        return Ok(());
+    }
+    let mut rows = store.conn.stmt(
+        "SELECT r.url, r.tables, r.pushed, r.seen, count(f.change), min(f.reason) FROM main._crdt_remote r
+         LEFT JOIN main._crdt_refused f ON f.url = r.url AND f.tables = r.tables GROUP BY r.url, r.tables",
+    )?;
+    out.push_str(",\"remotes\":[");
+    let mut first = true;
+    while rows.step()? {
+        out.push_str(if std::mem::take(&mut first) { "{\"url\":" } else { ",{\"url\":" });
+        write_text(out, rows.text(0).unwrap_or_default());
+        let pushed = rows.text(2).and_then(cursor::seq_of).unwrap_or(0);
+        let (seen, refused) = (rows.i64(3).unwrap_or(0), rows.i64(4).unwrap_or(0));
+        let tables: Vec<String> = serde_json::from_str(rows.text(1).unwrap_or_default()).unwrap_or_default();
+        let tables = crate::functions::json_strings(&tables);
+        let lag = end.saturating_sub(pushed).max(0);
+        let _ = write!(out, ",\"tables\":{tables},\"lag\":{lag},\"seen\":{seen},\"refused\":{refused}");
+        if let Some(reason) = rows.text(5) {
+            out.push_str(",\"reason\":");
+            write_text(out, reason);
+        }
+        out.push('}');
+    }
+    out.push(']');
+    Ok(())
 }
 
 /// What went wrong without being an error: forks by themselves, two values under one stamp, sets that cannot be read.

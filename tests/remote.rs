@@ -9,6 +9,8 @@ mod examples;
 mod faults;
 #[path = "remote/grove.rs"]
 mod grove;
+#[path = "remote/passed_over.rs"]
+mod passed_over;
 #[path = "remote/refusals.rs"]
 mod refusals;
 #[path = "remote/rounds.rs"]

@@ -50,6 +50,9 @@ mod with_http {
         /// Most pages each way.
         #[serde(default)]
         pages: Option<u64>,
+        /// Whether what the peer has refused is sent again.
+        #[serde(default)]
+        retry: Option<bool>,
         /// The answer as JSON.
         #[serde(default)]
         json: bool,
@@ -89,6 +92,7 @@ mod with_http {
                 push: options.push.unwrap_or(true),
                 page: i64::from(options.page.unwrap_or(10_000)),
                 pages: options.pages.unwrap_or(u64::MAX),
+                retry: options.retry.unwrap_or(true),
             };
             let done = round(conn, &wanted, &mut http)?;
             Ok(Out::Text(if options.json { json(&done) } else { text(&done) }))
@@ -115,11 +119,14 @@ mod with_http {
         if *rejected > 0 {
             out.push_str(&format!(" rejected={rejected} ({})", round.reason.as_deref().unwrap_or("no reason given")));
         }
+        if let [(table, why), ..] = round.failed.as_slice() {
+            out.push_str(&format!(" failed={} ({table}: {why})", round.failed.len()));
+        }
         out
     }
 
     fn json(round: &Round) -> String {
-        let Round { pulled, pushed, merged, conflicts, pending, rejected, reason, has_more } = round;
+        let Round { pulled, pushed, merged, conflicts, pending, rejected, reason, has_more, failed } = round;
         let mut out = format!(
             "{{\"pulled\":{pulled},\"pushed\":{pushed},\"merged\":{merged},\"conflicts\":{conflicts},\"pending\":{pending},\
              \"rejected\":{rejected},\"has_more\":{has_more}"
@@ -128,7 +135,15 @@ mod with_http {
             out.push_str(",\"reason\":");
             write_text(&mut out, reason);
         }
-        out.push('}');
+        out.push_str(",\"failed\":[");
+        for (i, (table, why)) in failed.iter().enumerate() {
+            out.push_str(if i > 0 { ",{\"table\":" } else { "{\"table\":" });
+            write_text(&mut out, table);
+            out.push_str(",\"reason\":");
+            write_text(&mut out, why);
+            out.push('}');
+        }
+        out.push_str("]}");
         out
     }
 }

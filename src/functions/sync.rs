@@ -103,9 +103,17 @@ fn format_option(text: Option<&str>) -> Result<Format> {
 }
 
 #[cfg(feature = "http")]
-/// A page in Grove's form: what lies after a cursor, up to about `limit` changes.
-pub fn page(store: &Store<'_>, since: Option<&str>, scope: &Scope, limit: i64) -> Result<String> {
-    Ok(page_of(store, since, scope, &Page { limit: Some(limit), format: Format::Grove, wanted: None })?.0)
+/// A page in Grove's form: what of it is wanted of what lies after a cursor, up to about `limit` changes.
+pub fn page(
+    store: &Store<'_>,
+    since: Option<&str>,
+    scope: &Scope,
+    limit: i64,
+    wanted: &dyn Fn(&Item) -> bool,
+) -> Result<String> {
+    // Without filters nothing leaves them, and pages are made faster where nothing is looked at.
+    let wanted = (!scope.filters.is_empty()).then_some(wanted);
+    Ok(page_of(store, since, scope, &Page { limit: Some(limit), format: Format::Grove, wanted })?.0)
 }
 
 /// How a page is made.

@@ -13,7 +13,7 @@ mod whole;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::clock::Tick;
+use crate::clock::{Tick, MILLISECOND};
 use crate::conn::Conn;
 use crate::cursor::{self, Since};
 use crate::error::Result;
@@ -290,7 +290,8 @@ impl Export {
                 }
             }
             if let Since::Instant(tick) = self.since {
-                if rows.at() < tick.ts {
+                // The log knows whole milliseconds only.
+                if rows.at() < tick.ts - tick.ts % MILLISECOND {
                     if pick == Pick::Gone {
                         continue;
                     }

@@ -49,6 +49,17 @@ fn before(cursor: &str) -> Option<String> {
     Some(out)
 }
 
+/// Notes that a place is a Grove server's, from which nothing was pulled yet.
+pub fn note(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
+    session::write(exchange.conn, |store| match place.read(store.conn)?.pulled {
+        Some(_) => Ok(()),
+        None => {
+            let zero = Some("{\"ts\":0,\"c\":0,\"node\":\"\"}".to_owned());
+            place.save(store, &Cursors { pulled: zero, ..Cursors::default() })
+        }
+    })
+}
+
 /// Pulls one table: a cursor for several would skip what was cut of one of them.
 pub fn pull(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
     let conn = exchange.conn;

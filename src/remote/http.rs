@@ -14,6 +14,8 @@ use crate::error::{excerpt, Error, Result};
 
 /// How often an interrupt is looked for.
 const GLANCE: Duration = Duration::from_millis(50);
+/// How many times as long as it may be silent a peer may take for a request in all.
+const WHOLE: u32 = 120;
 /// Most bytes of an answer: SQLite holds no longer text.
 const MOST_BYTES: u64 = 1_000_000_000;
 
@@ -35,7 +37,7 @@ pub struct Target<'t> {
     pub base: &'t str,
     /// Sent as `Authorization: Bearer`.
     pub token: Option<&'t str>,
-    /// For the whole of one request.
+    /// How long the peer may be silent. Of a slow line every page comes through.
     pub timeout: Duration,
     /// A PEM file of certificates to trust instead of the usual ones.
     pub ca: Option<&'t str>,
@@ -61,7 +63,9 @@ impl<'c> Http<'c> {
             .max_redirects_will_error(false)
             .user_agent(concat!("grove-crdt/", env!("CARGO_PKG_VERSION")))
             .timeout_connect(Some(target.timeout.min(Duration::from_secs(10))))
-            .timeout_global(Some(target.timeout));
+            .timeout_per_read(Some(target.timeout))
+            .timeout_per_write(Some(target.timeout))
+            .timeout_global(Some(target.timeout.saturating_mul(WHOLE)));
         if let Some(path) = target.ca {
             config = config.tls_config(TlsConfig::builder().root_certs(roots(path)?).build());
         }
@@ -137,11 +141,12 @@ fn request(agent: &Agent, url: &str, authorization: Option<&str>, body: String) 
     }
     let hint = match status.as_u16() {
         301 | 302 | 307 | 308 => "; use the address that it moved to",
-        401 => "; give a token with {\"token\":\"…\"}",
+        401 => "; give another token (option token)",
         404 | 405 => "; is this the address of a sync endpoint?",
         _ => "",
     };
-    Err(Error::peer(format!("{url} answered {status}: {}{hint}", reason(&text))))
+    let error = Error::peer(format!("{url} answered {status}: {}{hint}", reason(&text)));
+    Err(if matches!(status.as_u16(), 400 | 403) { error.of_refusal() } else { error })
 }
 
 fn read(body: &mut Body) -> std::result::Result<String, ureq::Error> {

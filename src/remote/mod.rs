@@ -9,11 +9,11 @@ pub mod http;
 mod place;
 mod pull;
 mod push;
+mod refused;
 
 use std::collections::HashSet;
 
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
 use crate::conn::Conn;
 use crate::error::{Error, Result};
@@ -43,6 +43,8 @@ pub struct Wanted {
     pub page: i64,
     /// Most pages each way; what is left is for the next round.
     pub pages: u64,
+    /// Whether what the peer has refused is sent again at once; otherwise each hour.
+    pub retry: bool,
 }
 
 /// What a round did, in changes.
@@ -58,31 +60,27 @@ pub struct Round {
     pub conflicts: u64,
     /// Of those that came: kept, but not shown.
     pub pending: u64,
-    /// Of those sent: refused by the peer. They are sent again the next time.
+    /// What the peer refuses to take, of this round and of those before.
     pub rejected: u64,
-    /// Why it refused the first of them.
+    /// Why it refuses one of them.
     pub reason: Option<String>,
+    /// Tables that the peer does not have, or may not be asked for, and its words.
+    pub failed: Vec<(String, String)>,
     /// More is left, as [`Wanted::pages`] were done.
     pub has_more: bool,
 }
 
 /// Changes that the peer told in this round: it need not be told of them. Known by a hash of their text.
 #[derive(Default)]
-struct Told(HashSet<[u8; 16]>);
+struct Told(HashSet<refused::Name>);
 
 impl Told {
-    fn hash(change: &RawValue) -> [u8; 16] {
-        let mut half = [0; 16];
-        half.copy_from_slice(&Sha256::digest(change.get())[..16]);
-        half
-    }
-
     fn add(&mut self, change: &RawValue) {
-        self.0.insert(Told::hash(change));
+        self.0.insert(refused::name(change));
     }
 
     fn has(&self, change: &RawValue) -> bool {
-        !self.0.is_empty() && self.0.contains(&Told::hash(change))
+        !self.0.is_empty() && self.0.contains(&refused::name(change))
     }
 }
 
@@ -102,23 +100,57 @@ pub fn round(conn: &Conn, wanted: &Wanted, transport: &mut dyn Transport) -> Res
         return Err(Error::caller("no table is enabled; enable what is to be exchanged with crdt_enable"));
     }
     let mut exchange = Exchange { conn, wanted, transport, told: Told::default(), round: Round::default() };
+    let asked: usize = sets.iter().map(Vec::len).sum();
+    let mut first = None;
     for tables in sets {
-        let place = Place { url: wanted.url.clone(), tables };
-        let mut places = Vec::new();
-        if !wanted.pull || pull::all(&mut exchange, &place)?.is_some() {
-            places.push(place);
-        } else {
-            for table in place.tables {
-                let place = Place { url: wanted.url.clone(), tables: vec![table] };
-                grove::pull(&mut exchange, &place)?;
-                places.push(place);
-            }
-        }
-        for place in places.iter().filter(|_| wanted.push) {
-            push::all(&mut exchange, place)?;
+        match with(&mut exchange, tables.clone()) {
+            Err(e) if e.is_refusal() => first = first.or(alone(&mut exchange, tables, e)?),
+            outcome => outcome?,
         }
     }
-    Ok(exchange.round)
+    match first {
+        // Nothing could be done.
+        Some(refusal) if exchange.round.failed.len() == asked => Err(refusal),
+        _ => Ok(exchange.round),
+    }
+}
+
+/// A round with one set of tables; with a Grove server table by table.
+fn with(exchange: &mut Exchange<'_, '_>, tables: Vec<String>) -> Result<()> {
+    let wanted = exchange.wanted;
+    let place = Place { url: wanted.url.clone(), tables };
+    let is_ours = if wanted.pull { pull::all(exchange, &place)?.is_some() } else { pull::is_ours(exchange, &place)? };
+    if is_ours {
+        return if wanted.push { push::all(exchange, &place) } else { Ok(()) };
+    }
+    for table in place.tables {
+        let place = Place { url: wanted.url.clone(), tables: vec![table] };
+        if wanted.pull {
+            grove::pull(exchange, &place)?;
+        } else {
+            grove::note(exchange, &place)?;
+        }
+        if wanted.push {
+            push::all(exchange, &place)?;
+        }
+    }
+    Ok(())
+}
+
+/// After a refusal, each of the tables by itself: one that the peer does not have is no reason for the others to wait. The first
+/// refusal.
+fn alone(exchange: &mut Exchange<'_, '_>, tables: Vec<String>, refusal: Error) -> Result<Option<Error>> {
+    if let [table] = tables.as_slice() {
+        exchange.round.failed.push((table.clone(), refusal.message().to_owned()));
+        return Ok(Some(refusal));
+    }
+    for table in tables {
+        match with(exchange, vec![table.clone()]) {
+            Err(e) if e.is_refusal() => exchange.round.failed.push((table, e.message().to_owned())),
+            outcome => outcome?,
+        }
+    }
+    Ok(Some(refusal))
 }
 
 /// This database's node id.

@@ -60,9 +60,23 @@ pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<Option<()>>
     Ok(Some(()))
 }
 
+/// Whether a peer that is only pushed to is one of ours, and no Grove server, which would lose what it is sent of sets.
+pub fn is_ours(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<bool> {
+    if let Some(pulled) = place.read(exchange.conn)?.pulled {
+        return Ok(!grove::is_time(&pulled));
+    }
+    let request = request(exchange.conn, place, None, 1)?;
+    match exchange.transport.post("pull", request) {
+        Ok(body) => Ok(!grove::is_time(read(&body)?.latest_hlc.get())),
+        // It may be pushed to, and not pulled from: that is ours.
+        Err(e) if e.is_refusal() => Ok(true),
+        Err(e) => Err(e),
+    }
+}
+
 /// Asks for what comes after a cursor; the answer's body.
 pub fn ask(exchange: &mut Exchange<'_, '_>, place: &Place, since: Option<&str>) -> Result<String> {
-    let request = request(exchange.conn, place, since)?;
+    let request = request(exchange.conn, place, since, exchange.wanted.page)?;
     exchange.transport.post("pull", request)
 }
 
@@ -91,13 +105,13 @@ pub fn take(exchange: &mut Exchange<'_, '_>, place: &Place, body: &str) -> Resul
     Ok(Page { changes: changes.len(), latest: answer.latest_hlc.get().to_owned(), has_more: answer.has_more })
 }
 
-/// Grove's PullRequest.
-fn request(conn: &Conn, place: &Place, since: Option<&str>) -> Result<String> {
+/// Grove's PullRequest, with a limit that Grove's servers do not know.
+fn request(conn: &Conn, place: &Place, since: Option<&str>, limit: i64) -> Result<String> {
     let mut out = format!("{{\"tables\":{},\"since\":", place.tables_json());
     out.push_str(since.unwrap_or("{\"ts\":0,\"c\":0,\"node\":\"\"}"));
     out.push_str(",\"node_id\":");
     write_text(&mut out, &own_id(conn)?);
-    out.push('}');
+    out.push_str(&format!(",\"limit\":{limit}}}"));
     Ok(out)
 }
 

@@ -1,13 +1,17 @@
-//! To a peer: what it has not confirmed, page by page.
+//! To a peer: what it has not confirmed, page by page. What it refuses is passed over and remembered.
+
+use std::collections::HashSet;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::place::{Cursors, Place};
-use super::{grove, own_id, Exchange, Transport};
+use super::refused::{self, Refused};
+use super::{grove, own_id, Exchange};
+use crate::change::Body;
 use crate::conn::Conn;
 use crate::error::{excerpt, Error, Result};
-use crate::outbound::Scope;
+use crate::outbound::{Item, Scope};
 use crate::store::Store;
 use crate::value::write_text;
 use crate::{functions, session};
@@ -37,72 +41,136 @@ struct Answer<'a> {
 #[derive(Deserialize)]
 struct Rejected {
     #[serde(default)]
+    index: Option<usize>,
+    #[serde(default)]
     reason: String,
 }
 
 /// Pushes until the peer has everything.
 pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
     let conn = exchange.conn;
+    let mut refused = Refused::read(conn, place)?;
+    let now = session::write(conn, |store| Ok(store.wall))?;
+    if refused.is_due(now) || exchange.wanted.retry && !refused.reasons.is_empty() {
+        again(exchange, place, &mut refused)?;
+    }
     let known = place.read(conn)?;
-    let mut since = known.pushed.clone();
-    // Whether the peer has taken all that was sent: the cursor stays before what it refused.
-    let mut taken = true;
-    for _ in 0..exchange.wanted.pages {
+    let to_grove = known.pulled.as_deref().is_some_and(grove::is_time);
+    let mut since = known.pushed;
+    // What no room was left to remember: the cursor stays before it.
+    let mut forgotten: Vec<String> = Vec::new();
+    // A cursor that stays would bring the same page again: then all pages go in one round.
+    for done in 0.. {
+        if done >= exchange.wanted.pages && forgotten.is_empty() {
+            break;
+        }
         let json = page(conn, place, since.as_deref(), exchange.wanted.page)?;
-        let page: Page<'_> =
-            serde_json::from_str(&json).map_err(|e| Error::internal(format!("a page of ours cannot be read: {e}")))?;
-        let to_grove = known.pulled.as_deref().is_some_and(grove::is_time);
-        let news: Vec<&RawValue> = page
-            .changes
-            .into_iter()
-            .filter(|change| !(exchange.told.has(change) || to_grove && grove::cannot_take(change)))
-            .collect();
+        let page = read(&json)?;
+        let has_gone = |change: &RawValue| exchange.told.has(change) || to_grove && grove::cannot_take(change);
+        let news: Vec<&RawValue> = page.changes.into_iter().filter(|change| !has_gone(change)).collect();
         let mut reached = Cursors { pushed: Some(page.latest_hlc.get().to_owned()), ..Cursors::default() };
+        let mut rejected = Vec::new();
         if !news.is_empty() {
-            let (rejected, cursor) = send(conn, place, exchange.transport, &news)?;
-            taken &= rejected.is_empty();
-            let round = &mut exchange.round;
-            round.pushed += news.len().saturating_sub(rejected.len()) as u64;
-            round.rejected += rejected.len() as u64;
-            let first = rejected.into_iter().next().map(|r| r.reason);
-            round.reason = round.reason.take().or(first);
-            reached.pulled = cursor;
+            (rejected, reached.pulled) = send(exchange, place, &news)?;
+            exchange.round.pushed += news.len().saturating_sub(rejected.len()) as u64;
         }
         let next = reached.pushed.clone();
-        if !taken {
+        let named = named(&news, &rejected).filter(|named| refused.has_room(named.len()));
+        if named.is_none() {
+            forgotten.extend(rejected.into_iter().map(|it| it.reason));
+        }
+        if !forgotten.is_empty() {
             reached.pushed = None;
         }
-        if reached.pulled.is_some() || (taken && next != since) {
-            session::write(conn, |store| place.save(store, &reached))?;
+        if reached.pulled.is_some() || (reached.pushed.is_some() && next != since) {
+            session::write(conn, |store| {
+                for (change, why) in named.iter().flatten() {
+                    refused.add(store, place, *change, since.as_deref(), why)?;
+                }
+                place.save(store, &reached)
+            })?;
         }
         since = next;
         if !page.has_more {
-            return Ok(());
+            return tell(exchange, &refused, forgotten);
         }
     }
     exchange.round.has_more = true;
     Ok(())
 }
 
-/// What the peer has not confirmed, as far as a page goes.
+/// Tells what the peer will not have.
+fn tell(exchange: &mut Exchange<'_, '_>, refused: &Refused, forgotten: Vec<String>) -> Result<()> {
+    let round = &mut exchange.round;
+    round.rejected += (refused.reasons.len() + forgotten.len()) as u64;
+    let first = refused.reasons.values().min().cloned().or_else(|| forgotten.into_iter().next());
+    round.reason = round.reason.take().or(first);
+    Ok(())
+}
+
+/// Sends once more what the peer has refused.
+fn again(exchange: &mut Exchange<'_, '_>, place: &Place, refused: &mut Refused) -> Result<()> {
+    let conn = exchange.conn;
+    let (mut since, mut met) = (refused.since.clone(), HashSet::new());
+    loop {
+        let json = page(conn, place, since.as_deref(), exchange.wanted.page)?;
+        let page = read(&json)?;
+        let is_refused = |change: &&RawValue| refused.reasons.contains_key(&refused::name(change));
+        let sent: Vec<&RawValue> = page.changes.into_iter().filter(is_refused).collect();
+        met.extend(sent.iter().map(|change| refused::name(change)));
+        if !sent.is_empty() {
+            let (rejected, _) = send(exchange, place, &sent)?;
+            exchange.round.pushed += sent.len().saturating_sub(rejected.len()) as u64;
+            let still = named(&sent, &rejected).unwrap_or_default();
+            session::write(conn, |store| {
+                for change in sent.iter().map(|change| refused::name(change)) {
+                    match still.iter().find(|(name, _)| *name == change) {
+                        Some((_, why)) => refused.add(store, place, change, since.as_deref(), why)?,
+                        None if rejected.len() == still.len() => refused.remove(store, place, change)?,
+                        None => {} // the peer does not say which ones
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        since = Some(page.latest_hlc.get().to_owned());
+        if !page.has_more {
+            break;
+        }
+    }
+    // A later write stands for what is not in the log any more.
+    let gone: Vec<_> = refused.reasons.keys().filter(|name| !met.contains(*name)).copied().collect();
+    session::write(conn, |store| gone.iter().try_for_each(|change| refused.remove(store, place, *change)))
+}
+
+/// The names of what was rejected, with the reasons; None where the peer does not say which ones.
+fn named(sent: &[&RawValue], rejected: &[Rejected]) -> Option<Vec<(refused::Name, String)>> {
+    let name = |it: &Rejected| Some((refused::name(sent.get(it.index?)?), it.reason.clone()));
+    rejected.iter().map(name).collect()
+}
+
+fn read(json: &str) -> Result<Page<'_>> {
+    serde_json::from_str(json).map_err(|e| Error::internal(format!("a page of ours cannot be read: {e}")))
+}
+
+/// What the peer has not confirmed, as far as a page goes. What left a filter here stays where it was pushed to.
 fn page(conn: &Conn, place: &Place, since: Option<&str>, limit: i64) -> Result<String> {
     let page = |store: &Store<'_>| {
         let scope = Scope::new(store, Some(&place.tables))?;
-        functions::page(store, since, &scope, limit)
+        functions::page(store, since, &scope, limit, &|item: &Item| !matches!(item.body, Body::Left(_)))
     };
     session::read(conn, page)?.ok_or_else(|| Error::internal("the tables of ours are gone"))
 }
 
 /// Sends changes. What the peer refused of them, and the cursor to pull from next, if it tells.
 fn send(
-    conn: &Conn,
+    exchange: &mut Exchange<'_, '_>,
     place: &Place,
-    transport: &mut dyn Transport,
     changes: &[&RawValue],
 ) -> Result<(Vec<Rejected>, Option<String>)> {
     let mut request = String::from("{\"node_id\":");
-    write_text(&mut request, &own_id(conn)?);
-    if let Some(pulled) = place.read(conn)?.pulled.filter(|cursor| !grove::is_time(cursor)) {
+    write_text(&mut request, &own_id(exchange.conn)?);
+    if let Some(pulled) = place.read(exchange.conn)?.pulled.filter(|cursor| !grove::is_time(cursor)) {
         request.push_str(&format!(",\"tables\":{},\"since\":{pulled}", place.tables_json()));
     }
     request.push_str(",\"changes\":[");
@@ -113,7 +181,7 @@ fn send(
         request.push_str(change.get());
     }
     request.push_str("]}");
-    let body = transport.post("push", request)?;
+    let body = exchange.transport.post("push", request)?;
     let answer: Answer<'_> = crate::json::object(&body).map_err(|e| {
         Error::peer(format!(
             "the answer to a push is not {{\"merged\",\"latest_hlc\"}} ({e}): {}; is this the address of a sync endpoint?",

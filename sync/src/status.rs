@@ -30,6 +30,19 @@ struct Status {
     conflicts: i64,
     warnings: Vec<String>,
     peers: Vec<Peer>,
+    #[serde(default)]
+    remotes: Vec<Remote>,
+}
+
+/// A peer that this database goes to.
+#[derive(Deserialize)]
+struct Remote {
+    url: String,
+    tables: Vec<String>,
+    lag: i64,
+    seen: i64,
+    refused: i64,
+    reason: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -86,9 +99,18 @@ fn text(status: &Status) -> Result<String, std::fmt::Error> {
         writeln!(out, "\n{:<30} {:>10} {:>15}", "peer", "lag", "seen")?;
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0));
+    let ago = |seen: i64| (now - seen / 1_000_000_000).max(0);
     for peer in &status.peers {
-        let seen = (now - peer.seen / 1_000_000_000).max(0);
-        writeln!(out, "{:<30} {:>10} {seen:>9} s ago", peer.node, peer.lag)?;
+        writeln!(out, "{:<30} {:>10} {:>9} s ago", peer.node, peer.lag, ago(peer.seen))?;
+    }
+    if !status.remotes.is_empty() {
+        writeln!(out, "\n{:<30} {:>10} {:>15} {:>10}", "goes to", "lag", "answered", "refused")?;
+    }
+    for Remote { url, tables, lag, seen, refused, reason } in &status.remotes {
+        writeln!(out, "{url:<30} {lag:>10} {:>9} s ago {refused:>10}  {}", ago(*seen), tables.join(","))?;
+        if let Some(reason) = reason {
+            writeln!(out, "  refused: {reason}")?;
+        }
     }
     for warning in &status.warnings {
         writeln!(out, "\nwarning: {warning}")?;

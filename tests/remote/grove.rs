@@ -128,3 +128,16 @@ fn tables_are_asked_for_one_by_one() {
     let pulls = &server.lock().unwrap().pulls;
     assert!(pulls.iter().skip(1).all(|pull| pull["tables"].as_array().unwrap().len() == 1), "{pulls:?}");
 }
+
+/// Before anything was pulled too, sets are kept from a server that would lose what it has of them.
+#[test]
+fn a_server_that_is_only_pushed_to() {
+    let (url, server) = server(10_000);
+    let ann = database("ann");
+    ann.execute_batch("INSERT INTO tasks VALUES ('t', 'Milk', 2, '[\"shop\"]')").unwrap();
+    let push = || common::text(&ann, "SELECT crdt_sync(?, '{\"pull\":false}')", [&url]);
+    assert_eq!(push(), "pulled=0 pushed=2 merged=0 conflicts=0");
+    assert_eq!(push(), "pulled=0 pushed=0 merged=0 conflicts=0");
+    assert_eq!(server.lock().unwrap().pulls.len(), 1, "it is known then");
+    assert_eq!(sync(&ann, &url), "pulled=0 pushed=0 merged=0 conflicts=0");
+}

@@ -49,6 +49,7 @@ fn wrong_arguments() {
         "{\"timeout\":\"soon\"}",
         "{\"timeout\":\"0\"}",
         "{\"json\":1}",
+        "{\"retry\":1}",
         "{\"tables\":[\"nope\"]}",
         "{\"ca\":\"/nonexistent\"}",
     ] {

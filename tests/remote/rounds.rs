@@ -94,7 +94,7 @@ fn only_the_tables_and_the_way_that_are_asked_for() {
     let ann = database("ann");
     ann.execute_batch("CREATE TABLE own(id TEXT PRIMARY KEY NOT NULL); SELECT crdt_enable('own'); INSERT INTO own VALUES ('x'); INSERT INTO tasks(id) VALUES ('a')").unwrap();
     // The hub has no table `own`.
-    assert!(common::error(&ann, "SELECT crdt_sync(?)", [&url]).contains("own"));
+    assert!(common::error(&ann, "SELECT crdt_sync(?, '{\"tables\":[\"own\"]}')", [&url]).contains("own"));
     let only =
         |way: &str| common::text(&ann, "SELECT crdt_sync(?, ?)", [&url, &format!("{{\"tables\":[\"tasks\"],{way}}}")]);
     let told = only("\"push\":false");

@@ -49,6 +49,21 @@ fn going_on_from_a_place() {
     assert_eq!(third.change("done")["value"], 3);
 }
 
+/// Who has seen a change that is stamped ahead of our clock has not seen what came after it, though that is stamped earlier.
+#[test]
+fn a_plain_stamp_from_a_clock_that_is_ahead() {
+    let a = node("a", TASKS);
+    let wall: i64 = text(&a, "SELECT unixepoch()", []).parse().unwrap();
+    let ahead = (wall + 200) * 1_000_000_000 + 345_000;
+    take(&a, &[lww("done", (ahead - 210_000_000_000, 0, "z"), 1)]);
+    take(&a, &[lww("title", (ahead, 0, "x"), "from a clock that is ahead")]);
+    let seen = json!({"ts": ahead, "c": 0, "node": "x"}).to_string();
+    take(&a, &[lww("done", (ahead - 205_000_000_000, 0, "y"), 2)]);
+    let rest = since(&a, Some(&seen));
+    assert!(rest.fields().contains(&"t1.done".to_owned()), "{}", rest.json);
+    assert_eq!(since(&a, Some(&rest.cursor)).changes.len(), 0);
+}
+
 /// A plain stamp gets everything that arrived here or was stamped after it.
 #[test]
 fn a_plain_stamp() {

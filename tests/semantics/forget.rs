@@ -190,6 +190,25 @@ fn peers_hold_it_back_until_they_have_it() {
     assert_eq!(cleanup(&a), "1", "q was not seen for longer than the TTL");
 }
 
+/// Names that nobody uses any more do not stay for ever.
+#[test]
+fn peers_that_are_long_gone_are_forgotten() {
+    clock::set(T0);
+    let a = named(clock::open(":memory:"), "a", TASKS);
+    run(&a, "INSERT INTO tasks(id, title) VALUES ('t1', 'x')");
+    pull(&a, "p", &json!(null));
+    clock::set(T0 + 20 * DAY);
+    let q = pull(&a, "q", &json!(null));
+    let known = || rows(&a, "SELECT node FROM _crdt_peers ORDER BY 1");
+    let acks = || rows(&a, "SELECT DISTINCT node FROM _crdt_acks ORDER BY 1");
+    cleanup(&a);
+    assert_eq!((known(), acks()), (vec!["'p'".to_owned(), "'q'".to_owned()], vec!["'p'".to_owned(), "'q'".to_owned()]));
+    clock::set(T0 + 29 * DAY);
+    cleanup(&a);
+    assert_eq!((known(), acks()), (vec!["'q'".to_owned()], vec!["'q'".to_owned()]));
+    assert_eq!(pull(&a, "q", &q["latest_hlc"])["changes"], json!([]), "its cursor is as good as before");
+}
+
 /// Who has not come past a delete whose epitaph was dropped is told to start over, and what it gets then works.
 #[test]
 fn dropped_epitaphs_make_late_peers_start_over() {

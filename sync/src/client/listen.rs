@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::OptionalExtension;
 use ureq::Agent;
 
 use super::backoff::Backoff;
@@ -37,6 +37,7 @@ pub struct Listener {
 
 enum Failure {
     NoStreams,
+    Refused(String),
     Broken(String),
 }
 
@@ -47,19 +48,21 @@ fn broken(error: impl std::fmt::Display) -> Failure {
 impl Listener {
     /// Listens until it is told to stop; reconnects with growing waits. A peer without streams (404, 405, 501) is left to the
     /// interval.
-    pub fn listen(self) -> Result<(), String> {
-        let conn = db::open(&self.target.database, Use::Read)?;
+    pub fn listen(self) {
         let mut backoff = Backoff::default();
         while !self.stop.load(Ordering::SeqCst) {
             if !self.begun.load(Ordering::SeqCst) {
                 thread::sleep(GLANCE);
                 continue;
             }
-            match self.stream(&conn, &mut backoff) {
+            match self.stream(&mut backoff) {
                 Ok(()) => tracing::debug!(peer = self.url, "the stream ended"),
                 Err(Failure::NoStreams) => {
                     tracing::info!(peer = self.url, "the peer has no stream; it is asked at intervals");
-                    return Ok(());
+                    return;
+                }
+                Err(Failure::Refused(error)) => {
+                    tracing::warn!(peer = self.url, "stream: {error}; the peer is asked at intervals meanwhile");
                 }
                 Err(Failure::Broken(error)) => tracing::debug!(peer = self.url, "stream: {error}"),
             }
@@ -68,14 +71,17 @@ impl Listener {
                 thread::sleep(GLANCE);
             }
         }
-        Ok(())
     }
 
-    fn stream(&self, conn: &Connection, backoff: &mut Backoff) -> Result<(), Failure> {
-        // `news`: only that there is something, not what. Without a cursor: from now on.
+    fn stream(&self, backoff: &mut Backoff) -> Result<(), Failure> {
+        // `news`: only that there is something, not what, from now on. Without tables: of all that may be read, those that are
+        // enabled later too.
         let mut request = self.agent.get(format!("{}/stream", self.url)).query("news", "1");
         request = request.header("Accept", "text/event-stream");
-        for (name, value) in from(conn, &self.url).map_err(broken)? {
+        if let Some(tables) = &self.target.tables {
+            request = request.query("tables", tables.join(","));
+        }
+        for (name, value) in self.since().map_err(broken)? {
             request = request.query(name, value);
         }
         if let Some(token) = &self.target.token {
@@ -85,7 +91,7 @@ impl Listener {
         match response.status().as_u16() {
             200 => {}
             404 | 405 | 501 => return Err(Failure::NoStreams),
-            status => return Err(Failure::Broken(format!("the peer answered {status}"))),
+            status => return Err(Failure::Refused(format!("the peer answered {status}"))),
         }
         // Whatever came between the last round and now.
         let _ = self.words.send(Word::News);
@@ -108,33 +114,23 @@ impl Listener {
         }
         Ok(())
     }
-}
 
-/// The tables to listen for and, where one cursor covers them all, where from.
-fn from(conn: &Connection, url: &str) -> Result<Vec<(&'static str, String)>, String> {
-    #[derive(serde::Deserialize)]
-    struct Cursor {
-        ts: i64,
-        c: i64,
-        node: String,
+    /// Where a Grove server is to begin, which knows no `news` and would send everything: at the earliest of its cursors.
+    fn since(&self) -> Result<Vec<(&'static str, String)>, String> {
+        #[derive(serde::Deserialize)]
+        struct Cursor {
+            ts: i64,
+            c: i64,
+            node: String,
+        }
+        let conn = db::open(&self.target.database, Use::Read)?;
+        let sql = "SELECT pulled FROM _crdt_remote WHERE url = ?1 AND instr(pulled ->> 'node', '~') = 0 ORDER BY pulled ->> 'ts' LIMIT 1";
+        let pulled =
+            conn.query_row(sql, [&self.url], |row| row.get::<_, String>(0)).optional().map_err(|e| e.to_string())?;
+        let Some(pulled) = pulled else { return Ok(Vec::new()) };
+        let Cursor { ts, c, node } = serde_json::from_str(&pulled).map_err(|e| format!("_crdt_remote: {e}"))?;
+        Ok(vec![("since_ts", ts.to_string()), ("since_count", c.to_string()), ("since_node", node)])
     }
-    let mut statement =
-        conn.prepare_cached("SELECT tables, pulled FROM _crdt_remote WHERE url = ?1").map_err(|e| e.to_string())?;
-    let rows = statement.query_map([url], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)));
-    let sets: Vec<(String, Option<String>)> =
-        rows.and_then(Iterator::collect).map_err(|e: rusqlite::Error| e.to_string())?;
-    let mut tables = Vec::new();
-    for (names, _) in &sets {
-        tables.extend(serde_json::from_str::<Vec<String>>(names).map_err(|e| format!("_crdt_remote: {e}"))?);
-    }
-    tables.sort_unstable();
-    tables.dedup();
-    let mut query = vec![("tables", tables.join(","))];
-    if let [(_, Some(pulled))] = sets.as_slice() {
-        let Cursor { ts, c, node } = serde_json::from_str(pulled).map_err(|e| format!("_crdt_remote: {e}"))?;
-        query.extend([("since_ts", ts.to_string()), ("since_count", c.to_string()), ("since_node", node)]);
-    }
-    Ok(query)
 }
 
 /// The next line, cut at [`LINE`] bytes; None at the end.

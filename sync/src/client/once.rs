@@ -2,17 +2,20 @@
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::round::{round, Report, Ways};
+use super::round::{round, Report, Round, Ways};
 use super::Target;
 use crate::db::{self, Use};
 
 /// A round that takes longer than this shows how far it is, on a terminal.
 const LONG: Duration = Duration::from_secs(1);
+/// And moves on that often, also while a page is on its way.
+const TICK: Duration = Duration::from_millis(200);
 
 /// What `sync` is called with.
 #[derive(clap::Args)]
@@ -48,7 +51,8 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
     let mut peers = Vec::new();
     for peer in &args.target.peer {
         let watch = Watch::new(peer);
-        let (report, error) = match round(&conn, &args.target, peer, Ways::Both, |so_far| watch.show(so_far)) {
+        let how = Round { ways: Ways::Both, retry: true };
+        let (report, error) = match round(&conn, &args.target, peer, how, |so_far| watch.show(so_far)) {
             Ok(report) => (report, None),
             Err(error) => (Report::default(), Some(error)),
         };
@@ -56,7 +60,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
         total.add(&report);
         peers.push(Outcome { peer, report, error });
     }
-    let failed = peers.iter().any(|peer| peer.error.is_some() || peer.report.rejected > 0);
+    let failed = peers.iter().any(|peer| peer.error.is_some() || !peer.report.is_whole());
     if args.json {
         println!("{}", serde_json::to_string(&Answer { total, peers }).map_err(|e| e.to_string())?);
     } else {
@@ -76,7 +80,6 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
 
 /// Shows how far a round is, once it takes long.
 struct Watch {
-    began: Instant,
     bar: ProgressBar,
 }
 
@@ -87,14 +90,18 @@ impl Watch {
             bar.set_style(style);
         }
         bar.set_prefix(peer.to_owned());
-        Watch { began: Instant::now(), bar }
+        let late = bar.clone();
+        thread::spawn(move || {
+            thread::sleep(LONG);
+            if !late.is_finished() {
+                late.enable_steady_tick(TICK);
+            }
+        });
+        Watch { bar }
     }
 
     fn show(&self, so_far: &Report) {
-        if self.began.elapsed() >= LONG {
-            self.bar.set_message(so_far.to_string());
-            self.bar.tick();
-        }
+        self.bar.set_message(so_far.to_string());
     }
 
     fn end(self) {

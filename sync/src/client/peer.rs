@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use super::backoff::Backoff;
-use super::round::{round, Report, Ways};
+use super::round::{round, Report, Round, Ways};
 use super::Target;
 use crate::db::{self, Use};
 
@@ -31,45 +32,63 @@ enum Due {
     Stop,
 }
 
-/// Goes to one peer until it is told to stop; `begun` is set after the first round.
-pub fn follow(
-    target: &Target,
-    url: &str,
-    interval: Duration,
-    words: &Receiver<Word>,
-    begun: &AtomicBool,
-) -> Result<(), String> {
-    let conn = db::open(&target.database, Use::Write)?;
-    let mut backoff = Backoff::default();
-    let mut version = data_version(&conn)?;
-    let mut due = Due::Everything;
-    loop {
-        let ways = match due {
-            Due::Stop => return Ok(()),
-            Due::Everything => Ways::Both,
-            Due::LocalChanges => Ways::Push,
-        };
-        // Read before the round: what is committed during it is looked at afterwards.
-        version = data_version(&conn).unwrap_or(version);
-        let wait = match round(&conn, target, url, ways, |_| ()) {
-            Ok(report) => {
-                backoff.reset();
-                begun.store(true, Ordering::SeqCst);
-                tell(url, &report);
-                Wait { until: Instant::now() + interval, on_commit: true }
+/// Who goes to one peer.
+pub struct Follower {
+    pub target: Target,
+    pub url: String,
+    /// Between rounds when nothing else asks for one.
+    pub interval: Duration,
+    pub words: Receiver<Word>,
+    /// Set after the first round.
+    pub begun: Arc<AtomicBool>,
+}
+
+impl Follower {
+    /// Goes to the peer until it is told to stop. A database that fails is opened again after a while.
+    pub fn follow(self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let Err(error) = self.stay(&mut backoff) else { return };
+            let wait = backoff.next();
+            tracing::error!(peer = self.url, retry_ms = wait.as_millis() as u64, "{error}");
+            if let Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) = self.words.recv_timeout(wait) {
+                return;
             }
-            Err(error) => {
-                let wait = backoff.next();
-                tracing::warn!(peer = url, retry_ms = wait.as_millis() as u64, "{error}");
-                Wait { until: Instant::now() + wait, on_commit: false }
-            }
-        };
-        due = wait.next(&conn, version, words)?;
+        }
+    }
+
+    fn stay(&self, backoff: &mut Backoff) -> Result<(), String> {
+        let conn = db::open(&self.target.database, Use::Write)?;
+        let mut version = data_version(&conn)?;
+        let mut due = Due::Everything;
+        loop {
+            let ways = match due {
+                Due::Stop => return Ok(()),
+                Due::Everything => Ways::Both,
+                Due::LocalChanges => Ways::Push,
+            };
+            // Read before the round: what is committed during it is looked at afterwards.
+            version = data_version(&conn).unwrap_or(version);
+            let wait = match round(&conn, &self.target, &self.url, Round { ways, retry: false }, |_| ()) {
+                Ok(report) => {
+                    backoff.reset();
+                    self.begun.store(true, Ordering::SeqCst);
+                    tell(&self.url, &report);
+                    Wait { until: Instant::now() + self.interval, on_commit: true }
+                }
+                Err(error) => {
+                    let wait = backoff.next();
+                    tracing::warn!(peer = self.url, retry_ms = wait.as_millis() as u64, "{error}");
+                    Wait { until: Instant::now() + wait, on_commit: false }
+                }
+            };
+            due = wait.next(&conn, version, &self.words)?;
+        }
     }
 }
 
 fn tell(url: &str, report: &Report) {
-    if report.rejected > 0 {
+    if !report.is_whole() {
         tracing::warn!(peer = url, "{report}");
     } else if !report.is_quiet() {
         tracing::info!(peer = url, "{report}");

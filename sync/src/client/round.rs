@@ -17,9 +17,19 @@ pub struct Report {
     pub rejected: u64,
     #[serde(skip_serializing)]
     has_more: bool,
-    /// Why a peer refused the first of what it rejected.
+    /// Why a peer refuses one of those that it rejects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Tables that could not be exchanged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Failed>,
+}
+
+/// A table that a peer does not have, or that may not be asked of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Failed {
+    pub table: String,
+    pub reason: String,
 }
 
 impl Report {
@@ -32,11 +42,22 @@ impl Report {
         self.pending += other.pending;
         self.rejected += other.rejected;
         self.reason = self.reason.take().or_else(|| other.reason.clone());
+        for failed in &other.failed {
+            // Every page tells the same.
+            if !self.failed.contains(failed) {
+                self.failed.push(failed.clone());
+            }
+        }
+    }
+
+    /// Whether everything was exchanged.
+    pub fn is_whole(&self) -> bool {
+        self.rejected == 0 && self.failed.is_empty()
     }
 
     /// Whether anything went either way.
     pub fn is_quiet(&self) -> bool {
-        self.pulled + self.pushed + self.merged + self.rejected == 0
+        self.pulled + self.pushed + self.merged == 0 && self.is_whole()
     }
 }
 
@@ -44,9 +65,12 @@ impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Report { pulled, pushed, merged, conflicts, rejected, .. } = self;
         write!(f, "pulled={pulled} pushed={pushed} merged={merged} conflicts={conflicts}")?;
-        match rejected {
-            0 => Ok(()),
-            _ => write!(f, " rejected={rejected} ({})", self.reason.as_deref().unwrap_or("no reason given")),
+        if *rejected > 0 {
+            write!(f, " rejected={rejected} ({})", self.reason.as_deref().unwrap_or("no reason given"))?;
+        }
+        match self.failed.as_slice() {
+            [] => Ok(()),
+            [Failed { table, reason }, ..] => write!(f, " failed={} ({table}: {reason})", self.failed.len()),
         }
     }
 }
@@ -58,30 +82,38 @@ pub enum Ways {
     Push,
 }
 
+/// How a round goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Round {
+    pub ways: Ways,
+    /// Whether what the peer has refused is sent again.
+    pub retry: bool,
+}
+
 /// A round with `url`; `seen` is told of every page.
 pub fn round(
     conn: &Connection,
     target: &Target,
     url: &str,
-    ways: Ways,
+    mut how: Round,
     mut seen: impl FnMut(&Report),
 ) -> Result<Report, String> {
     let mut total = Report::default();
     loop {
-        let page = page(conn, target, url, ways)?;
+        let page = page(conn, target, url, how)?;
         total.add(&page);
-        // What a peer refused is at the beginning of what is sent: page by page the same would be sent again.
-        if !page.has_more || page.rejected > 0 {
+        if !page.has_more {
             return Ok(total);
         }
+        how.retry = false;
         seen(&total);
     }
 }
 
-fn page(conn: &Connection, target: &Target, url: &str, ways: Ways) -> Result<Report, String> {
-    let mut options = json!({"timeout": target.timeout, "pages": 1, "json": true});
+fn page(conn: &Connection, target: &Target, url: &str, how: Round) -> Result<Report, String> {
+    let mut options = json!({"timeout": target.timeout, "pages": 1, "json": true, "retry": how.retry});
     if let Some(map) = options.as_object_mut() {
-        if ways == Ways::Push {
+        if how.ways == Ways::Push {
             map.insert("pull".to_owned(), json!(false));
         }
         if let Some(tables) = &target.tables {

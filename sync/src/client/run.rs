@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::listen::{self, Listener};
-use super::peer::{follow, Word};
+use super::peer::{Follower, Word};
 use super::Target;
 use crate::db::{self, Use};
 
@@ -61,8 +61,8 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
             };
             threads.push(thread::spawn(move || listener.listen()));
         }
-        let target = args.target.clone();
-        threads.push(thread::spawn(move || follow(&target, &url, interval, &told, &begun)));
+        let follower = Follower { target: args.target.clone(), url, interval, words: told, begun };
+        threads.push(thread::spawn(move || follower.follow()));
     }
     let (tell, told) = channel();
     words.push(tell);
@@ -78,20 +78,23 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
     }
     agent.shutdown();
     for thread in threads {
-        thread.join().map_err(|_| "a thread panicked".to_owned())??;
+        thread.join().map_err(|_| "a thread panicked".to_owned())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Forgets old tombstones now and then.
-fn clean(target: &Target, every: Duration, words: &Receiver<Word>) -> Result<(), String> {
-    let conn = db::open(&target.database, Use::Write)?;
+fn clean(target: &Target, every: Duration, words: &Receiver<Word>) {
+    let once = || {
+        let conn = db::open(&target.database, Use::Write)?;
+        let forgotten = conn.query_row("SELECT crdt_cleanup_tombstones()", [], |row| row.get::<_, i64>(0));
+        forgotten.map_err(|e| e.to_string())
+    };
     while let Err(RecvTimeoutError::Timeout) = words.recv_timeout(every) {
-        match conn.query_row("SELECT crdt_cleanup_tombstones()", [], |row| row.get::<_, i64>(0)) {
+        match once() {
             Ok(0) => {}
             Ok(forgotten) => tracing::info!(forgotten, "tombstones cleaned up"),
             Err(error) => tracing::warn!("clean-up: {error}"),
         }
     }
-    Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{json, Value};
 
-use crate::common::Hub;
+use crate::common::{eventually, Hub};
 use crate::edge::{converge, digest, open, run, Edge};
 use crate::proxy::Proxy;
 
@@ -175,4 +175,36 @@ fn a_commit_is_there_at_once() {
         // Far below the interval: the commit was pushed, and the stream told of it.
         assert!(began.elapsed() < Duration::from_secs(30));
     }
+    // So is a table that is enabled now.
+    for path in [hub.path(), bob.path(), ann.path()] {
+        let later = "CREATE TABLE later(id INTEGER PRIMARY KEY, x); SELECT crdt_enable('later');";
+        open(&path).execute_batch(later).unwrap();
+    }
+    ann.open().execute("INSERT INTO later VALUES (1, 'x')", []).unwrap();
+    let there = || bob.open().query_row("SELECT count(*) FROM later", [], |row| row.get::<_, i64>(0)) == Ok(1);
+    eventually("a table that was enabled later", there);
+}
+
+#[test]
+fn what_one_peer_refuses_is_told_and_the_rest_goes_on() {
+    let hub = Hub::start(&[]);
+    open(&hub.path()).execute_batch("SELECT crdt_pragma('max_value_bytes', '100')").unwrap();
+    let edge = Edge::new();
+    let long = "x".repeat(200);
+    edge.open()
+        .execute_batch(&format!(
+            "INSERT INTO notes VALUES ('long', '{long}');
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000) INSERT INTO notes SELECT i, 'x' FROM n;
+             CREATE TABLE own(id INTEGER PRIMARY KEY); SELECT crdt_enable('own'); INSERT INTO own VALUES (1)"
+        ))
+        .unwrap();
+    let output = edge.sync(&["--peer", &hub.url]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(" rejected=1 (") && said.contains(" failed=1 (own: "), "{said}");
+    let there = hub.database().query_row("SELECT count(*) FROM notes WHERE body = 'x'", [], |row| row.get::<_, i64>(0));
+    assert_eq!(there, Ok(12000));
+    let status = Command::new(env!("CARGO_BIN_EXE_grove-sync")).arg("status").arg(edge.path()).output().unwrap();
+    let status = text(&status);
+    assert!(status.contains(&hub.url) && status.contains("max_value_bytes"), "{status}");
 }
