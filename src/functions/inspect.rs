@@ -99,10 +99,14 @@ pub fn check(call: &Call<'_, Conn>) -> Result<Out> {
     })
 }
 
-/// `crdt_shadow(table, page)`: what the view `_<table>_crdt` reads, page by page: the rows after those of `page`.
+/// What the view `_<table>_crdt` reads. `crdt_shadow(table, page)`: the rows after those of `page`, as an array of arrays.
+/// `crdt_shadow(row, n)`: column `n` of such a row. SQLite's `json_extract` would not do: 3.40 does not trust it.
 pub fn shadow(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_shadow", "table, page", 2, 2)?;
     args.named(|| {
+        if let ValueRef::Integer(n) = args.value(1) {
+            return cell(args.json(0, "row")?, n);
+        }
         let name = args.text(0, "table")?;
         let after = args.optional(1, "json")?.map(last_key).transpose()?;
         let page = session::peek(args.conn(), |store| {
@@ -118,6 +122,18 @@ pub fn shadow(call: &Call<'_, Conn>) -> Result<Out> {
             Ok((!rows.is_empty()).then(|| format!("[{}]", rows.join(","))))
         })?;
         Ok(page.flatten().map_or(Out::Null, Out::Text))
+    })
+}
+
+/// Column `n` of a row, as SQLite's JSON functions give it; NULL where there is none.
+fn cell(row: &str, n: i64) -> Result<Out> {
+    let row: Vec<serde_json::Value> =
+        serde_json::from_str(row).map_err(|_| Error::caller("crdt_shadow: row is one of an answer of crdt_shadow"))?;
+    let cell = usize::try_from(n).ok().and_then(|n| row.into_iter().nth(n));
+    Ok(match cell {
+        Some(serde_json::Value::String(text)) => Out::Text(text),
+        Some(serde_json::Value::Number(number)) => number.as_i64().map_or(Out::Null, Out::Int),
+        _ => Out::Null,
     })
 }
 

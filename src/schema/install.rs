@@ -2,7 +2,7 @@
 
 use crate::conn::Conn;
 use crate::error::Result;
-use crate::schema::shape::{Affinity, Column, Shape};
+use crate::schema::shape::{Affinity, Shape};
 use crate::schema::unique::{clashes, Clash};
 use crate::schema::Tracked;
 use crate::sql::{fill, ident, list, literal, section, TRIGGERS, VIEW};
@@ -89,8 +89,8 @@ impl Target<'_> {
 
     /// `, v0, v1…` for the counters and sets, and the matching values of the row `row`.
     pub fn part_columns(&self, row: &str) -> (String, String) {
-        let names = (0..self.parts().count()).map(|i| format!(", v{i}")).collect();
-        let values = self.parts().map(|p| format!(", {row}{}", ident(&p.column.name))).collect();
+        let names = (0..self.parts().count()).map(|i| format!(",v{i}")).collect();
+        let values = self.parts().map(|p| format!(",{row}{}", ident(&p.column.name))).collect();
         (names, values)
     }
 
@@ -107,8 +107,9 @@ impl Target<'_> {
         (most / WORD_BITS) as usize // words after the first, which is the mask itself
     }
 
+    /// The key of the row `row`: `old.`, or nothing for one that a SELECT reads.
     fn keys(&self, row: &str) -> String {
-        list(self.shape.key.iter().map(|k| format!("{row}.{}", ident(k))))
+        list(self.shape.key.iter().map(|k| format!("{row}{}", ident(k))))
     }
 
     /// The new row's key, refused when a part of it is NULL.
@@ -146,10 +147,9 @@ impl Target<'_> {
     fn trigger(&self, kind: &str, template: &str, more: &[(&str, &str)]) -> Object {
         let name = format!("_crdt_{}_{kind}", self.t);
         let grave: Vec<&Tracked> = self.lww().collect();
-        let in_grave =
-            |row: &str| grave.iter().map(|t| format!(", {row}.{}", ident(&t.column.name))).collect::<String>();
+        let in_grave = |row: &str| grave.iter().map(|t| format!(",{row}{}", ident(&t.column.name))).collect::<String>();
         let (log_parts, _) = self.part_columns("");
-        let new_parts: String = self.parts().map(|p| format!(", {}", self.checked(p))).collect();
+        let new_parts: String = self.parts().map(|p| format!(",{}", self.checked(p))).collect();
         let mut values: Vec<(&str, &str)> = more.to_vec();
         let owned = [
             ("name", ident(&name)),
@@ -157,14 +157,14 @@ impl Target<'_> {
             ("t", self.t.to_string()),
             ("log_keys", self.key_columns()),
             ("new_keys", self.new_keys()),
-            ("old_keys", self.keys("old")),
-            ("row_keys", self.keys("\"o\"")),
-            ("key_changed", self.key_changed("old", "new")),
+            ("old_keys", self.keys("old.")),
+            ("row_keys", self.keys("")),
+            ("key_changed", self.key_differs("old.", "new.")),
             ("log_parts", log_parts),
             ("new_parts", new_parts),
-            ("grave_columns", (0..grave.len()).map(|i| format!(", v{i}")).collect()),
-            ("old_values", in_grave("old")),
-            ("row_values", in_grave("\"o\"")),
+            ("grave_columns", (0..grave.len()).map(|i| format!(",v{i}")).collect()),
+            ("old_values", in_grave("old.")),
+            ("row_values", in_grave("")),
         ];
         values.extend(owned.iter().map(|(key, value)| (*key, value.as_str())));
         let sql = fill(section(TRIGGERS, template), &values);
@@ -176,7 +176,11 @@ impl Target<'_> {
         let mut masks = vec![Vec::new(); words + 1];
         for tracked in self.lww() {
             let bit = tracked.bit.unwrap_or(0);
-            let test = format!("(({})<<{})", changed(&tracked.column), bit % WORD_BITS);
+            let changed = self.differs(&tracked.column.name, "old.", "new.");
+            let test = match bit % WORD_BITS {
+                0 => format!("({changed})"),
+                place => format!("(({changed})<<{place})"),
+            };
             if let Some(mask) = masks.get_mut((bit / WORD_BITS) as usize) {
                 mask.push(test);
             }
@@ -190,8 +194,8 @@ impl Target<'_> {
             &[
                 ("columns", &list(self.lww().map(|t| ident(&t.column.name)))),
                 ("mask", first),
-                ("log_words", &(0..rest.len()).map(|i| format!(", v{i}")).collect::<String>()),
-                ("words", &rest.iter().map(|m| format!(", {m}")).collect::<String>()),
+                ("log_words", &(0..rest.len()).map(|i| format!(",v{i}")).collect::<String>()),
+                ("words", &rest.iter().map(|m| format!(",{m}")).collect::<String>()),
             ],
         )
     }
@@ -201,6 +205,7 @@ impl Target<'_> {
         let more = [
             ("column", ident(&tracked.column.name)),
             ("field", tracked.field.to_string()),
+            ("binary", self.binary().to_owned()),
             ("checked", self.checked(tracked)),
         ];
         self.trigger(&kind, "parts", &more.each_ref().map(|(key, value)| (*key, value.as_str())))
@@ -212,33 +217,37 @@ impl Target<'_> {
             (None, false) => "UPDATE".to_owned(),
             (Some(columns), false) => format!("UPDATE OF {}", list(columns.iter().map(|c| ident(c)))),
         };
-        let other = self.key_changed("\"o\"", if insert { "new" } else { "old" });
-        let when = clash.when.as_ref().map_or_else(String::new, |when| format!(" WHEN {when}"));
+        // Bare names are the row's that stands there. A column that is gone would be taken for text, but none can go: the delete
+        // trigger names them all, with their row.
+        let other = self.key_differs("", if insert { "new." } else { "old." });
+        let when = clash.when.as_ref().filter(|_| insert).map_or_else(String::new, |when| format!(" WHEN {when}"));
         let kind = format!("{}{i}", if insert { "clash" } else { "move" });
-        let condition = format!("({}) AND ({other})", clash.condition);
-        self.trigger(&kind, "suspect", &[("event", &event), ("when", &when), ("clash", &condition)])
+        let (found, limit) = (format!("({}) AND ({other})", clash.condition), if clash.one { "" } else { " LIMIT 1" });
+        let same = if clash.one { &clash.condition } else { &found };
+        let more = [("event", event.as_str()), ("when", &when), ("found", &found), ("limit", limit), ("same", same)];
+        self.trigger(&kind, "suspect", &more)
     }
 
     /// SQL that tells whether two rows have different keys, by type and bytes.
-    fn key_changed(&self, a: &str, b: &str) -> String {
-        let differ = self.shape.key.iter().map(|key| {
-            let k = ident(key);
-            let loose = self.shape.column(key).is_some_and(|c| c.affinity == Affinity::Blob);
-            let types = if loose { format!(" OR typeof({a}.{k}) <> typeof({b}.{k})") } else { String::new() };
-            format!("{a}.{k} IS NOT {b}.{k} COLLATE BINARY{types}")
-        });
-        differ.collect::<Vec<_>>().join(" OR ")
+    fn key_differs(&self, a: &str, b: &str) -> String {
+        self.shape.key.iter().map(|key| self.differs(key, a, b)).collect::<Vec<_>>().join(" OR ")
     }
-}
 
-/// SQL that tells whether an UPDATE changed a column, by type and bytes. SQL finds 1 and 1.0 equal, and only a column
-/// without affinity keeps both.
-fn changed(column: &Column) -> String {
-    let c = ident(&column.name);
-    let types = if column.affinity == Affinity::Blob {
-        format!(" OR typeof(old.{c}) <> typeof(new.{c})")
-    } else {
-        String::new()
-    };
-    format!("old.{c} IS NOT new.{c} COLLATE BINARY{types}")
+    /// SQL that tells whether a column differs between two rows, by type and bytes. SQL finds 1 and 1.0 equal, and only a column
+    /// without affinity keeps both.
+    fn differs(&self, column: &str, a: &str, b: &str) -> String {
+        let c = ident(column);
+        let loose = self.shape.column(column).is_some_and(|c| c.affinity == Affinity::Blob);
+        let types = if loose { format!(" OR typeof({a}{c})<>typeof({b}{c})") } else { String::new() };
+        format!("{a}{c} IS NOT {b}{c}{}{types}", self.binary())
+    }
+
+    /// What compares by bytes. Every word costs, as SQLite compiles the triggers with each statement.
+    fn binary(&self) -> &'static str {
+        if self.shape.collates {
+            " COLLATE BINARY"
+        } else {
+            ""
+        }
+    }
 }

@@ -120,6 +120,8 @@ pub struct Shape {
     pub autoincrement: bool,
     /// Some constraint names its own conflict rule, which would act on merged rows too.
     pub own_conflict_rule: bool,
+    /// Some column may have another collation than BINARY.
+    pub collates: bool,
 }
 
 impl Shape {
@@ -159,6 +161,7 @@ impl Shape {
             rowid_alias,
             autoincrement: rowid_alias && upper.contains("AUTOINCREMENT"),
             own_conflict_rule: upper.contains("ON CONFLICT") || upper.contains("CONFLICT"),
+            collates: upper.contains("COLLATE"),
             name,
             columns,
             without_rowid,

@@ -10,11 +10,13 @@ use crate::sql::{ident, list};
 
 /// A way in which a write can clash with another row.
 pub struct Clash {
-    /// Condition on the other row, `"o"`, and the new row, `new`.
+    /// Condition on the other row, whose columns stand bare, and the new row, `new`.
     pub condition: String,
+    /// One row at most meets it, whatever indexes there are.
+    pub one: bool,
     /// Columns whose update can bring it about; None for any.
     pub columns: Option<Vec<String>>,
-    /// Condition for the trigger to be asked at all.
+    /// Condition for an INSERT's trigger to be asked at all.
     pub when: Option<String>,
 }
 
@@ -27,7 +29,7 @@ pub fn clashes(conn: &Conn, shape: &Shape) -> Result<Vec<Clash>> {
             continue;
         }
         let plain = !index.partial && columns.iter().all(|(name, _)| name.is_some());
-        let mut clash = if plain { plain_clash(&columns) } else { expression_clash(shape, &index.sql) };
+        let mut clash = if plain { plain_clash(shape, &columns) } else { expression_clash(shape, &index.sql) };
         // An UPDATE names the columns that a generated one is made of, not the generated one.
         let generated = |name: &String| shape.column(name).is_some_and(|c| c.generated);
         if clash.columns.as_ref().is_some_and(|names| names.iter().any(generated)) {
@@ -39,9 +41,10 @@ pub fn clashes(conn: &Conn, shape: &Shape) -> Result<Vec<Clash>> {
         if let Some(rowid) = shape.rowid_name() {
             let aliases = ["rowid", "_rowid_", "oid"].into_iter().filter(|name| shape.column(name).is_none());
             all.push(Clash {
-                condition: format!("\"o\".{rowid} = new.{rowid}"),
+                condition: format!("{rowid}=new.{rowid}"),
+                one: true,
                 columns: Some(aliases.map(str::to_owned).collect()),
-                when: Some(format!("new.{rowid} <> -1")), // -1 stands for "not given"
+                when: Some(format!("new.{rowid}<>-1")), // -1 stands for "not given"
             });
         }
     }
@@ -107,13 +110,15 @@ pub fn key_needs_care(shape: &Shape, columns: &[(Option<String>, String)]) -> bo
     columns.iter().any(|(_, collation)| !collation.eq_ignore_ascii_case("BINARY")) || shape.key.iter().any(loose)
 }
 
-fn plain_clash(columns: &[(Option<String>, String)]) -> Clash {
+fn plain_clash(shape: &Shape, columns: &[(Option<String>, String)]) -> Clash {
     let names: Vec<String> = columns.iter().filter_map(|(name, _)| name.clone()).collect();
     let equal = columns.iter().filter_map(|(name, collation)| {
         let column = ident(name.as_ref()?);
-        Some(format!("\"o\".{column} = new.{column} COLLATE {}", ident(collation)))
+        let own = !shape.collates && collation.eq_ignore_ascii_case("BINARY");
+        let collate = if own { String::new() } else { format!(" COLLATE {}", ident(collation)) };
+        Some(format!("{column}=new.{column}{collate}"))
     });
-    Clash { condition: equal.collect::<Vec<_>>().join(" AND "), columns: Some(names), when: None }
+    Clash { condition: equal.collect::<Vec<_>>().join(" AND "), one: false, columns: Some(names), when: None }
 }
 
 /// Computes the index's expressions over the other row and over the new one, whose columns get the table's affinities by
@@ -136,7 +141,7 @@ fn expression_clash(shape: &Shape, index_sql: &str) -> Clash {
     for e in expressions {
         condition.push(format!("({e}) = (SELECT CASE WHEN ({guard}) THEN ({e}) END FROM {row})"));
     }
-    Clash { condition: condition.join(" AND "), columns: None, when: None }
+    Clash { condition: condition.join(" AND "), one: false, columns: None, when: None }
 }
 
 /// The expressions and the WHERE of a CREATE INDEX statement, as SQLite has accepted it.

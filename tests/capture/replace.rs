@@ -1,6 +1,7 @@
 //! REPLACE: of the same key, of rows that stand in the way in another index, of a rowid.
 
 use super::follow::{changed, follow};
+use crate::support::*;
 
 /// Tables of id, u, v in which a value of u may stand in the way.
 const UNIQUE: &[&str] = &[
@@ -82,9 +83,12 @@ fn replace_names_the_evicted_row() {
 
 #[test]
 fn replace_of_a_rowid() {
-    for ddl in
-        ["CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v)", "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, rowid, v)"]
-    {
+    for ddl in [
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v)",
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, rowid, v)",
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v TEXT COLLATE NOCASE)",
+        "CREATE TABLE t(id, part INTEGER NOT NULL DEFAULT 1, v, PRIMARY KEY (id, part))",
+    ] {
         let rowid = if ddl.contains("rowid") { "_rowid_" } else { "rowid" };
         let steps = [
             "INSERT INTO t(id, v) VALUES ('1', 'a'), ('2', 'b'), ('3', 'c'), ('4', 'd')",
@@ -94,8 +98,70 @@ fn replace_of_a_rowid() {
             "UPDATE t SET rowid = rowid + 100",
             "INSERT OR REPLACE INTO t(rowid, id, v) VALUES (-1, 'minus one', 1)",
             "INSERT OR REPLACE INTO t(rowid, id, v) VALUES (0, 'zero', 1), (0, 'zero again', 2)",
+            "UPDATE OR REPLACE t SET rowid = -1 WHERE id = 'zero again'",
         ]
         .map(|step| step.replace("rowid", rowid));
         follow(ddl, "SELECT crdt_enable('t')", &steps.each_ref().map(String::as_str));
+    }
+}
+
+/// Triggers know the rows `new` and `old`, and ours call the row in the way `o`.
+#[test]
+fn tables_and_columns_named_as_the_rows_of_a_trigger() {
+    for name in ["new", "old", "o"] {
+        let ddl = format!("CREATE TABLE {name}(id TEXT PRIMARY KEY NOT NULL, new UNIQUE, old, o)");
+        let steps = [
+            "INSERT INTO t VALUES ('1', 'a', 'b', 'c'), ('2', 'd', 'e', 'f'), ('3', NULL, NULL, NULL)",
+            "INSERT OR REPLACE INTO t(rowid, id, new, old, o) VALUES (1, '4', 'x', 'y', 'z')",
+            "REPLACE INTO t VALUES ('5', 'd', 'by its index', 1)",
+            "UPDATE OR REPLACE t SET rowid = 3, old = 'moved' WHERE id = '4'",
+            "UPDATE OR REPLACE t SET new = 'd', o = 2 WHERE id = '4'",
+        ]
+        .map(|step| step.replace(" t", &format!(" {name}")));
+        follow(&ddl, &format!("SELECT crdt_enable('{name}')"), &steps.each_ref().map(String::as_str));
+    }
+}
+
+/// The row that went is kept as it was: a write that did not know of it brings all of it back.
+#[test]
+fn an_evicted_row_comes_back_whole() {
+    let setup = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, u UNIQUE, v, w, n INTEGER DEFAULT 0); SELECT crdt_enable('t', 'n:counter')";
+    for evict in [
+        "INSERT OR REPLACE INTO t(rowid, id) VALUES (1, '9')",
+        "UPDATE OR REPLACE t SET rowid = 1 WHERE id = '2'",
+        "INSERT OR REPLACE INTO t(id, u) VALUES ('9', 'a'); UPDATE t SET u = NULL",
+        "UPDATE OR REPLACE t SET u = 'a' WHERE id = '2'; UPDATE t SET u = NULL",
+    ] {
+        let [a, b] = nodes(["a", "b"], setup);
+        run(&a, "INSERT INTO t VALUES ('1', 'a', 1.5, x'00ff', 3), ('2', 'b', NULL, 'two', 4)");
+        send(&a, &b);
+        run(&a, evict);
+        assert_eq!(rows(&a, "SELECT count(*) FROM t WHERE id = '1'"), ["0"], "{evict}");
+        send(&a, &b);
+        assert_eq!(rows(&b, "SELECT count(*) FROM t WHERE id = '1'"), ["0"], "{evict}");
+        let late = r#"[{"table":"t","pk":"1","field":"v","crdt_type":"lww","value":"anew","hlc":{"ts":4000000000000000000,"c":0,"node":"z"}}]"#;
+        run(&a, "SELECT crdt_pragma('max_drift', '40000d')");
+        merge(&a, late);
+        assert_eq!(rows(&a, "SELECT u, v, w, n FROM t WHERE id = '1'"), ["'a', 'anew', x'00ff', 3"], "{evict}");
+        sound(&a);
+        run(&b, "SELECT crdt_pragma('max_drift', '40000d')");
+        send(&a, &b);
+        same(&a, &b, "t");
+    }
+}
+
+/// A REPLACE that names the rowid which its key has anyway removes no other row.
+#[test]
+fn replace_of_the_same_row_by_its_rowid() {
+    let setup =
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v, n INTEGER DEFAULT 0); SELECT crdt_enable('t', 'n:counter')";
+    let before = "INSERT INTO t(rowid, id, v, n) VALUES (7, '1', 'a', 5)";
+    for sql in
+        ["REPLACE INTO t(rowid, id, v, n) VALUES (7, '1', 'b', 6)", "UPDATE OR REPLACE t SET rowid = 7, v = 'b', n = 6"]
+    {
+        assert_eq!(changed(setup, before, sql), ["1.n", "1.v"], "{sql}");
+        let a = node("a", &format!("{setup}; {before}; {sql}"));
+        assert_eq!(rows(&a, "SELECT count(*) FROM _crdt_log WHERE m = -3"), ["0"], "{sql}");
+        assert_eq!(rows(&a, "SELECT count(*) FROM _crdt_grave"), ["0"], "{sql}");
     }
 }

@@ -262,3 +262,30 @@ fn format_2() {
     assert_eq!(rows(&conn, "SELECT c FROM renamed ORDER BY id"), ["'by its old name'", "'not folded'", "'new'"]);
     sound(&conn);
 }
+
+/// The triggers and views that a table has may be of an older text under the same format: they go on, and `crdt_enable` brings them
+/// up to date. That is no write.
+#[test]
+fn enable_renews_triggers_and_views() {
+    let (_folder, path) = copy(2);
+    let conn = open(&path);
+    let text_of = |name: &str| text(&conn, "SELECT sql FROM sqlite_schema WHERE name = ?1", [name]);
+    let shown = || {
+        rows(
+            &conn,
+            "SELECT *, typeof(hlc_ts), typeof(hlc_counter), typeof(tombstone), typeof(crdt_state) FROM _tasks_crdt",
+        )
+    };
+    let (view, before, digest_before) = (text_of("_tasks_crdt"), shown(), digest(&conn, "tasks"));
+    let trigger =
+        text(&conn, "SELECT name FROM sqlite_schema WHERE tbl_name = 'tasks' AND name GLOB '_crdt_*_clash*'", []);
+    let old = text_of(&trigger);
+    assert!(view.contains("SELECT atom") && old.contains("\"o\".rowid = new.rowid"), "{view} {old}");
+    let place = mark(&conn);
+    run(&conn, "SELECT crdt_enable('tasks')");
+    assert!(text_of("_tasks_crdt") != view && text_of(&trigger) != old);
+    assert_eq!(shown(), before);
+    assert_eq!((mark(&conn), digest(&conn, "tasks")), (place, digest_before));
+    run(&conn, "SELECT crdt_enable('tasks')");
+    sound(&conn);
+}
