@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{header, HeaderMap, StatusCode};
 use http_body_util::BodyExt;
@@ -44,6 +44,7 @@ impl FromRequest<Shared> for Json {
         let (mut parts, body) = request.into_parts();
         check_kind(&parts.headers)?;
         let access = Access::from_request_parts(&mut parts, hub).await?;
+        check_length(&parts.headers, hub.limits.body)?;
         let whole = tokio::time::timeout(TIME, whole(body, &hub.limits, &access)).await;
         let (bytes, held) = whole.unwrap_or_else(|_| Err(too_slow()))?;
         let text = String::from_utf8(bytes).map_err(|_| Refusal::bad("the body is not UTF-8"))?;
@@ -62,13 +63,19 @@ fn check_kind(headers: &HeaderMap) -> Result<()> {
     }
 }
 
+/// Refuses what is too long by its own account; the length of what was compressed is not known.
+fn check_length(headers: &HeaderMap, limit: usize) -> Result<()> {
+    let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    match told {
+        Some(length) if length > limit as u64 => Err(too_long(limit)),
+        _ => Ok(()),
+    }
+}
+
 /// All of a body, and what it takes of the budget.
 async fn whole(mut body: Body, limits: &Limits, access: &Access) -> Result<(Vec<u8>, Held)> {
     let mut held = limits.bodies.take(access, LEAST)?;
     let mut bytes = Vec::new();
-    if body.size_hint().lower() > limits.body as u64 {
-        return Err(too_long(limits.body));
-    }
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|e| unreadable(&e))?.into_data() else { continue };
         let length = bytes.len() + data.len();

@@ -71,10 +71,10 @@ impl Page {
 /// Asks the database; the page has its place in the budget of answers as long as it waits for clients.
 async fn export(hub: &Hub, access: &Access, question: Question) -> Result<Arc<Page>> {
     let mut place = answer::place(&hub.limits, access)?;
-    let json = hub.readers.run(move |conn| question.ask(conn)).await?;
+    let page = hub.readers.run(move |conn| Page::read(question.ask(conn)?)).await?;
     metrics::counter!("grove_stream_exports_total").increment(1);
-    answer::grow(&mut place, json.len(), &hub.limits, access)?;
-    Ok(Arc::new(Page { _place: Some(place), ..Page::read(json)? }))
+    answer::grow(&mut place, page.json.len(), &hub.limits, access)?;
+    Ok(Arc::new(Page { _place: Some(place), ..page }))
 }
 
 type Slot = Arc<OnceCell<Arc<Page>>>;

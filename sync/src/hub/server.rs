@@ -206,8 +206,8 @@ fn router(hub: Shared, base: &str, cors: Option<CorsLayer>) -> Router {
         .with_state(hub)
         .layer(RequestDecompressionLayer::new())
         .layer(CompressionLayer::new())
-        .layer(middleware::from_fn(drain::drain))
         .layer(RequestBodyTimeoutLayer::new(silence))
+        .layer(middleware::from_fn(drain::drain))
         .layer(middleware::from_fn(errors::dress))
         .layer(CatchPanicLayer::new());
     let app = match cors {

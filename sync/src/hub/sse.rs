@@ -77,7 +77,7 @@ impl Sending {
 
 /// JSON on one line: line ends, which its strings only have escaped, become blanks.
 pub fn one_line(json: String) -> String {
-    if json.contains(['\n', '\r']) {
+    if json.contains('\n') || json.contains('\r') {
         json.replace(['\n', '\r'], " ")
     } else {
         json

@@ -68,6 +68,13 @@ fn without_a_token_no_body_is_read() {
 }
 
 #[test]
+fn what_is_too_long_is_refused_before_it_comes() {
+    let hub = Hub::with_tokens(&tokens());
+    let mut socket = begin(&hub, "/sync/push", "b", "", 1 << 30, b"{");
+    assert_eq!(status(&mut socket, Duration::from_secs(5)), Some(413));
+}
+
+#[test]
 fn all_bodies_share_one_budget() {
     const MB: usize = 1 << 20;
     let hub =
