@@ -11,6 +11,8 @@ type Entry = unsafe extern "C" fn(*mut ffi::sqlite3, *mut *mut c_char, *const ff
 
 /// How long a connection waits for another's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same for one that reads: what it would note down is not worth more.
+const READ_TIMEOUT: Duration = Duration::from_millis(50);
 /// Statements that a connection keeps prepared.
 const CACHED_STATEMENTS: usize = 64;
 
@@ -56,6 +58,9 @@ pub fn open(path: &Path, used: Use) -> Result<Connection, String> {
         let durable = if used == Use::Read { "NORMAL" } else { "FULL" };
         conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0)).map_err(about)?;
         conn.pragma_update(None, "synchronous", durable).map_err(about)?;
+    }
+    if used == Use::Read {
+        conn.busy_timeout(READ_TIMEOUT).map_err(about)?;
     }
     Ok(conn)
 }

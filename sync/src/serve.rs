@@ -12,8 +12,8 @@ use tracing_subscriber::EnvFilter;
 use crate::db::{self, Use};
 use crate::hub::{self, Config, Tls, Tokens};
 
-/// Seconds that `--presence-ttl` takes.
-const TTL: RangeInclusive<f64> = 0.1..=86_400.0;
+/// Seconds that options take.
+const SECONDS: RangeInclusive<f64> = 0.1..=86_400.0;
 
 /// What `serve` is called with.
 #[derive(clap::Args)]
@@ -45,8 +45,14 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
     presence_ttl: f64,
     /// Longest request body, bytes, after decompression
-    #[arg(long, value_name = "BYTES", default_value_t = 128 << 20)]
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
     max_body: usize,
+    /// Most bytes of request bodies at a time, and of answers that clients have not taken yet; twice --max-body at least
+    #[arg(long, value_name = "BYTES", default_value_t = 256 << 20)]
+    max_bodies: usize,
+    /// Seconds without a byte after which a client that sends or is sent something is given up
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
+    silence: f64,
     /// Most requests at work at a time, besides streams
     #[arg(long, value_name = "N", default_value_t = 256)]
     max_requests: usize,
@@ -77,9 +83,6 @@ pub fn run(args: Args) -> Result<ExitCode, String> {
     if let Some(script) = &args.init {
         init(&args.database, script)?;
     }
-    if !TTL.contains(&args.presence_ttl) {
-        return Err(format!("--presence-ttl {}: {} to {} seconds", args.presence_ttl, TTL.start(), TTL.end()));
-    }
     let config = Config {
         database: args.database,
         listen: args.listen,
@@ -87,8 +90,10 @@ pub fn run(args: Args) -> Result<ExitCode, String> {
         tokens: args.token_file.as_deref().map(Tokens::read).transpose()?,
         tls: args.tls_cert.zip(args.tls_key).map(|(cert, key)| Tls { cert, key }),
         cors: args.cors,
-        presence_ttl: Duration::from_secs_f64(args.presence_ttl),
+        presence_ttl: seconds("--presence-ttl", args.presence_ttl)?,
+        silence: seconds("--silence", args.silence)?,
         max_body: args.max_body,
+        max_bodies: args.max_bodies,
         max_requests: args.max_requests,
         max_streams: args.max_streams,
         max_connections: args.max_connections,
@@ -103,6 +108,13 @@ pub fn run(args: Args) -> Result<ExitCode, String> {
     // An export whose client has gone need not come to its end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     served.map(|()| ExitCode::SUCCESS)
+}
+
+fn seconds(option: &str, given: f64) -> Result<Duration, String> {
+    match SECONDS.contains(&given) {
+        true => Ok(Duration::from_secs_f64(given)),
+        false => Err(format!("{option} {given}: {} to {} seconds", SECONDS.start(), SECONDS.end())),
+    }
 }
 
 /// Runs the script on the database.

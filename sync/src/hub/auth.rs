@@ -17,7 +17,7 @@ use super::scope::Scope;
 use super::Shared;
 
 /// SHA-256 of a token.
-type Fingerprint = [u8; 32];
+pub type Fingerprint = [u8; 32];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -108,6 +108,22 @@ impl Tokens {
 }
 
 impl Access {
+    /// Who asks where no token is needed.
+    pub fn anyone() -> Access {
+        Access { scope: Arc::new(Scope::all()), token: None }
+    }
+
+    /// The token that was shown.
+    pub fn token(&self) -> Option<&Fingerprint> {
+        self.token.as_ref()
+    }
+
+    /// With a token that may do everything.
+    #[cfg(test)]
+    pub fn of(token: Fingerprint) -> Access {
+        Access { token: Some(token), ..Access::anyone() }
+    }
+
     /// Whether a token still allows what it did.
     pub fn still_holds(&self, tokens: Option<&Tokens>) -> bool {
         match (tokens, &self.token) {
@@ -123,7 +139,7 @@ impl FromRequestParts<Shared> for Access {
     async fn from_request_parts(parts: &mut Parts, hub: &Shared) -> Result<Access> {
         match &hub.tokens {
             Some(tokens) => tokens.access(&parts.headers),
-            None => Ok(Access { scope: Arc::new(Scope::all()), token: None }),
+            None => Ok(Access::anyone()),
         }
     }
 }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 const ERROR: i32 = 1;
 const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
+const INTERRUPT: i32 = 9;
 const TOO_BIG: i32 = 18;
 const CONSTRAINT: i32 = 19;
 const MISMATCH: i32 = 20;
@@ -55,6 +56,11 @@ impl Refusal {
         Refusal { retry_after: Some(1), ..Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message) }
     }
 
+    /// The caller has its share of something for now.
+    pub fn share(message: impl Into<String>) -> Refusal {
+        Refusal { retry_after: Some(1), ..Refusal::new(StatusCode::TOO_MANY_REQUESTS, message) }
+    }
+
     /// The caller has too much of something.
     pub fn too_many(message: impl Into<String>) -> Refusal {
         Refusal { retry_after: Some(30), ..Refusal::new(StatusCode::TOO_MANY_REQUESTS, message) }
@@ -62,7 +68,7 @@ impl Refusal {
 
     /// Whether the next try may do.
     pub fn is_busy(&self) -> bool {
-        self.status == StatusCode::SERVICE_UNAVAILABLE
+        matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
     }
 }
 
@@ -76,7 +82,7 @@ impl From<rusqlite::Error> for Refusal {
         };
         match code {
             ERROR | TOO_BIG | CONSTRAINT | MISMATCH => Refusal::bad(message),
-            BUSY | LOCKED => Refusal::busy(message),
+            BUSY | LOCKED | INTERRUPT => Refusal::busy(message),
             _ => Refusal::internal(message),
         }
     }

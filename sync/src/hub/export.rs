@@ -27,6 +27,8 @@ pub struct Pull {
     keys: BTreeMap<String, Box<RawValue>>,
     tables: Option<Vec<String>>,
     remember: Option<bool>,
+    /// A stream of nobody in particular.
+    unnamed: bool,
 }
 
 /// A pull within its scope: what `crdt_pull` is called with.
@@ -42,7 +44,7 @@ impl Pull {
         let bad = |e| Refusal::bad(format!("not a pull request {{\"tables\",\"since\",\"node_id\"}}: {e}"));
         let mut keys: BTreeMap<String, Box<RawValue>> = serde_json::from_str(json).map_err(bad)?;
         let tables = keys.remove("tables").map(|tables| serde_json::from_str(tables.get())).transpose().map_err(bad)?;
-        Ok(Pull { keys, tables: tables.flatten(), remember: None })
+        Ok(Pull { keys, tables: tables.flatten(), remember: None, unnamed: false })
     }
 
     /// A request of its own: the tables, None for all that may be read, a cursor's JSON, and who asks.
@@ -59,7 +61,7 @@ impl Pull {
         if let Some(node) = node {
             put("node_id", serde_json::Value::from(node).to_string())?;
         }
-        Ok(Pull { keys, tables, remember: None })
+        Ok(Pull { keys, tables, remember: None, unnamed: node.is_none() })
     }
 
     /// The database does not note who asks: the cursor is where the hub has sent to, not what the client has.
@@ -70,13 +72,19 @@ impl Pull {
 
     /// What to ask the database, which has the tables `enabled`; refused when it is not in the scope.
     pub fn within(self, scope: &Scope, counters: Counters, enabled: &[String]) -> Result<Question> {
-        let Pull { mut keys, tables, remember } = self;
+        let Pull { mut keys, tables, remember, unnamed } = self;
         let tables = scope.to_read(tables, enabled)?;
-        let filter = scope.filters(tables.as_deref(), enabled);
+        // Without tables it reads all that there are, of which none has a filter.
+        let filter = scope.filters(tables.as_deref().unwrap_or_default());
         if let Some(tables) = tables {
             keys.insert("tables".to_owned(), raw(&tables)?);
         }
-        let counters = (counters == Counters::Operations).then_some("operations");
+        let counters = match counters {
+            Counters::Totals => None,
+            // Whose own counter parts would stay out is not known: all do, and its pulls bring the others'.
+            Counters::Operations if unnamed => Some("none"),
+            Counters::Operations => Some("operations"),
+        };
         let options = raw(&Options { filter, counters, remember })?;
         Ok(Question { request: raw(&keys)?.get().to_owned(), options: options.get().to_owned() })
     }

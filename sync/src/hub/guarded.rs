@@ -5,14 +5,15 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::dialect::Counters;
+use super::aside::Before;
+use super::body::{Json, Places};
 use super::errors::{Refusal, Result};
 use super::inside::{Question, Verdict};
-use super::push;
+use super::push::{self, Options};
 use super::scope::Scope;
 
 /// What stands for a change whose record cannot be told: `crdt_push` rejects it.
@@ -33,15 +34,17 @@ pub struct Guarded {
     scope: Arc<Scope>,
     /// The records of filtered tables, by table.
     records: BTreeMap<String, BTreeSet<String>>,
+    _places: Places,
 }
 
 impl Guarded {
     /// Reads a push; refused when a change is of a table that the scope does not have.
-    pub fn read(conn: &Connection, json: &str, scope: Arc<Scope>) -> Result<Guarded> {
+    pub fn read(conn: &Connection, body: Json, scope: Arc<Scope>) -> Result<Guarded> {
         if scope.write == super::scope::Tables::named(Vec::new()) {
             return Err(Refusal::forbidden("this token does not write"));
         }
-        let plain = plain(conn, json)?;
+        let Json { text, places } = body;
+        let plain = plain(conn, &text)?;
         let mut keys = object(&plain)?;
         let changes: Option<Vec<&RawValue>> =
             keys.get("changes").map(|changes| serde_json::from_str(changes.get())).transpose().map_err(bad)?.flatten();
@@ -66,11 +69,26 @@ impl Guarded {
         let passed = RawValue::from_string(passed).map_err(bad)?;
         keys.insert("changes".to_owned(), &passed);
         let request = serde_json::to_string(&keys).map_err(bad)?;
-        Ok(Guarded { request, scope, records })
+        Ok(Guarded { request, scope, records, _places: places })
     }
 
     /// Merges it, in the caller's savepoint, which must be rolled back when this fails.
-    pub fn merge(&self, conn: &Connection, counters: Counters) -> Result<String> {
+    pub fn merge(&self, conn: &Connection, options: &Options) -> Result<String> {
+        conn.execute_batch("SAVEPOINT guarded")?;
+        let answer = match self.attempt(conn, options, &Before::last(conn)?)? {
+            Some(answer) => answer,
+            None => {
+                conn.execute_batch("ROLLBACK TO guarded")?;
+                let answer = self.attempt(conn, options, &Before::all(conn)?)?;
+                answer.ok_or_else(|| Refusal::internal("what a push has put aside cannot be told"))?
+            }
+        };
+        conn.execute_batch("RELEASE guarded")?;
+        Ok(answer)
+    }
+
+    /// The answer; None where `before` is not enough to tell what was put aside.
+    fn attempt(&self, conn: &Connection, options: &Options, before: &Before) -> Result<Option<String>> {
         let mut questions = Vec::new();
         for (table, keys) in &self.records {
             // A table that is not enabled has no records: its changes are rejected.
@@ -90,16 +108,16 @@ impl Guarded {
             Ok(())
         };
         judge()?;
-        let before = aside(conn)?;
-        let answer = push::merge(conn, &self.request, counters)?;
+        let answer = push::merge(conn, &self.request, options)?;
         judge()?;
-        self.refuse_aside(&before, &aside(conn)?)?;
-        Ok(answer)
+        let Some(aside) = before.since(conn)? else { return Ok(None) };
+        self.refuse_aside(&aside)?;
+        Ok(Some(answer))
     }
 
     /// A change that waits for its time would be merged later, with nobody there to judge it.
-    fn refuse_aside(&self, before: &BTreeSet<String>, after: &BTreeSet<String>) -> Result<()> {
-        for change in after.difference(before) {
+    fn refuse_aside(&self, aside: &[String]) -> Result<()> {
+        for change in aside {
             if let Ok(About { table, pk }) = serde_json::from_str(change) {
                 if self.scope.filter_of(&table).is_some() {
                     return Err(Refusal::forbidden(format!(
@@ -132,16 +150,4 @@ fn bad(e: serde_json::Error) -> Refusal {
 
 fn outside(table: &str, pk: &str) -> Refusal {
     Refusal::forbidden(format!("the record {table}[{pk}] is outside of what this token may write"))
-}
-
-/// The changes that wait for their time.
-fn aside(conn: &Connection) -> Result<BTreeSet<String>> {
-    let known =
-        conn.query_row("SELECT 1 FROM main.sqlite_schema WHERE name = '_crdt_future'", [], |_| Ok(())).optional()?;
-    if known.is_none() {
-        return Ok(BTreeSet::new());
-    }
-    let mut waiting = conn.prepare_cached("SELECT change FROM main._crdt_future")?;
-    let waiting = waiting.query_map([], |row| row.get(0))?;
-    Ok(waiting.collect::<rusqlite::Result<_>>()?)
 }

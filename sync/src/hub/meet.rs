@@ -1,16 +1,16 @@
 //! `GET` and `POST /presence`.
 
 use axum::extract::{Query, State};
-use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::auth::Access;
 use super::body::Json;
 use super::errors::{Refusal, Result};
+use super::limits::AtWork;
 use super::presence::{Event, State as Here};
-use super::{topics, Shared};
+use super::{answer, topics, Shared};
 
 #[derive(Deserialize)]
 struct Update {
@@ -36,8 +36,8 @@ struct Snapshot {
 }
 
 /// A node tells what it does at a topic, or leaves it.
-pub async fn update(State(hub): State<Shared>, access: Access, Json(body): Json) -> Result<impl IntoResponse> {
-    let Update { node_id, topic, data } = serde_json::from_str(&body)
+pub async fn update(State(hub): State<Shared>, access: Access, body: Json) -> Result<Response> {
+    let Update { node_id, topic, data } = serde_json::from_str(&body.text)
         .map_err(|e| Refusal::bad(format!("not a presence update {{\"node_id\",\"topic\",\"data\"}}: {e}")))?;
     for (name, value) in [("node_id", &node_id), ("topic", &topic)] {
         if value.is_empty() {
@@ -47,26 +47,20 @@ pub async fn update(State(hub): State<Shared>, access: Access, Json(body): Json)
     topics::check(&hub, &access.scope, &topic).await?;
     let data = data.filter(|data| data.get() != "null");
     let event: Event = hub.presence.set(&topic, &node_id, data)?;
-    json(&event)
+    answer::short(&event)
 }
 
 /// Who is at a topic.
 pub async fn snapshot(
     State(hub): State<Shared>,
     access: Access,
+    _at_work: AtWork,
     Query(Asked { topic }): Query<Asked>,
-) -> Result<impl IntoResponse> {
+) -> Result<Response> {
     if topic.is_empty() {
         return Err(Refusal::bad("'topic' is missing"));
     }
     topics::check(&hub, &access.scope, &topic).await?;
     let states = hub.presence.states(&topic);
-    json(&Snapshot { topic, states })
-}
-
-/// An answer.
-pub fn json(value: &impl Serialize) -> Result<impl IntoResponse> {
-    let mut body = serde_json::to_string(value).map_err(|e| Refusal::internal(e.to_string()))?;
-    body.push('\n');
-    Ok(([(header::CONTENT_TYPE, "application/json")], body))
+    answer::long(&Snapshot { topic, states }, &hub.limits, &access)
 }

@@ -6,8 +6,11 @@
 //! GET /stream → subscriber ← pages (shared) ← export, when `changed` tells of a commit
 //! ```
 
+mod answer;
+mod aside;
 mod auth;
 mod body;
+mod budget;
 mod changed;
 mod dialect;
 mod drain;
@@ -15,11 +18,14 @@ mod errors;
 mod export;
 mod guarded;
 mod inside;
+mod leash;
+mod limits;
 mod measures;
 mod meet;
 mod overview;
 mod page;
 mod pages;
+mod patience;
 mod place;
 mod presence;
 mod probes;
@@ -39,7 +45,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::{watch, Semaphore};
+use tokio::sync::watch;
 
 pub use auth::Tokens;
 pub use server::{serve, Config, Tls};
@@ -53,32 +59,16 @@ pub struct Hub {
     tokens: Option<Tokens>,
     presence: presence::Presence,
     pages: pages::Pages,
-    limits: Limits,
+    limits: limits::Limits,
     measures: PrometheusHandle,
     stop: watch::Receiver<bool>,
     enabled: Mutex<Option<(u64, Arc<Vec<String>>)>>,
     overview: overview::Cache,
+    readiness: probes::Readiness,
 }
 
 /// The hub, in requests.
 type Shared = Arc<Hub>;
-
-/// What is taken at most.
-struct Limits {
-    /// Bytes of a request's body.
-    body: usize,
-    /// Requests at work.
-    requests: Arc<Semaphore>,
-    /// Streams open, and how many there may be.
-    streams: Arc<Semaphore>,
-    most_streams: usize,
-}
-
-impl Limits {
-    fn streams_open(&self) -> usize {
-        self.most_streams.saturating_sub(self.streams.available_permits())
-    }
-}
 
 impl Hub {
     /// The enabled tables.

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::Response;
 use serde_json::{json, Value};
 use tokio::sync::Mutex;
 
 use super::auth::Access;
 use super::errors::{Refusal, Result};
-use super::meet;
+use super::limits::AtWork;
 use super::scope::Scope;
-use super::{Hub, Shared};
+use super::{answer, Hub, Shared};
 
 /// Counting the records takes a while in large databases: for so long the last answer is good.
 const FRESH: Duration = Duration::from_secs(1);
@@ -22,9 +22,9 @@ const FRESH: Duration = Duration::from_secs(1);
 pub struct Cache(Mutex<Option<(Instant, Arc<Value>)>>);
 
 /// Tells how the database is doing.
-pub async fn overview(State(hub): State<Shared>, access: Access) -> Result<impl IntoResponse> {
+pub async fn overview(State(hub): State<Shared>, access: Access, _at_work: AtWork) -> Result<Response> {
     let whole = whole(&hub).await?;
-    meet::json(&seen(&whole, &access.scope))
+    answer::long(&seen(&whole, &access.scope), &hub.limits, &access)
 }
 
 async fn whole(hub: &Hub) -> Result<Arc<Value>> {
@@ -41,7 +41,7 @@ async fn whole(hub: &Hub) -> Result<Arc<Value>> {
     let mut status = status.await?;
     status["hub"] = json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "streams": hub.limits.streams_open(),
+        "streams": hub.limits.streams.held(),
         "present": hub.presence.count(),
     });
     let status = Arc::new(status);

@@ -7,10 +7,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
+use super::auth::Access;
+use super::budget::Held;
 use super::errors::{Refusal, Result};
 use super::export::Question;
 use super::place::Place;
-use super::readers::Readers;
+use super::sse::one_line;
+use super::{answer, Hub};
 
 /// Answers that are kept for who comes a little later.
 const KEPT: usize = 64;
@@ -27,6 +30,7 @@ pub struct Page {
     pub latest: Place,
     /// Whether there is more after it.
     pub more: bool,
+    _place: Option<Held>,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +44,7 @@ struct Answer<'a> {
 impl Page {
     /// Reads an answer.
     pub fn read(json: String) -> Result<Page> {
+        let json = one_line(json);
         let answer: Answer<'_> =
             serde_json::from_str(&json).map_err(|e| Refusal::internal(format!("crdt_pull's answer: {e}")))?;
         let start = json.as_ptr() as usize;
@@ -49,7 +54,7 @@ impl Page {
         };
         let changes = answer.changes.iter().map(place).collect();
         let (latest, more) = (answer.latest_hlc, answer.has_more);
-        Ok(Page { changes, latest, more, json })
+        Ok(Page { changes, latest, more, json, _place: None })
     }
 
     /// Change `i`, as JSON.
@@ -61,6 +66,15 @@ impl Page {
     pub fn len(&self) -> usize {
         self.changes.len()
     }
+}
+
+/// Asks the database; the page has its place in the budget of answers as long as it waits for clients.
+async fn export(hub: &Hub, access: &Access, question: Question) -> Result<Arc<Page>> {
+    let mut place = answer::place(&hub.limits, access)?;
+    let page = hub.readers.run(move |conn| Page::read(question.ask(conn)?)).await?;
+    metrics::counter!("grove_stream_exports_total").increment(1);
+    answer::grow(&mut place, page.json.len(), &hub.limits, access)?;
+    Ok(Arc::new(Page { _place: Some(place), ..page }))
 }
 
 type Slot = Arc<OnceCell<Arc<Page>>>;
@@ -79,15 +93,10 @@ struct Slots {
 
 impl Pages {
     /// The answer to a question, when the database had changed for the `generation`th time.
-    pub async fn get(&self, readers: &Readers, question: Question, generation: u64) -> Result<Arc<Page>> {
+    pub async fn get(&self, hub: &Hub, access: &Access, question: Question, generation: u64) -> Result<Arc<Page>> {
         let key = format!("{generation}\n{}", question.text());
         let slot = self.slot(&key);
-        let export = || async {
-            let json = readers.run(move |conn| question.ask(conn)).await?;
-            metrics::counter!("grove_stream_exports_total").increment(1);
-            Page::read(json).map(Arc::new)
-        };
-        let page = Arc::clone(slot.get_or_try_init(export).await?);
+        let page = Arc::clone(slot.get_or_try_init(|| export(hub, access, question)).await?);
         if page.json.len() > LONGEST_KEPT {
             self.slots.lock().unwrap_or_else(PoisonError::into_inner).by_key.remove(&key);
         }

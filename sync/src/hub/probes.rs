@@ -1,29 +1,66 @@
 //! `GET /health`: the process is there. `GET /ready`: the database can be written.
 
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::Response;
+use serde_json::json;
+use tokio::sync::Mutex;
 
 use super::errors::{Refusal, Result};
-use super::meet;
-use super::writer::Job;
-use super::Shared;
+use super::{answer, Shared};
+use crate::db::{self, Use};
 
 /// How long the write lock may take.
 const TIME: Duration = Duration::from_secs(2);
+/// For so long an answer is good.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The last answer. One request at a time looks for a new one, beside the pushes; the others wait for it.
+#[derive(Default)]
+pub struct Readiness(Arc<Mutex<Option<Known>>>);
+
+/// When it was looked, and what was found.
+type Known = (Instant, Result<()>);
 
 /// Always the same.
-pub async fn health() -> Result<impl IntoResponse> {
-    meet::json(&serde_json::json!({ "status": "ok" }))
+pub async fn health() -> Result<Response> {
+    answer::short(&json!({ "status": "ok" }))
+}
+
+/// Whether the database could be written a moment ago.
+pub async fn ready(State(hub): State<Shared>) -> Result<Response> {
+    hub.writer.check()?;
+    hub.readiness.ask(&hub.path).await?;
+    answer::short(&json!({ "status": "ready" }))
+}
+
+impl Readiness {
+    async fn ask(&self, database: &Path) -> Result<()> {
+        let mut last = Arc::clone(&self.0).lock_owned().await;
+        if let Some((at, known)) = &*last {
+            if at.elapsed() < FRESH {
+                return known.clone();
+            }
+        }
+        let database = PathBuf::from(database);
+        // It comes to its end, with the lock, also when this request is given up.
+        let asked = tokio::task::spawn_blocking(move || {
+            let found = lock(&database);
+            *last = Some((Instant::now(), found.clone()));
+            found
+        });
+        asked
+            .await
+            .unwrap_or_else(|e| Err(Refusal::internal(format!("looking whether the database can be written: {e}"))))
+    }
 }
 
 /// Takes the write lock and lets it go.
-pub async fn ready(State(hub): State<Shared>) -> Result<impl IntoResponse> {
-    let job = Job { work: Box::new(|_| Ok(String::new())), weight: 0, single: true };
-    match tokio::time::timeout(TIME, hub.writer.run(job)).await {
-        Ok(done) => done?,
-        Err(_) => return Err(Refusal::busy("the database cannot be written now")),
-    };
-    meet::json(&serde_json::json!({ "status": "ready" }))
+fn lock(database: &Path) -> Result<()> {
+    let conn = db::open(database, Use::Write).map_err(Refusal::busy)?;
+    conn.busy_timeout(TIME)?;
+    conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(Refusal::from)
 }

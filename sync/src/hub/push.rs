@@ -5,13 +5,14 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use rusqlite::Connection;
 use serde::de::IgnoredAny;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::auth::Access;
 use super::body::Json;
 use super::dialect::Counters;
 use super::errors::{Refusal, Result};
 use super::guarded::Guarded;
+use super::scope::Scope;
 use super::writer::Job;
 use super::Shared;
 
@@ -29,14 +30,15 @@ pub async fn push(
     State(hub): State<Shared>,
     access: Access,
     counters: Counters,
-    Json(body): Json,
+    body: Json,
 ) -> Result<impl IntoResponse> {
-    let weight = body.len();
+    let weight = body.text.len();
+    let options = Options::new(&access.scope, counters);
     let job = if access.scope.writes_all() {
-        Job { work: Box::new(move |conn| merge(conn, &body, counters)), weight, single: true }
+        Job { work: Box::new(move |conn| merge(conn, &body.text, &options)), weight, single: true }
     } else {
-        let guarded = hub.readers.run(move |conn| Guarded::read(conn, &body, access.scope)).await?;
-        Job { work: Box::new(move |conn| guarded.merge(conn, counters)), weight, single: false }
+        let guarded = hub.readers.run(move |conn| Guarded::read(conn, body, access.scope)).await?;
+        Job { work: Box::new(move |conn| guarded.merge(conn, &options)), weight, single: false }
     };
     let mut answer = hub.writer.run(job).await?;
     count(&answer);
@@ -44,14 +46,29 @@ pub async fn push(
     Ok(([(header::CONTENT_TYPE, "application/json")], answer))
 }
 
+/// The options of `crdt_push`.
+#[derive(Serialize)]
+pub struct Options {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counters: Option<&'static str>,
+    /// The cursor of an answer is one for all rows, and tells whether there are others: only who may read everything gets it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<bool>,
+}
+
+impl Options {
+    /// For a push of who has that scope.
+    pub fn new(scope: &Scope, counters: Counters) -> Options {
+        let counters = (counters == Counters::Operations).then_some("operations");
+        Options { counters, cursor: (!scope.reads_all()).then_some(false) }
+    }
+}
+
 /// The answer of `crdt_push`.
-pub fn merge(conn: &Connection, request: &str, counters: Counters) -> Result<String> {
-    let options = match counters {
-        Counters::Totals => "{}",
-        Counters::Operations => r#"{"counters":"operations"}"#,
-    };
+pub fn merge(conn: &Connection, request: &str, options: &Options) -> Result<String> {
+    let options = serde_json::to_string(options).map_err(|e| Refusal::internal(e.to_string()))?;
     let mut push = conn.prepare_cached("SELECT crdt_push(?1, ?2)")?;
-    push.query_row([request, options], |row| row.get(0)).map_err(Refusal::from)
+    push.query_row([request, &options], |row| row.get(0)).map_err(Refusal::from)
 }
 
 fn count(answer: &str) {

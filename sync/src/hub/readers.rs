@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::errors::{Refusal, Result};
 use super::inside::Question;
+use super::leash::leash;
 use crate::db::{self, Use};
 
 /// A few connections, opened when they are needed.
@@ -29,7 +30,7 @@ impl Readers {
         Readers { pool: Arc::new(Pool { path: path.to_owned(), idle: Mutex::default(), permits }) }
     }
 
-    /// Does `work` on a connection, as soon as one is free.
+    /// Does `work` on a connection, as soon as one is free. It is interrupted when nobody waits for it any more.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
@@ -38,12 +39,15 @@ impl Readers {
         let Ok(permit) = Arc::clone(&pool.permits).acquire_owned().await else {
             return Err(Refusal::busy("the hub is stopping"));
         };
+        let (_leash, collar) = leash();
         let done = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let conn = pool.take()?;
-            let done = work(&conn);
-            pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
-            done
+            let done = collar.work(&conn, work);
+            if conn.is_autocommit() {
+                pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+            }
+            done.unwrap_or_else(|| Err(Refusal::busy("nobody waits for this")))
         });
         done.await.unwrap_or_else(|e| {
             tracing::error!("a reader failed: {e}");

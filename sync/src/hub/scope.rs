@@ -88,11 +88,10 @@ impl Scope {
         }
     }
 
-    /// The filters for a request that reads `tables`, None for all, of those that are enabled.
-    pub fn filters(&self, tables: Option<&[String]>, enabled: &[String]) -> BTreeMap<String, String> {
-        let asked = |table: &str| tables.is_none_or(|tables| tables.iter().any(|t| t.eq_ignore_ascii_case(table)));
-        let enabled = enabled.iter().filter(|table| asked(table));
-        enabled.filter_map(|table| Some((table.clone(), self.filter_of(table)?.to_owned()))).collect()
+    /// The filters for a request that reads these tables, by their names, in lower case: whether a table is enabled is for the
+    /// database to say, which knows of one that has just become so.
+    pub fn filters(&self, tables: &[String]) -> BTreeMap<String, String> {
+        tables.iter().filter_map(|t| Some((t.to_ascii_lowercase(), self.filter_of(t)?.to_owned()))).collect()
     }
 }
 
@@ -127,8 +126,7 @@ mod tests {
 
     #[test]
     fn filters_are_those_of_the_tables_read() {
-        let enabled = names(&["Tasks", "notes"]);
-        assert_eq!(ann().filters(Some(&names(&["notes"])), &enabled).len(), 0);
-        assert_eq!(ann().filters(None, &enabled).keys().collect::<Vec<_>>(), ["Tasks"]);
+        assert_eq!(ann().filters(&names(&["notes"])).len(), 0);
+        assert_eq!(ann().filters(&names(&["TASKS", "Tasks", "notes"])).keys().collect::<Vec<_>>(), ["tasks"]);
     }
 }

@@ -6,13 +6,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
 use axum::http::{header, HeaderName, HeaderValue, Method};
-use axum::middleware::{self, AddExtension, Next};
-use axum::response::{IntoResponse, Response};
+use axum::middleware::{self, AddExtension};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use axum_server::accept::{Accept, NoDelayAcceptor};
+use axum_server::accept::Accept;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
@@ -24,17 +22,21 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::decompression::RequestDecompressionLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_http::trace::{DefaultMakeSpan, DefaultOnResponse, TraceLayer};
 use tracing::Level;
 
 use super::auth::Tokens;
+use super::budget::Budget;
 use super::changed::Changed;
 use super::dialect::{self, Counters};
-use super::errors::{self, Refusal};
+use super::errors;
+use super::limits::Limits;
+use super::patience::Patience;
 use super::presence::Presence;
 use super::readers::{self, Readers};
 use super::writer::Writer;
-use super::{drain, measures, meet, overview, page, probes, pull, push, stream, Hub, Limits, Shared};
+use super::{drain, measures, meet, overview, page, probes, pull, push, stream, Hub, Shared};
 use crate::db::{self, Use};
 
 /// How often other processes' commits are looked for.
@@ -70,8 +72,11 @@ pub struct Config {
     pub cors: Vec<String>,
     /// After which time without a sign of life a node has left.
     pub presence_ttl: Duration,
-    /// Bytes of a request's body.
+    /// Bytes of a request's body; of all of them, and of all answers.
     pub max_body: usize,
+    pub max_bodies: usize,
+    /// How long a client may neither send nor take a byte that is waited for.
+    pub silence: Duration,
     /// Requests at work, streams, connections.
     pub max_requests: usize,
     pub max_streams: usize,
@@ -90,6 +95,7 @@ pub async fn serve(config: Config) -> Result<(), String> {
     let writer = db::open(database, Use::Write)?;
     let changed = Changed::start(db::open(database, Use::Read)?, POLL).map_err(io)?;
     let (writer, thread) = Writer::start(writer, config.max_waiting.min(MOST), changed.nudge()).map_err(io)?;
+    let limits = limits(&config);
     let hub = Arc::new(Hub {
         readers: Readers::new(database, config.readers.min(MOST)),
         writer,
@@ -97,16 +103,12 @@ pub async fn serve(config: Config) -> Result<(), String> {
         tokens: config.tokens,
         presence: Presence::new(config.presence_ttl),
         pages: super::pages::Pages::default(),
-        limits: Limits {
-            body: config.max_body,
-            requests: Arc::new(Semaphore::new(config.max_requests.min(MOST))),
-            streams: Arc::new(Semaphore::new(config.max_streams.min(MOST))),
-            most_streams: config.max_streams.min(MOST),
-        },
+        limits,
         measures: measures::start()?,
         stop: stopped,
         enabled: Mutex::default(),
         overview: overview::Cache::default(),
+        readiness: probes::Readiness::default(),
         path: config.database.clone(),
     });
     let tls = match &config.tls {
@@ -123,12 +125,13 @@ pub async fn serve(config: Config) -> Result<(), String> {
     let told = tokio::spawn(tell(handle.clone(), format!("{url}://{{}}{}", config.base)));
 
     let app = router(Arc::clone(&hub), &config.base, cors(&config.cors)?);
+    let patience = Patience(config.silence);
     let served = match tls {
         Some(tls) => {
-            let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
+            let acceptor = RustlsAcceptor::new(tls).acceptor(patience);
             listen(config.listen, acceptor, handle, app, config.max_connections).await
         }
-        None => listen(config.listen, NoDelayAcceptor::new(), handle, app, config.max_connections).await,
+        None => listen(config.listen, patience, handle, app, config.max_connections).await,
     };
     for task in [sweeper, upkeep, again, ending, told] {
         task.abort();
@@ -139,6 +142,19 @@ pub async fn serve(config: Config) -> Result<(), String> {
     let writer_ended = tokio::task::spawn_blocking(move || thread.join());
     drop(tokio::time::timeout(GRACE, writer_ended).await);
     served.map_err(|e| format!("{}: {e}", config.listen))
+}
+
+fn limits(config: &Config) -> Limits {
+    // A token's half has room for the longest body.
+    let bodies = config.max_bodies.max(config.max_body.saturating_mul(2));
+    Limits {
+        body: config.max_body,
+        bodies: Budget::new("bytes of request bodies", bodies),
+        answers: Budget::new("bytes of answers on their way", bodies),
+        requests: Budget::new("requests at work", config.max_requests),
+        streams: Budget::new("streams", config.max_streams),
+        silence: config.silence,
+    }
 }
 
 /// What answers on one connection: the routes, and the connection's permit.
@@ -174,7 +190,6 @@ fn router(hub: Shared, base: &str, cors: Option<CorsLayer>) -> Router {
         .route("/push", post(push::push))
         .route("/presence", get(meet::snapshot).post(meet::update))
         .route("/status", get(overview::overview))
-        .layer(middleware::from_fn_with_state(Arc::clone(&hub), admit))
         .route("/stream", get(stream::stream));
     let operations = api.clone().layer(Extension(Counters::Operations));
     let app = Router::new()
@@ -184,12 +199,14 @@ fn router(hub: Shared, base: &str, cors: Option<CorsLayer>) -> Router {
         .merge(page::routes(base))
         .nest(&format!("{base}/ops"), operations);
     let app = if base.is_empty() { app.merge(api) } else { app.nest(base, api) };
+    let silence = hub.limits.silence;
     let app = app
         .fallback(errors::not_found)
         .method_not_allowed_fallback(errors::wrong_method)
         .with_state(hub)
         .layer(RequestDecompressionLayer::new())
         .layer(CompressionLayer::new())
+        .layer(RequestBodyTimeoutLayer::new(silence))
         .layer(middleware::from_fn(drain::drain))
         .layer(middleware::from_fn(errors::dress))
         .layer(CatchPanicLayer::new());
@@ -205,14 +222,6 @@ fn router(hub: Shared, base: &str, cors: Option<CorsLayer>) -> Router {
             .on_failure(()),
     )
     .layer(middleware::from_fn(measures::count))
-}
-
-/// Lets a request in, unless too many are at work.
-async fn admit(State(hub): State<Shared>, request: Request, next: Next) -> Response {
-    match Arc::clone(&hub.limits.requests).try_acquire_owned() {
-        Ok(_permit) => next.run(request).await,
-        Err(_) => Refusal::busy("too many requests are at work").into_response(),
-    }
 }
 
 fn cors(origins: &[String]) -> Result<Option<CorsLayer>, String> {

@@ -75,14 +75,23 @@ impl Sending {
     }
 }
 
-/// An event of one line of JSON.
-pub fn event(name: &str, json: &str) -> Bytes {
-    Bytes::from(format!("event: {name}\ndata: {json}\n\n"))
+/// JSON on one line: line ends, which its strings only have escaped, become blanks.
+pub fn one_line(json: String) -> String {
+    if json.contains('\n') || json.contains('\r') {
+        json.replace(['\n', '\r'], " ")
+    } else {
+        json
+    }
+}
+
+/// An event of one line of JSON, or of text.
+pub fn event(name: &str, json: String) -> Bytes {
+    Bytes::from(format!("event: {name}\ndata: {}\n\n", one_line(json)))
 }
 
 /// The end of a stream for a reason.
-pub fn error(message: &str) -> Bytes {
-    event("error", &message.replace(['\r', '\n'], " "))
+pub fn error(message: String) -> Bytes {
+    event("error", message)
 }
 
 #[cfg(test)]

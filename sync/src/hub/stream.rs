@@ -8,7 +8,7 @@ use futures_util::stream;
 
 use super::auth::Access;
 use super::dialect::Counters;
-use super::errors::{Refusal, Result};
+use super::errors::Result;
 use super::place::Place;
 use super::subscriber::Subscriber;
 use super::Shared;
@@ -73,11 +73,9 @@ pub async fn stream(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse> {
-    let Ok(permit) = hub.limits.streams.clone().try_acquire_owned() else {
-        return Err(Refusal::busy("too many streams are open"));
-    };
+    let place = hub.limits.streams.take(&access, 1)?;
     let asked = Asked::read(&query.unwrap_or_default(), &headers, counters);
-    let subscriber = Subscriber::open(hub, access, asked, permit).await?;
+    let subscriber = Subscriber::open(hub, access, asked, place).await?;
     let body = stream::unfold(subscriber, |mut subscriber| async move {
         let event = subscriber.next().await?;
         Some((Ok::<_, std::convert::Infallible>(event), subscriber))

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{watch, OwnedSemaphorePermit};
+use tokio::sync::watch;
 use tokio::time::{sleep_until, Instant};
 
 use super::auth::Access;
+use super::budget::Held;
 use super::dialect::Counters;
 use super::errors::{Refusal, Result};
 use super::export::Pull;
@@ -47,7 +48,7 @@ pub struct Subscriber {
 struct Open {
     hub: Shared,
     node: Option<String>,
-    _permit: OwnedSemaphorePermit,
+    _place: Held,
 }
 
 impl Drop for Open {
@@ -61,12 +62,12 @@ impl Drop for Open {
 
 impl Subscriber {
     /// Opens a stream, with its first page.
-    pub async fn open(hub: Shared, access: Access, asked: Asked, permit: OwnedSemaphorePermit) -> Result<Subscriber> {
+    pub async fn open(hub: Shared, access: Access, asked: Asked, place: Held) -> Result<Subscriber> {
         metrics::gauge!("grove_streams_open").increment(1);
         if let Some(node) = &asked.node {
             hub.presence.opened(node);
         }
-        let open = Open { hub: Arc::clone(&hub), node: asked.node.clone(), _permit: permit };
+        let open = Open { hub: Arc::clone(&hub), node: asked.node.clone(), _place: place };
         let mut subscriber = Subscriber {
             place: asked.since.clone().or_else(|| asked.news.then(Place::now)),
             sending: None,
@@ -101,7 +102,7 @@ impl Subscriber {
         }
         let enabled = self.hub.enabled().await?;
         let question = pull.within(&self.access.scope, self.asked.counters, &enabled)?;
-        let page = self.hub.pages.get(&self.hub.readers, question, generation).await?;
+        let page = self.hub.pages.get(&self.hub, &self.access, question, generation).await?;
         self.behind = page.more;
         self.place = Some(page.latest.clone());
         self.sending = Some(if self.asked.news { Sending::news(page) } else { Sending::new(page) });
@@ -178,7 +179,7 @@ impl Subscriber {
         for event in events {
             if self.wants(&event).await.unwrap_or(false) {
                 let json = serde_json::to_string(&event).unwrap_or_default();
-                out.extend_from_slice(&sse::event("presence", &json));
+                out.extend_from_slice(&sse::event("presence", json));
             }
         }
         (!out.is_empty()).then(|| Bytes::from(out))
@@ -200,6 +201,6 @@ impl Subscriber {
 
     fn end(&mut self, refusal: &Refusal) -> Bytes {
         self.ended = true;
-        sse::error(&refusal.message)
+        sse::error(refusal.message.clone())
     }
 }

@@ -15,6 +15,8 @@ const GROUP: usize = 64;
 /// Bytes of requests after which a group takes no more.
 const GROUP_BYTES: usize = 16 << 20;
 
+const FAILED: &str = "the writer has failed; the hub's log tells how";
+
 type Work = Box<dyn FnMut(&Connection) -> Result<String> + Send>;
 
 /// A push that waits.
@@ -57,12 +59,20 @@ impl Writer {
         Ok((Writer { queue }, thread))
     }
 
+    /// Fails when the thread has.
+    pub fn check(&self) -> Result<()> {
+        match self.queue.is_closed() {
+            true => Err(Refusal::internal(FAILED)),
+            false => Ok(()),
+        }
+    }
+
     /// Has a job done; the answer comes when it is durable.
     pub async fn run(&self, job: Job) -> Result<String> {
         let (answer, done) = oneshot::channel();
         self.queue.try_send(Waiting { job, answer }).map_err(|e| match e {
             TrySendError::Full(_) => Refusal::busy("too many pushes wait; try again"),
-            TrySendError::Closed(_) => Refusal::internal("the writer has failed; the hub's log tells how"),
+            TrySendError::Closed(_) => Refusal::internal(FAILED),
         })?;
         done.await.unwrap_or_else(|_| Err(Refusal::busy("the hub is stopping")))
     }
@@ -121,13 +131,10 @@ fn within(conn: &Connection, group: &mut [Waiting]) -> std::result::Result<Vec<R
     Ok(answers)
 }
 
-/// Counts a commit of pushes; whether the database can be written is asked with no weight.
+/// Counts a commit of pushes.
 fn count(group: &[Waiting]) {
-    let pushes = group.iter().filter(|waiting| waiting.job.weight > 0).count();
-    if pushes > 0 {
-        metrics::counter!("grove_commits_total").increment(1);
-        metrics::histogram!("grove_commit_group_size").record(u32::try_from(pushes).unwrap_or(u32::MAX));
-    }
+    metrics::counter!("grove_commits_total").increment(1);
+    metrics::histogram!("grove_commit_group_size").record(u32::try_from(group.len()).unwrap_or(u32::MAX));
 }
 
 /// One in a transaction of its own, or, where that was taken away too and the library can do better, in none.

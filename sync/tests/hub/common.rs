@@ -1,6 +1,6 @@
 //! A hub of its own for each test: a process, a socket, a database in a folder that goes with it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -109,11 +109,15 @@ impl Hub {
 
     /// A hub with a token file; requests carry the token of that name.
     pub fn with_tokens(tokens: &Value) -> Hub {
+        Hub::with_tokens_and(tokens, &[])
+    }
+
+    pub fn with_tokens_and(tokens: &Value, options: &[&str]) -> Hub {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tokens.json");
         std::fs::write(&file, tokens.to_string()).unwrap();
         let file = file.to_str().unwrap().to_owned();
-        Hub::start_in(folder, &["--token-file", &file])
+        Hub::start_in(folder, &[&["--token-file", &file], options].concat())
     }
 
     /// From here on requests carry this token.
@@ -237,6 +241,12 @@ pub fn lww(table: &str, pk: &str, field: &str, step: i64, node: &str, value: Val
 pub fn delete(table: &str, pk: &str, step: i64, node: &str) -> Value {
     json!({"table": table, "pk": pk, "field": "_tombstone", "crdt_type": "", "hlc": {"ts": ts(step), "c": 0, "node": node},
            "node_id": node, "tombstone": true})
+}
+
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// A number for the record, from the environment.

@@ -131,3 +131,31 @@ fn the_typescript_client() {
     let leave = json!({"node_id": "web-1", "topic": "tasks:t1", "data": null});
     assert_eq!(post(&hub, &headers, "/sync/presence", &leave)["type"], json!("leave"));
 }
+
+/// It streams without saying who it is: whose counter parts to leave out is not known then.
+#[test]
+fn the_typescript_stream_has_no_node() {
+    let hub = Hub::start(&[]);
+    let vote = |node: &str| {
+        json!({"node_id": node, "changes": [
+            {"table": "tasks", "pk": "t1", "field": "votes", "crdt_type": "counter", "hlc": {"ts": ts(1), "c": 0, "node": node}, "node_id": node, "counter_delta": {"inc": 1, "dec": 0}},
+            lww("tasks", "t1", "title", 1, node, json!(node)),
+        ]})
+    };
+    hub.post("/sync/ops/push", &vote("web-1")).ok();
+    let fields = |stream: &mut Stream| -> Vec<Value> {
+        stream.next().changes().iter().map(|change| change["field"].clone()).collect()
+    };
+    let mut by_mount = Stream::open_at(&hub, "/sync/ops/stream?tables=tasks", &[]);
+    let mut by_header = Stream::open_with(&hub, "tables=tasks", &[("x-grove-counters", "operations")]);
+    for stream in [&mut by_mount, &mut by_header] {
+        assert_eq!((stream.status, fields(stream)), (200, vec![json!("title")]));
+    }
+    hub.post("/sync/ops/push", &vote("web-2")).ok();
+    for stream in [&mut by_mount, &mut by_header] {
+        assert_eq!(fields(stream), [json!("title")], "later pages too");
+    }
+    let pulled = hub.post("/sync/ops/pull", &json!({"tables": ["tasks"], "node_id": "web-1"})).ok();
+    let votes: Vec<&Value> = pulled["changes"].as_array().unwrap().iter().filter(|c| c["field"] == "votes").collect();
+    assert!(votes.len() == 1 && votes[0]["node_id"] == "web-2", "a pull brings the others': {pulled}");
+}

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::common::{self, delete, lww, Hub};
+use crate::common::{self, delete, gzip, lww, Hub};
 use serde_json::json;
 
 #[test]
@@ -62,12 +62,6 @@ fn requests_that_are_wrong() {
     hub.send("POST", "/sync/push", &encoded, b"{}").error(415);
     hub.send("POST", "/sync/push", &[], b"{\"changes\":[]}").ok();
     assert_eq!(hub.pull(&json!({})).len(), 0, "nothing of this was taken");
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 #[test]

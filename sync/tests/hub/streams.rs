@@ -232,3 +232,23 @@ fn what_was_sent_is_not_taken_for_what_has_arrived() {
         assert!(at(node) > 0, "{base}");
     }
 }
+
+/// JSON as people write it by hand: the stream's lines end where they should all the same.
+#[test]
+fn line_ends_within_json_do_not_cut_an_event() {
+    let hub = Hub::start(&[]);
+    let mut stream = Stream::open(&hub, "");
+    let mut record = note(1, "x");
+    record["value"] = json!({"a": [1, "two\nlines"]});
+    let written = serde_json::to_string_pretty(&json!({"node_id": "p", "changes": [record]})).unwrap();
+    for (i, body) in [written.clone(), written.replace('\n', "\r\n"), written.replace('\n', "\r")].iter().enumerate() {
+        let body = body.replace("\"n1\"", &format!("\"n{i}\""));
+        hub.send("POST", "/sync/push", &[], body.as_bytes()).ok();
+        let event = stream.next();
+        assert_eq!(event.changes()[0]["value"], json!({"a": [1, "two\nlines"]}), "{event:?}");
+        assert!(event.id.is_some());
+        let data = format!("{{\"node_id\":\"p\",\"topic\":\"lobby\",\"data\":{{\n\r\"x\":\r\n\"{i}\"}}}}");
+        hub.send("POST", "/sync/presence", &[], data.as_bytes()).ok();
+        assert_eq!(stream.next().json()["data"], json!({"x": i.to_string()}));
+    }
+}
