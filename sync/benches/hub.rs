@@ -103,10 +103,10 @@ fn push(pages: &[String], clients: usize) -> f64 {
 fn throughput(rounds: usize) {
     let pages = pages();
     let changes = pages.iter().map(|page| page.matches("\"crdt_type\"").count()).sum::<usize>() as f64;
-    let kinds: [(&str, Box<dyn Fn() -> f64>); 3] = [
-        ("crdt_merge alone", Box::new(|| merge(&pages))),
-        ("through the hub, one client", Box::new(|| push(&pages, 1))),
-        ("through the hub, four clients", Box::new(|| push(&pages, 4))),
+    let kinds: [(&str, &dyn Fn() -> f64); 3] = [
+        ("crdt_merge alone", &|| merge(&pages)),
+        ("through the hub, one client", &|| push(&pages, 1)),
+        ("through the hub, four clients", &|| push(&pages, 4)),
     ];
     let times: Vec<Vec<f64>> = (0..rounds).map(|_| kinds.iter().map(|(_, run)| run()).collect()).collect();
     println!("pushes of {:.0} changes, seconds by the clock, medians of {rounds}; at least 0.5 of crdt_merge alone is asked for", changes / PUSHES as f64);
