@@ -164,7 +164,7 @@ fn a_server_withholds_the_cursor_of_a_push() {
 #[test]
 fn counters_may_stay_out() {
     let hub = node("hub", TASKS);
-    run(&hub, "INSERT INTO tasks(id, title, votes) VALUES ('t1', 'x', 5)");
+    run(&hub, "INSERT INTO tasks(id, title, priority) VALUES ('t1', 'x', 5)");
     let kinds = |options: &str| {
         let all = page(&text(&hub, "SELECT crdt_pull('{}', ?1)", [options])).changes;
         all.iter().filter(|change| change["crdt_type"] == "counter").count()
