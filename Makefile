@@ -85,7 +85,10 @@ power: ## power loss: disks that lost what was not synced, for the record (IMAGE
 	POWER_IMAGES=$(or $(IMAGES),5000) cargo test --locked --test power -- --nocapture
 
 faults: ## every I/O and every allocation fails once, in every kind, for the record
-	FAULTS=all cargo test --locked --test faults --test faults_memory -- --nocapture
+	FAULTS=all cargo test --locked --test faults -- --nocapture
+	cargo test --locked --profile soak --test faults_memory --no-run
+	for i in 1 2; do FAULTS=all FAULTS_PART=$$i/2 cargo test --locked --profile soak --test faults_memory -- --nocapture & p="$$p $$!"; done; \
+	for i in $$p; do wait $$i || exit 1; done
 
 concurrency: ## processes and threads on one file, for the record (PROCESSES, TRANSACTIONS)
 	PROCESSES=$(or $(PROCESSES),8) TRANSACTIONS=$(or $(TRANSACTIONS),10000) cargo test --locked --test concurrency -- --nocapture
