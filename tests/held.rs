@@ -73,6 +73,10 @@ fn twisted(mut changes: Vec<Value>, chance: &mut Chance) -> String {
             3 => drop(change.as_object_mut().unwrap().remove("prev")),
             4 => change["altered"] = json!(true),
             5 => change["seen"] = json!([{"ts": change["hlc"]["ts"], "c": 0, "node": "other"}]),
+            // Two hours: too far ahead.
+            6 if chance.one_in(4) => {
+                change["hlc"]["ts"] = json!(change["hlc"]["ts"].as_i64().unwrap() + 7_200_000_000_000)
+            }
             _ => {}
         }
     }
@@ -97,6 +101,7 @@ fn left_behind(conn: &Connection) -> Vec<String> {
         "SELECT t, pk, f, w, won, l_value, l_ts, l_c, l_n, i_value, i_ts, i_c, i_n FROM _crdt_conflict ORDER BY 2, 3, 7, 8, 11, 12, 6, 10",
         "SELECT ts, c, twins FROM _crdt_state",
         "SELECT t, pk, reason FROM _crdt_pending ORDER BY 1, 2",
+        "SELECT ts, change FROM _crdt_future ORDER BY 1, 2",
     ] {
         all.extend(rows(conn, sql));
     }
