@@ -45,12 +45,17 @@ impl<'c> Coming<'c> for Incoming<'c> {
 /// Puts records in the order of tables and keys; those of one record stay in their order.
 pub fn sort<'c>(records: &mut [impl Coming<'c>]) {
     let order = places_in_order(records.iter().map(|record| (record.table().id, record.pk())));
-    for i in 0..records.len() {
-        // What stood there may have been swapped away, to where its own turn took what it was swapped for.
-        let mut from = order.get(i).copied().unwrap_or(i);
-        while from < i {
-            from = order.get(from).copied().unwrap_or(i);
+    let mut to = vec![0; order.len()];
+    for (place, from) in order.into_iter().enumerate() {
+        if let Some(to) = to.get_mut(from) {
+            *to = place;
         }
-        records.swap(i, from);
+    }
+    for i in 0..to.len() {
+        // Each swap brings one of them to its place.
+        while let Some(place) = to.get(i).copied().filter(|place| *place != i) {
+            records.swap(i, place);
+            to.swap(i, place);
+        }
     }
 }

@@ -24,6 +24,7 @@ struct Inner {
     /// A hook refused.
     hook: bool,
     /// A peer refused.
+    #[cfg(feature = "http")]
     refusal: bool,
 }
 
@@ -50,7 +51,13 @@ impl Error {
             message.truncate(cut);
             message.push('…');
         }
-        Error(Box::new(Inner { kind, message, hook: false, refusal: false }))
+        Error(Box::new(Inner {
+            kind,
+            message,
+            hook: false,
+            #[cfg(feature = "http")]
+            refusal: false,
+        }))
     }
 
     /// The caller's mistake.
@@ -139,6 +146,7 @@ impl Error {
     }
 
     /// Says that a peer answered that it will not have what it was sent.
+    #[cfg(feature = "http")]
     #[must_use]
     pub fn of_refusal(mut self) -> Self {
         self.0.refusal = true;
@@ -146,6 +154,7 @@ impl Error {
     }
 
     /// Whether a peer refused what it was sent.
+    #[cfg(feature = "http")]
     pub fn is_refusal(&self) -> bool {
         self.0.refusal
     }
