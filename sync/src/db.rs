@@ -3,9 +3,9 @@
 use std::ffi::{c_char, c_int};
 use std::path::Path;
 use std::sync::Once;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{auto_extension, ffi, Connection, OpenFlags};
+use rusqlite::{auto_extension, ffi, Connection, ErrorCode, OpenFlags};
 
 type Entry = unsafe extern "C" fn(*mut ffi::sqlite3, *mut *mut c_char, *const ffi::sqlite3_api_routines) -> c_int;
 
@@ -13,6 +13,8 @@ type Entry = unsafe extern "C" fn(*mut ffi::sqlite3, *mut *mut c_char, *const ff
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same for one that reads: what it would note down is not worth more.
 const READ_TIMEOUT: Duration = Duration::from_millis(50);
+/// Between two tries to get a lock that SQLite does not wait for.
+const WAIT: Duration = Duration::from_millis(10);
 /// Statements that a connection keeps prepared.
 const CACHED_STATEMENTS: usize = 64;
 
@@ -56,11 +58,25 @@ pub fn open(path: &Path, used: Use) -> Result<Connection, String> {
     conn.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     if used != Use::Look {
         let durable = if used == Use::Read { "NORMAL" } else { "FULL" };
-        conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0)).map_err(about)?;
+        to_wal(&conn).map_err(about)?;
         conn.pragma_update(None, "synchronous", durable).map_err(about)?;
     }
     if used == Use::Read {
         conn.busy_timeout(READ_TIMEOUT).map_err(about)?;
     }
     Ok(conn)
+}
+
+/// Has the database keep a write-ahead log. SQLite does not wait for another connection that is about to write while the
+/// database still has a rollback journal: so we do, as long as for any lock.
+fn to_wal(conn: &Connection) -> rusqlite::Result<()> {
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0)) {
+            Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < until => {
+                std::thread::sleep(WAIT);
+            }
+            outcome => return outcome.map(drop),
+        }
+    }
 }

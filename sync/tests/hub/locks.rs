@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{json, Value};
 
 use crate::common::{eventually, lww, Hub};
+use crate::edge::Edge;
 use crate::sse::open_raw;
 
 #[test]
@@ -42,6 +43,22 @@ fn named_pulls_do_not_wait_for_a_writer() {
     assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
     lock.execute_batch("COMMIT").unwrap();
     assert_eq!(hub.pull(&json!({"node_id": "last"})).len(), 2);
+}
+
+/// An application that has no write-ahead log yet, and is about to write.
+#[test]
+fn a_database_that_is_written_meanwhile_is_waited_for() {
+    let (hub, edge) = (Hub::start(&[]), Edge::new());
+    let app = edge.open();
+    app.execute_batch("BEGIN IMMEDIATE; INSERT INTO tasks(id) VALUES ('a')").unwrap();
+    std::thread::scope(|scope| {
+        let synced = scope.spawn(|| edge.sync(&["--peer", &hub.url]));
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(!synced.is_finished());
+        app.execute_batch("COMMIT").unwrap();
+        assert!(synced.join().unwrap().status.success());
+    });
+    assert!(hub.pull(&json!({})).iter().any(|change| change["pk"] == "a"));
 }
 
 #[test]
