@@ -10,7 +10,7 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use crate::clock::Tick;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ffi::{Attachment, Db, Stmt, ValueRef};
 use crate::foreign::Foreign;
 use crate::rollback::Rollbacks;
@@ -22,6 +22,9 @@ const MAX_STATEMENTS: usize = 256;
 /// A write that can be prepared after an interrupt: SQLite's parser looks for one at spaces and at the end of the text, and
 /// leaves at the semicolon. (Switching triggers on or off makes every statement be prepared anew.)
 const INTERRUPTED_WRITE: &str = r#"UPDATE"main"."_crdt_state"SET"one"=1;"#;
+
+/// SQLITE_NOMEM.
+const NO_MEMORY: i32 = 7;
 
 /// The state behind every function and virtual table of one connection.
 pub struct Conn {
@@ -41,6 +44,8 @@ pub struct Conn {
     pub incoming: crate::hooks::Place,
     /// Whether we have put the checks of foreign keys off.
     pub put_off: Cell<bool>,
+    /// Savepoints of ours that are open.
+    depth: Cell<u32>,
     /// How often the clock was saved by this connection.
     pub saves: Cell<u32>,
     /// What `_crdt_batch` gives.
@@ -71,6 +76,7 @@ impl Conn {
             in_hook: Cell::new(false),
             incoming: RefCell::default(),
             put_off: Cell::new(false),
+            depth: Cell::new(0),
             prune_due: Cell::new(0),
             saves: Cell::new(0),
             fresh: Cell::new(0),
@@ -97,7 +103,26 @@ impl Conn {
         let mut stmt = self.stmt(sql)?;
         stmt.bind_all(values)?;
         while stmt.step()? {}
+        if self.depth.get() > 0 && self.db.autocommit() {
+            // See `change_schema`; another connection may have changed the schema, too.
+            return Err(Error::sqlite(NO_MEMORY, "out of memory"));
+        }
         Ok(self.db.changes())
+    }
+
+    /// Runs statements that change the schema.
+    pub fn change_schema(&self, sql: &str) -> Result<()> {
+        let outcome = self.db.exec(sql);
+        self.forget_schema();
+        outcome
+    }
+
+    /// Lets go of all that was prepared or read under the schema as it was. When SQLite finds at a step that a statement is to be
+    /// prepared anew, and memory runs out while it undoes that step, it rolls the whole transaction back, and runs the statement
+    /// outside of it as if nothing had happened.
+    pub fn forget_schema(&self) {
+        drop(self.statements.take());
+        self.catalog.replace(None);
     }
 
     /// The first column of the first row of `sql`, made into `T`; None when there is no row.
@@ -121,12 +146,12 @@ impl Conn {
     pub fn savepoint<T>(&self, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let outermost = self.db.autocommit();
         self.run(&format!("SAVEPOINT {name}"), &[])?;
+        self.depth.set(self.depth.get() + 1);
         // A panic is caught at the edge to SQLite; the savepoint must not outlive it.
         let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
-            Err(crate::error::Error::internal(
-                "grove-crdt: internal error (a bug, please report): a panic in a savepoint",
-            ))
+            Err(Error::internal("grove-crdt: internal error (a bug, please report): a panic in a savepoint"))
         });
+        self.depth.set(self.depth.get().saturating_sub(1));
         let outcome = worked.and_then(|value| {
             self.run(&format!("RELEASE {name}"), &[])?;
             Ok(value)

@@ -49,7 +49,7 @@ fn lock(conn: &Conn) -> Result<()> {
     match conn.run("UPDATE main._crdt_state SET one = 1", &[]) {
         Err(e) if e.message().starts_with("no such table") => {
             upgrade::check_bare(conn)?;
-            conn.db.exec(&crate::schema::enable::install_script())
+            conn.change_schema(&crate::schema::enable::install_script())
         }
         Err(e) => Err(e),
         Ok(_) => match Catalog::current(conn)? {

@@ -2,7 +2,8 @@
 //! enabled table: an error or the right answer, all or nothing, and nothing leaks.
 //!
 //! `FAULTS=all` tries every place; without it, beyond the first dozen places, ever fewer of them. `FAULTS_PART=1/2` does the first
-//! half of the works: leaks are counted for a whole process, so that threads cannot share them.
+//! half of the works: leaks are counted for a whole process, so that threads cannot share them. `FAULTS_AT=merge` tries that
+//! work alone, `FAULTS_AT='merge at 300'`, as a failure names it, that place.
 
 mod common;
 mod support;
@@ -90,6 +91,15 @@ fn part() -> (usize, usize) {
     part.filter(|(i, n)| (1..=*n).contains(i)).unwrap_or_else(|| panic!("FAULTS_PART is such as 1/2, not {text}"))
 }
 
+/// The one work to try, and the one place in it.
+fn at() -> Option<(String, Option<u64>)> {
+    let text = std::env::var("FAULTS_AT").ok()?;
+    let place = text.rsplit_once(" at ").and_then(|(name, n)| Some((name.to_owned(), Some(n.parse().ok()?))));
+    let (name, place) = place.unwrap_or((text, None));
+    assert!(WORK.iter().any(|work| work.name == name), "FAULTS_AT names no work: {name}");
+    Some((name, place))
+}
+
 fn used() -> i64 {
     // SAFETY: reads a counter.
     unsafe { ffi::sqlite3_memory_used() }
@@ -102,13 +112,17 @@ fn when_memory_runs_out() {
     let path = folder.path().join("work.db");
     let originals = originals(folder.path(), "WAL");
     let every = std::env::var("FAULTS").is_ok_and(|v| v == "all");
-    let (part, parts) = part();
+    let ((part, parts), only) = (part(), at());
+    let place = only.as_ref().and_then(|(_, place)| *place);
     let mut tried = 0;
     for (turn, work) in WORK.iter().enumerate().filter(|(turn, _)| turn % parts == part - 1) {
         let (name, original) = (work.name, &originals[&work.on]);
+        if only.as_ref().is_some_and(|(only, _)| only != name) {
+            continue;
+        }
         let states = undisturbed(original, &path, work);
         let start = used();
-        let mut n = 1;
+        let mut n = place.unwrap_or(1);
         loop {
             copy(original, &path);
             let conn = vfs::open(&path);
@@ -122,10 +136,10 @@ fn when_memory_runs_out() {
             whole(&outcome, &contents(&path), &states, &format!("{name} at {n}"));
             drop(outcome);
             assert!(used() <= start, "{name} at {n}: {} bytes leaked", used() - start);
-            if !fired {
+            tried += usize::from(fired);
+            if !fired || place.is_some() {
                 break;
             }
-            tried += 1;
             n += if every || n < 12 { 1 } else { 1 + n / 8 };
         }
         if every {
@@ -133,5 +147,5 @@ fn when_memory_runs_out() {
         }
     }
     println!("{tried} faults");
-    assert!(tried > 1_000 / parts, "{tried} faults");
+    assert!(tried > if only.is_some() { 0 } else { 1_000 / parts }, "{tried} faults");
 }

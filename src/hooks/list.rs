@@ -11,7 +11,7 @@ pub fn add(store: &mut Store<'_>, hook: &Hook) -> Result<String> {
     let conn = store.conn;
     check::statement(conn, hook)?;
     // A database made by a version that had no hooks has no table for them.
-    conn.db.exec(crate::sql::SCHEMA)?;
+    conn.change_schema(crate::sql::SCHEMA)?;
     let replaced = store.catalog.hooks.all().iter().any(|other| other.name == hook.name);
     let values = [&hook.name, hook.event.name(), &hook.sql, &hook.table_glob].map(Into::into);
     conn.run(

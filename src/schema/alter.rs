@@ -29,7 +29,7 @@ pub fn alter(conn: &Conn, name: &str, alteration: &str) -> Result<String> {
         Err(e) if e.is_statement() => Some(lifted(conn, &table, &sql)?),
         Err(e) => return Err(e),
     };
-    conn.catalog.replace(None);
+    conn.forget_schema();
     let catalog = Catalog::current(conn)?.ok_or_else(|| Error::internal("the tables of ours are gone"))?;
     let name = catalog.by_id(table.id).map_or(table.name.as_str(), |table| table.name.as_str());
     switch::enable_with(conn, name, &[], columns)
@@ -44,12 +44,13 @@ fn lifted(conn: &Conn, table: &Table, sql: &str) -> Result<BTreeMap<FieldId, Str
     switch::drop_objects(conn, &catalog, table)?;
     // A trigger that names no column stays, as it goes with the table when that is renamed.
     let mark = format!("_crdt_{}_insert", table.id);
-    conn.db.exec(&format!(
+    conn.change_schema(&format!(
         "CREATE TRIGGER main.{} AFTER INSERT ON {} BEGIN SELECT 1; END",
         ident(&mark),
         ident(&table.name)
     ))?;
     conn.db.run_alone(sql)?;
+    conn.forget_schema();
     let at = "SELECT tbl_name FROM main.sqlite_schema WHERE type = 'trigger' AND name = ?1";
     let name = conn.first(at, &[mark.as_str().into()], |row| row.text(0).map(str::to_owned))?.flatten();
     let after = Shape::read(conn, name.as_deref().unwrap_or(&table.name))?.columns;

@@ -40,8 +40,7 @@ pub fn enable_with(
     let end = || -> Result<i64> { Ok(conn.int("SELECT max(seq) FROM main._crdt_log", &[])?.unwrap_or(0)) };
     let before = end()?;
     if !plan.script.is_empty() {
-        conn.db.exec(&plan.script)?;
-        conn.catalog.replace(None);
+        conn.change_schema(&plan.script)?;
         if let Some(known) = &known {
             let mut store = session::open(conn)?;
             fold(&mut store, Into::Database)?;
@@ -121,7 +120,7 @@ pub fn drop_objects(conn: &Conn, catalog: &Catalog, table: &Table) -> Result<()>
     let views: Vec<&str> = [Some(view.as_str()), old.as_deref()].into_iter().flatten().collect();
     let present = present(conn, table.id, &views)?;
     let drops = present.iter().map(|p| format!("DROP {} main.{};\n", p.kind.to_ascii_uppercase(), ident(&p.name)));
-    conn.db.exec(&drops.collect::<String>())
+    conn.change_schema(&drops.collect::<String>())
 }
 
 /// Every record's values go into its state, so that it can be told later what changed meanwhile.

@@ -42,11 +42,10 @@ pub fn check_bare(conn: &Conn) -> Result<()> {
 
 /// Brings the database to the present format. In the caller's savepoint, with the write lock.
 pub fn upgrade(conn: &Conn, from: i64) -> Result<()> {
-    conn.db.exec(SCHEMA)?;
+    conn.change_schema(SCHEMA)?;
     for format in from..FORMAT {
-        conn.db.exec(steps(format))?;
+        conn.change_schema(steps(format))?;
     }
-    conn.catalog.replace(None);
     let mut store = session::open(conn)?;
     fold(&mut store, Into::Database)?;
     for table in store.catalog.tables().iter().filter(|table| table.enabled && table.captured) {
@@ -87,7 +86,7 @@ fn renew(conn: &Conn, table: &Table) -> Result<()> {
             script.push_str(";\n");
         }
     }
-    conn.db.exec(&script)
+    conn.change_schema(&script)
 }
 
 /// The error of a call that needs what an older format has not got, where the database cannot be upgraded.
