@@ -7,7 +7,7 @@ use crate::batch::Rows;
 use crate::clock::Hlc;
 use crate::conn::Cached;
 use crate::error::{Error, Result};
-use crate::ffi::ValueRef;
+use crate::ffi::{Stmt, ValueRef};
 use crate::key::Pk;
 use crate::pack::{unpack_cells, Cells, Nodes};
 use crate::row;
@@ -56,6 +56,17 @@ impl<'c> Found<'c> {
     /// Tracked column `i` of the row.
     pub fn cell(&self, i: usize) -> ValueRef<'_> {
         self.rows.column(OWN + 1 + i)
+    }
+
+    /// The record as it is stored: generation, base stamp, all else.
+    pub fn clock(&self) -> (Option<i64>, [Option<i64>; 3], Option<&[u8]>) {
+        let row = &self.rows;
+        (row.i64(1), [row.i64(2), row.i64(3), row.i64(4)], row.bytes(5))
+    }
+
+    /// The statement that is on the row, and its first tracked column.
+    pub fn row(&self) -> (&Stmt, usize) {
+        (&self.rows, OWN + 1)
     }
 
     /// Whether it is a row as it was inserted under `hlc`, with all columns of today.

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use std::rc::Rc;
 
 use super::{Slot, What};
+use crate::batch::Rows;
 use crate::clock::Tick;
 use crate::conn::Conn;
 use crate::error::Result;
@@ -18,8 +19,13 @@ use crate::walk::order;
 
 const RANGE: &str = "UPDATE OR FAIL main._crdt_clock SET x = _crdt_give(0)
                      WHERE t = ?1 AND pk >= ?2 AND pk <= ?3 AND _crdt_meet(pk, g, ts, c, n, x)";
+const SOME: &str = "UPDATE OR FAIL main._crdt_clock SET x = _crdt_give(0)
+                    WHERE t = ?1 AND pk IN (SELECT c0 FROM _crdt_batch) AND _crdt_meet(pk, g, ts, c, n, x)";
 const ONE: &str = "UPDATE OR FAIL main._crdt_clock SET x = _crdt_give(0)
                    WHERE t = ?1 AND pk = ?2 AND _crdt_meet(pk, g, ts, c, n, x)";
+
+/// So many are worth looking for together.
+const FEW: usize = if cfg!(debug_assertions) { 2 } else { 4 };
 
 type Keyed = (RecordKey, Slot);
 
@@ -58,6 +64,10 @@ pub(super) fn write(store: &Store<'_>, table: &Rc<Table>, all: &Rc<[Keyed]>) -> 
     let pass = || Rc::<Edits>::clone(&edits);
     if is_near(conn, &range, all.len())? {
         conn.run_pass(RANGE, &range, pass())?;
+    } else if all.len() >= FEW {
+        let mut keys = Rows::new(1);
+        keys.extend(all.iter().map(|((_, pk), _)| pk.as_ref()));
+        conn.with_batch(&Rc::new(keys), || conn.run_pass(SOME, &[table.id.into()], pass()))?;
     } else {
         // Each is looked for.
         for ((t, pk), _) in all.iter() {

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use super::answer::Answer;
 use super::clocks::{Clocks, Known};
 use super::tell::tell;
-use super::whole::{Live, Whole};
+use super::whole::{state, Live, Whole};
 use super::Window;
 use crate::batch::Rows;
 use crate::clock::Tick;
 use crate::error::{Error, Result};
+use crate::found::Found;
 use crate::schema::Table;
 use crate::store::Store;
 
@@ -21,6 +22,9 @@ const LEAST: usize = if cfg!(debug_assertions) { 1 } else { 64 };
 const MOST: usize = if cfg!(debug_assertions) { 3 } else { 2_048 };
 /// Who asks for so many is likely to ask for all: the clocks of the whole window are read at once.
 const MANY: usize = if cfg!(debug_assertions) { 2 } else { 1_024 };
+
+/// So many are worth looking up together.
+const FEW: usize = if cfg!(debug_assertions) { 2 } else { 4 };
 
 /// What some records to come have to tell.
 pub struct Ahead<D> {
@@ -91,7 +95,8 @@ impl<D: Clone + Default> Ahead<D> {
             }
         }
         rest.sort_unstable_by_key(|place| window.found.get(*place).map(|(key, ..)| key));
-        rest.into_iter().try_for_each(|place| chunk.tell_record(place))
+        let table = |place: usize| window.found.get(place).map(|((t, _), ..)| *t);
+        rest.chunk_by(|a, b| table(*a) == table(*b)).try_for_each(|places| chunk.tell_some(places))
     }
 }
 
@@ -105,6 +110,35 @@ struct Chunk<'k, 'c, A: Answer> {
 }
 
 impl<A: Answer> Chunk<'_, '_, A> {
+    /// Tells records of one table, in the order of their keys: looked up together where that is worth while.
+    fn tell_some(&mut self, places: &[usize]) -> Result<()> {
+        let (store, window) = (self.store, self.window);
+        let key = |place: &usize| window.found.get(*place).map(|(key, ..)| key);
+        let Some((t, _)) = places.first().and_then(key) else { return Ok(()) };
+        let Some(table) = store.table(*t) else { return Ok(()) };
+        let form = table.form_if_usable(store.conn)?.filter(|_| table.captured && store.overlay.is_empty());
+        let Some(form) = form.filter(|form| form.shape.key.len() == 1 && places.len() >= FEW) else {
+            return places.iter().try_for_each(|place| self.tell_record(*place));
+        };
+        let is_plain = |place: &usize| key(place).is_some_and(|(_, pk)| pk.plain(&form.shape.classes).is_some());
+        let (plain, others): (Vec<usize>, Vec<usize>) = places.iter().partition(|place| is_plain(place));
+        let mut found: Option<Found<'_>> = None;
+        for place in plain.iter() {
+            match &mut found {
+                Some(found) => found.next()?,
+                None => found = Some(Found::new(store, *t, form, plain.iter().filter_map(key).map(|(_, pk)| pk))?),
+            }
+            let Some((found, (_, pk))) = found.as_ref().filter(|found| found.is_known()).zip(key(place)) else {
+                continue;
+            };
+            let (row, first) = found.row();
+            let live = if found.has_row() { Live::of_row(form, row, first) } else { Live::none(form) };
+            let whole = Whole { state: state(store, &table, pk, found.clock())?, live };
+            self.tell(&table, *place, &whole)?;
+        }
+        others.into_iter().try_for_each(|place| self.tell_record(place))
+    }
+
     /// Tells a record that is looked up by itself.
     fn tell_record(&mut self, place: usize) -> Result<()> {
         let Some((key, ..)) = self.window.found.get(place) else { return Ok(()) };
@@ -129,7 +163,7 @@ impl<A: Answer> Chunk<'_, '_, A> {
             let Some((key, ..)) = self.window.found.get(place) else { continue };
             let state = clocks.state(self.store, table, &key.1, known)?;
             let here = more && known.rowid.is_some() && rows.i64(0) == known.rowid;
-            let live = if here { Live::of_row(form, &rows) } else { Live::none(form) };
+            let live = if here { Live::of_row(form, &rows, 1) } else { Live::none(form) };
             self.tell(table, place, &Whole { state, live })?;
             if here {
                 more = rows.step()?;

@@ -39,15 +39,15 @@ pub struct Live<'w> {
 enum Cells<'w> {
     None,
     Statement(Cached<'w>),
-    /// A row of [`row::by_rowid`].
-    Row(&'w Stmt),
+    /// A row of a statement, from a column on.
+    Row(&'w Stmt, usize),
     Values(Vec<Value>),
 }
 
 impl<'w> Live<'w> {
-    /// The row that a statement is on, by rowid.
-    pub fn of_row(form: &'w Form, row: &'w Stmt) -> Live<'w> {
-        Live { form: Some(form), cells: Cells::Row(row) }
+    /// The row that a statement is on: its tracked columns are the statement's from `first` on.
+    pub fn of_row(form: &'w Form, row: &'w Stmt, first: usize) -> Live<'w> {
+        Live { form: Some(form), cells: Cells::Row(row, first) }
     }
 
     /// No row.
@@ -75,7 +75,7 @@ impl<'w> Live<'w> {
         let value = match &self.cells {
             Cells::None => return None,
             Cells::Statement(row) => row.column(BEFORE + i),
-            Cells::Row(row) => row.column(1 + i),
+            Cells::Row(row, first) => row.column(first + i),
             Cells::Values(values) => values.get(i)?.as_ref(),
         };
         Some((value, form))
