@@ -24,19 +24,11 @@ pub enum Word {
     Stop,
 }
 
-/// Why a round is due.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Due {
-    Everything,
-    LocalChanges,
-    Stop,
-}
-
 /// Who goes to one peer.
 pub struct Follower {
     pub target: Target,
     pub url: String,
-    /// Between rounds when nothing else asks for one.
+    /// Between rounds both ways.
     pub interval: Duration,
     pub words: Receiver<Word>,
     /// Set after the first round.
@@ -51,7 +43,7 @@ impl Follower {
             let Err(error) = self.stay(&mut backoff) else { return };
             let wait = backoff.next();
             tracing::error!(peer = self.url, retry_ms = wait.as_millis() as u64, "{error}");
-            if let Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) = self.words.recv_timeout(wait) {
+            if self.rest(wait) {
                 return;
             }
         }
@@ -59,30 +51,66 @@ impl Follower {
 
     fn stay(&self, backoff: &mut Backoff) -> Result<(), String> {
         let conn = db::open(&self.target.database, Use::Write)?;
-        let mut version = data_version(&conn)?;
-        let mut due = Due::Everything;
+        let mut ways = Ways::Both;
+        // Pushes do not put the next round both ways off.
+        let mut full = Instant::now();
         loop {
-            let ways = match due {
-                Due::Stop => return Ok(()),
-                Due::Everything => Ways::Both,
-                Due::LocalChanges => Ways::Push,
-            };
             // Read before the round: what is committed during it is looked at afterwards.
-            version = data_version(&conn).unwrap_or(version);
-            let wait = match round(&conn, &self.target, &self.url, Round { ways, retry: false }, |_| ()) {
+            let seen = Seen::read(&conn)?;
+            match round(&conn, &self.target, &self.url, Round { ways, retry: false }, |_| ()) {
                 Ok(report) => {
                     backoff.reset();
                     self.begun.store(true, Ordering::SeqCst);
                     tell(&self.url, &report);
-                    Wait { until: Instant::now() + self.interval, on_commit: true }
+                    if ways == Ways::Both {
+                        full = Instant::now() + self.interval;
+                    }
+                    match self.wait(&conn, seen, full)? {
+                        Some(next) => ways = next,
+                        None => return Ok(()),
+                    }
                 }
                 Err(error) => {
                     let wait = backoff.next();
                     tracing::warn!(peer = self.url, retry_ms = wait.as_millis() as u64, "{error}");
-                    Wait { until: Instant::now() + wait, on_commit: false }
+                    if self.rest(wait) {
+                        return Ok(());
+                    }
+                    ways = Ways::Both;
                 }
-            };
-            due = wait.next(&conn, version, &self.words)?;
+            }
+        }
+    }
+
+    /// Waits for the next round; None when it is told to stop.
+    fn wait(&self, conn: &Connection, mut seen: Seen, full: Instant) -> Result<Option<Ways>, String> {
+        loop {
+            let left = full.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Some(Ways::Both));
+            }
+            match self.words.recv_timeout(left.min(GLANCE)) {
+                // Several at once are one.
+                Ok(Word::News) if self.words.try_iter().all(|word| word == Word::News) => return Ok(Some(Ways::Both)),
+                Err(RecvTimeoutError::Timeout) => {}
+                _ => return Ok(None),
+            }
+            if seen.has_grown(conn)? {
+                return Ok(Some(Ways::Push));
+            }
+        }
+    }
+
+    /// Leaves the peer alone for a while after a failure, whatever it has to tell: a round both ways follows. True when it is
+    /// told to stop.
+    fn rest(&self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        loop {
+            match self.words.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Word::News) => {}
+                Err(RecvTimeoutError::Timeout) => return false,
+                Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+            }
         }
     }
 }
@@ -95,40 +123,42 @@ fn tell(url: &str, report: &Report) {
     }
 }
 
-/// A wait for the next round.
-struct Wait {
-    until: Instant,
-    /// Whether a commit to the file ends it. Not after a failure: the peer is to be left alone for a while.
-    on_commit: bool,
+/// How far the file was written when it was looked at.
+struct Seen {
+    version: i64,
+    end: i64,
 }
 
-impl Wait {
-    fn next(&self, conn: &Connection, version: i64, words: &Receiver<Word>) -> Result<Due, String> {
-        loop {
-            let left = self.until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(Due::Everything);
-            }
-            match words.recv_timeout(left.min(GLANCE)) {
-                Ok(Word::News) => {
-                    // Several at once are one.
-                    if words.try_iter().any(|word| word == Word::Stop) {
-                        return Ok(Due::Stop);
-                    }
-                    return Ok(Due::Everything);
-                }
-                Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(Due::Stop),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            if self.on_commit && data_version(conn)? != version {
-                return Ok(Due::LocalChanges);
-            }
+impl Seen {
+    fn read(conn: &Connection) -> Result<Seen, String> {
+        // In this order: a commit in between is taken for one that is still to come.
+        let version = data_version(conn)?;
+        Ok(Seen { version, end: log_end(conn)? })
+    }
+
+    /// Whether there is more in the log than when it was looked at last. Not every commit is a reason to go to a peer: others' rounds
+    /// write too, if only their cursors.
+    fn has_grown(&mut self, conn: &Connection) -> Result<bool, String> {
+        if data_version(conn)? == self.version {
+            return Ok(false);
         }
+        let last = std::mem::replace(self, Seen::read(conn)?);
+        Ok(self.end != last.end)
     }
 }
 
 /// Rises with every commit of another connection, of whichever process. <https://sqlite.org/pragma.html#pragma_data_version>
 fn data_version(conn: &Connection) -> Result<i64, String> {
-    let mut statement = conn.prepare_cached("PRAGMA data_version").map_err(|e| e.to_string())?;
-    statement.query_row([], |row| row.get(0)).map_err(|e| e.to_string())
+    number(conn, "PRAGMA data_version")
+}
+
+/// The last row of the log: no number is used twice.
+fn log_end(conn: &Connection) -> Result<i64, String> {
+    number(conn, "SELECT ifnull(max(seq), 0) FROM _crdt_log")
+}
+
+fn number(conn: &Connection, sql: &str) -> Result<i64, String> {
+    conn.prepare_cached(sql)
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+        .map_err(|e| e.to_string())
 }

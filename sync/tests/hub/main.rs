@@ -7,6 +7,7 @@ mod common;
 mod dialects;
 mod durable;
 mod edge;
+mod follow;
 mod leaks;
 mod limits;
 mod locks;
