@@ -5,20 +5,19 @@ use std::io::{BufRead, BufReader};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::OptionalExtension;
 use ureq::Agent;
 
 use super::backoff::Backoff;
-use super::peer::Word;
+use super::stop::Stop;
 use super::Target;
 use crate::db::{self, Use};
 
 /// A stream that says nothing for so long is dead: a comment comes every 15 s.
 const SILENCE: Duration = Duration::from_secs(45);
-/// How often it is looked at whether to stop.
+/// How often it is looked at whether there is a cursor.
 const GLANCE: Duration = Duration::from_millis(50);
 /// Longest line that is kept. Longer ones are read and dropped: only that an event came matters.
 const LINE: usize = 64 * 1024;
@@ -29,10 +28,10 @@ pub struct Listener {
     pub target: Target,
     pub url: String,
     /// To the thread that does the rounds.
-    pub words: Sender<Word>,
+    pub news: Sender<()>,
     /// Set after the first round: then there is a cursor to listen from.
     pub begun: Arc<AtomicBool>,
-    pub stop: Arc<AtomicBool>,
+    pub stop: Arc<Stop>,
 }
 
 enum Failure {
@@ -50,12 +49,14 @@ impl Listener {
     /// interval.
     pub fn listen(self) {
         let mut backoff = Backoff::default();
-        while !self.stop.load(Ordering::SeqCst) {
-            if !self.begun.load(Ordering::SeqCst) {
-                thread::sleep(GLANCE);
-                continue;
+        while !self.begun.load(Ordering::SeqCst) {
+            if self.stop.sleep(GLANCE) {
+                return;
             }
+        }
+        while !self.stop.is_set() {
             match self.stream(&mut backoff) {
+                _ if self.stop.is_set() => return,
                 Ok(()) => tracing::debug!(peer = self.url, "the stream ended"),
                 Err(Failure::NoStreams) => {
                     tracing::info!(peer = self.url, "the peer has no stream; it is asked at intervals");
@@ -66,10 +67,7 @@ impl Listener {
                 }
                 Err(Failure::Broken(error)) => tracing::debug!(peer = self.url, "stream: {error}"),
             }
-            let until = Instant::now() + backoff.next();
-            while !self.stop.load(Ordering::SeqCst) && Instant::now() < until {
-                thread::sleep(GLANCE);
-            }
+            self.stop.sleep(backoff.next());
         }
     }
 
@@ -94,7 +92,7 @@ impl Listener {
             status => return Err(Failure::Refused(format!("the peer answered {status}"))),
         }
         // Whatever came between the last round and now.
-        let _ = self.words.send(Word::News);
+        let _ = self.news.send(());
         let mut lines = BufReader::new(response.body_mut().as_reader());
         let mut event = String::new();
         while let Some(line) = next_line(&mut lines).map_err(broken)? {
@@ -104,7 +102,7 @@ impl Listener {
                 // The end of an event.
                 None if line.is_empty() => {
                     let is_news = matches!(event.as_str(), "changes" | "change" | "news");
-                    if is_news && self.words.send(Word::News).is_err() {
+                    if is_news && self.news.send(()).is_err() {
                         return Ok(());
                     }
                     event.clear();

@@ -6,6 +6,7 @@ pub mod once;
 mod peer;
 mod round;
 pub mod run;
+mod stop;
 
 use std::path::PathBuf;
 

@@ -3,26 +3,19 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use super::backoff::Backoff;
 use super::round::{round, Report, Round, Ways};
+use super::stop::Stop;
 use super::Target;
 use crate::db::{self, Use};
 
 /// How often the file is looked at for commits of others: a read of shared memory.
 const GLANCE: Duration = Duration::from_millis(20);
-
-/// What a peer's thread is told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Word {
-    /// The peer has something new.
-    News,
-    /// To end.
-    Stop,
-}
 
 /// Who goes to one peer.
 pub struct Follower {
@@ -30,20 +23,25 @@ pub struct Follower {
     pub url: String,
     /// Between rounds both ways.
     pub interval: Duration,
-    pub words: Receiver<Word>,
+    /// That the peer has something new.
+    pub news: Receiver<()>,
     /// Set after the first round.
     pub begun: Arc<AtomicBool>,
+    pub stop: Arc<Stop>,
 }
 
 impl Follower {
     /// Goes to the peer until it is told to stop. A database that fails is opened again after a while.
     pub fn follow(self) {
         let mut backoff = Backoff::default();
-        loop {
-            let Err(error) = self.stay(&mut backoff) else { return };
+        while let Err(error) = self.stay(&mut backoff) {
+            // Interrupted, most likely.
+            if self.stop.is_set() {
+                return;
+            }
             let wait = backoff.next();
             tracing::error!(peer = self.url, retry_ms = wait.as_millis() as u64, "{error}");
-            if self.rest(wait) {
+            if self.stop.sleep(wait) {
                 return;
             }
         }
@@ -51,6 +49,7 @@ impl Follower {
 
     fn stay(&self, backoff: &mut Backoff) -> Result<(), String> {
         let conn = db::open(&self.target.database, Use::Write)?;
+        self.stop.interrupts(&conn);
         let mut ways = Ways::Both;
         // Pushes do not put the next round both ways off.
         let mut full = Instant::now();
@@ -70,12 +69,15 @@ impl Follower {
                         None => return Ok(()),
                     }
                 }
+                Err(_) if self.stop.is_set() => return Ok(()),
                 Err(error) => {
                     let wait = backoff.next();
                     tracing::warn!(peer = self.url, retry_ms = wait.as_millis() as u64, "{error}");
-                    if self.rest(wait) {
+                    // The peer is left alone, whatever it has to tell: all of it comes with the next round.
+                    if self.stop.sleep(wait) {
                         return Ok(());
                     }
+                    self.news.try_iter().for_each(drop);
                     ways = Ways::Both;
                 }
             }
@@ -84,34 +86,26 @@ impl Follower {
 
     /// Waits for the next round; None when it is told to stop.
     fn wait(&self, conn: &Connection, mut seen: Seen, full: Instant) -> Result<Option<Ways>, String> {
-        loop {
-            let left = full.saturating_duration_since(Instant::now());
+        while !self.stop.is_set() {
+            let left = full.saturating_duration_since(Instant::now()).min(GLANCE);
             if left.is_zero() {
                 return Ok(Some(Ways::Both));
             }
-            match self.words.recv_timeout(left.min(GLANCE)) {
-                // Several at once are one.
-                Ok(Word::News) if self.words.try_iter().all(|word| word == Word::News) => return Ok(Some(Ways::Both)),
+            match self.news.recv_timeout(left) {
+                Ok(()) => {
+                    // Several at once are one.
+                    self.news.try_iter().for_each(drop);
+                    return Ok(Some(Ways::Both));
+                }
                 Err(RecvTimeoutError::Timeout) => {}
-                _ => return Ok(None),
+                // Nobody listens to this peer.
+                Err(RecvTimeoutError::Disconnected) => thread::sleep(left),
             }
             if seen.has_grown(conn)? {
                 return Ok(Some(Ways::Push));
             }
         }
-    }
-
-    /// Leaves the peer alone for a while after a failure, whatever it has to tell: a round both ways follows. True when it is
-    /// told to stop.
-    fn rest(&self, wait: Duration) -> bool {
-        let until = Instant::now() + wait;
-        loop {
-            match self.words.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Word::News) => {}
-                Err(RecvTimeoutError::Timeout) => return false,
-                Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
-            }
-        }
+        Ok(None)
     }
 }
 

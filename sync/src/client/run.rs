@@ -1,14 +1,15 @@
 //! `grove-sync run`: stays with the peers, until it is told to stop.
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::channel;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use super::listen::{self, Listener};
-use super::peer::{Follower, Word};
+use super::peer::Follower;
+use super::stop::Stop;
 use super::Target;
 use crate::db::{self, Use};
 
@@ -42,57 +43,50 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
     drop(db::open(&args.target.database, Use::Write)?);
     crate::serve::log();
     let agent = listen::agent(&args.target)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut words = Vec::new();
+    let stop = Arc::new(Stop::default());
     let mut threads = Vec::new();
     for url in &args.target.peer {
         let url = url.trim_end_matches('/').to_owned();
-        let (tell, told) = channel();
-        words.push(tell.clone());
+        let (tell, news) = channel();
         let begun = Arc::new(AtomicBool::new(false));
         if !args.no_stream {
             let listener = Listener {
                 agent: agent.clone(),
                 target: args.target.clone(),
                 url: url.clone(),
-                words: tell,
+                news: tell,
                 begun: Arc::clone(&begun),
                 stop: Arc::clone(&stop),
             };
             threads.push(thread::spawn(move || listener.listen()));
         }
-        let follower = Follower { target: args.target.clone(), url, interval, words: told, begun };
+        let follower = Follower { target: args.target.clone(), url, interval, news, begun, stop: Arc::clone(&stop) };
         threads.push(thread::spawn(move || follower.follow()));
     }
-    let (tell, told) = channel();
-    words.push(tell);
     if !cleanup.is_zero() {
-        let target = args.target.clone();
-        threads.push(thread::spawn(move || clean(&target, cleanup, &told)));
+        let (target, stop) = (args.target.clone(), Arc::clone(&stop));
+        threads.push(thread::spawn(move || clean(&target, cleanup, &stop)));
     }
-    crate::signals::wait()?;
+    let _second = crate::signals::wait()?;
     tracing::info!("stopping");
-    stop.store(true, Ordering::SeqCst);
-    for words in &words {
-        let _ = words.send(Word::Stop); // a thread that has ended needs no telling
-    }
+    stop.set();
     agent.shutdown();
-    for thread in threads {
-        thread.join().map_err(|_| "a thread panicked".to_owned())?;
-    }
+    stop.wait(threads)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Forgets old tombstones now and then.
-fn clean(target: &Target, every: Duration, words: &Receiver<Word>) {
+fn clean(target: &Target, every: Duration, stop: &Stop) {
     let once = || {
         let conn = db::open(&target.database, Use::Write)?;
+        stop.interrupts(&conn);
         let forgotten = conn.query_row("SELECT crdt_cleanup_tombstones()", [], |row| row.get::<_, i64>(0));
         forgotten.map_err(|e| e.to_string())
     };
-    while let Err(RecvTimeoutError::Timeout) = words.recv_timeout(every) {
+    while !stop.sleep(every) {
         match once() {
             Ok(0) => {}
+            Err(_) if stop.is_set() => {}
             Ok(forgotten) => tracing::info!(forgotten, "tombstones cleaned up"),
             Err(error) => tracing::warn!("clean-up: {error}"),
         }

@@ -56,9 +56,24 @@ pub struct Running(Child);
 impl Running {
     /// Asks it to end; the exit code.
     pub fn end(mut self) -> Option<i32> {
-        let done = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
-        assert!(done.success());
+        self.signal("-TERM");
         self.0.wait().unwrap().code()
+    }
+
+    pub fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap().success());
+    }
+
+    /// The exit code, when it ends by itself within some time.
+    pub fn ended(&mut self, within: Duration) -> Option<i32> {
+        let until = Instant::now() + within;
+        loop {
+            match self.0.try_wait().unwrap() {
+                Some(status) => return status.code(),
+                None if Instant::now() > until => return None,
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
     }
 }
 

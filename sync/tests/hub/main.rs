@@ -7,6 +7,7 @@ mod common;
 mod dialects;
 mod durable;
 mod edge;
+mod ending;
 mod follow;
 mod leaks;
 mod limits;
