@@ -11,6 +11,7 @@ use rusqlite::OptionalExtension;
 use ureq::Agent;
 
 use super::backoff::Backoff;
+use super::peers::Peer;
 use super::stop::Stop;
 use super::Target;
 use crate::db::{self, Use};
@@ -26,7 +27,7 @@ const LINE: usize = 64 * 1024;
 pub struct Listener {
     pub agent: Agent,
     pub target: Target,
-    pub url: String,
+    pub peer: Peer,
     /// To the thread that does the rounds.
     pub news: Sender<()>,
     /// Set after the first round: then there is a cursor to listen from.
@@ -57,15 +58,15 @@ impl Listener {
         while !self.stop.is_set() {
             match self.stream(&mut backoff) {
                 _ if self.stop.is_set() => return,
-                Ok(()) => tracing::debug!(peer = self.url, "the stream ended"),
+                Ok(()) => tracing::debug!(peer = self.peer.url, "the stream ended"),
                 Err(Failure::NoStreams) => {
-                    tracing::info!(peer = self.url, "the peer has no stream; it is asked at intervals");
+                    tracing::info!(peer = self.peer.url, "the peer has no stream; it is asked at intervals");
                     return;
                 }
                 Err(Failure::Refused(error)) => {
-                    tracing::warn!(peer = self.url, "stream: {error}; the peer is asked at intervals meanwhile");
+                    tracing::warn!(peer = self.peer.url, "stream: {error}; the peer is asked at intervals meanwhile");
                 }
-                Err(Failure::Broken(error)) => tracing::debug!(peer = self.url, "stream: {error}"),
+                Err(Failure::Broken(error)) => tracing::debug!(peer = self.peer.url, "stream: {error}"),
             }
             self.stop.sleep(backoff.next());
         }
@@ -74,7 +75,7 @@ impl Listener {
     fn stream(&self, backoff: &mut Backoff) -> Result<(), Failure> {
         // `news`: only that there is something, not what, from now on. Without tables: of all that may be read, those that are
         // enabled later too.
-        let mut request = self.agent.get(format!("{}/stream", self.url)).query("news", "1");
+        let mut request = self.agent.get(format!("{}/stream", self.peer.url)).query("news", "1");
         request = request.header("Accept", "text/event-stream");
         if let Some(tables) = &self.target.tables {
             request = request.query("tables", tables.join(","));
@@ -82,7 +83,7 @@ impl Listener {
         for (name, value) in self.since().map_err(broken)? {
             request = request.query(name, value);
         }
-        if let Some(token) = &self.target.token {
+        if let Some(token) = &self.peer.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
         let mut response = request.call().map_err(broken)?;
@@ -123,8 +124,10 @@ impl Listener {
         }
         let conn = db::open(&self.target.database, Use::Read)?;
         let sql = "SELECT pulled FROM _crdt_remote WHERE url = ?1 AND instr(pulled ->> 'node', '~') = 0 ORDER BY pulled ->> 'ts' LIMIT 1";
-        let pulled =
-            conn.query_row(sql, [&self.url], |row| row.get::<_, String>(0)).optional().map_err(|e| e.to_string())?;
+        let pulled = conn
+            .query_row(sql, [&self.peer.url], |row| row.get::<_, String>(0))
+            .optional()
+            .map_err(|e| e.to_string())?;
         let Some(pulled) = pulled else { return Ok(Vec::new()) };
         let Cursor { ts, c, node } = serde_json::from_str(&pulled).map_err(|e| format!("_crdt_remote: {e}"))?;
         Ok(vec![("since_ts", ts.to_string()), ("since_count", c.to_string()), ("since_node", node)])

@@ -4,11 +4,14 @@ mod backoff;
 mod listen;
 pub mod once;
 mod peer;
+mod peers;
 mod round;
 pub mod run;
 mod stop;
 
 use std::path::PathBuf;
+
+use peers::Peer;
 
 /// Which database goes to whom, and how.
 #[derive(clap::Args, Clone)]
@@ -21,13 +24,20 @@ pub struct Target {
     /// Only these tables, with commas; all that are enabled otherwise
     #[arg(long, value_delimiter = ',', value_name = "TABLES")]
     tables: Option<Vec<String>>,
-    /// Bearer token for the peers
-    #[arg(long, env = "GROVE_SYNC_TOKEN", hide_env_values = true)]
-    token: Option<String>,
+    /// Bearer token: one for all peers, if they have one origin, or one for each in the same order, '' for none
+    #[arg(long, env = "GROVE_SYNC_TOKEN", hide_env_values = true, value_delimiter = ' ')]
+    token: Vec<String>,
     /// PEM file of certificates to trust instead of the usual ones
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// How long a request may take, such as 500ms, 30s, 5m
     #[arg(long, default_value = "30s")]
     timeout: String,
+}
+
+impl Target {
+    /// The peers, each with its token.
+    fn peers(&self) -> Result<Vec<Peer>, String> {
+        peers::peers(&self.peer, &self.token)
+    }
 }

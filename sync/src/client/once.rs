@@ -46,11 +46,12 @@ struct Answer<'p> {
 
 /// Goes to each peer in turn; the exit code is 1 when one of them failed or refused anything.
 pub fn run(args: &Args) -> Result<ExitCode, String> {
+    let targets = args.target.peers()?;
     let conn = db::open(&args.target.database, Use::Write)?;
     let mut total = Report::default();
     let mut peers = Vec::new();
-    for peer in &args.target.peer {
-        let watch = Watch::new(peer);
+    for peer in &targets {
+        let watch = Watch::new(&peer.url);
         let how = Round { ways: Ways::Both, retry: true };
         let (report, error) = match round(&conn, &args.target, peer, how, |so_far| watch.show(so_far)) {
             Ok(report) => (report, None),
@@ -58,7 +59,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
         };
         watch.end();
         total.add(&report);
-        peers.push(Outcome { peer, report, error });
+        peers.push(Outcome { peer: &peer.url, report, error });
     }
     let failed = peers.iter().any(|peer| peer.error.is_some() || !peer.report.is_whole());
     if args.json {

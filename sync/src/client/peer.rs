@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::backoff::Backoff;
+use super::peers::Peer;
 use super::round::{round, Report, Round, Ways};
 use super::stop::Stop;
 use super::Target;
@@ -20,7 +21,7 @@ const GLANCE: Duration = Duration::from_millis(20);
 /// Who goes to one peer.
 pub struct Follower {
     pub target: Target,
-    pub url: String,
+    pub peer: Peer,
     /// Between rounds both ways.
     pub interval: Duration,
     /// That the peer has something new.
@@ -40,7 +41,7 @@ impl Follower {
                 return;
             }
             let wait = backoff.next();
-            tracing::error!(peer = self.url, retry_ms = wait.as_millis() as u64, "{error}");
+            tracing::error!(peer = self.peer.url, retry_ms = wait.as_millis() as u64, "{error}");
             if self.stop.sleep(wait) {
                 return;
             }
@@ -56,11 +57,11 @@ impl Follower {
         loop {
             // Read before the round: what is committed during it is looked at afterwards.
             let seen = Seen::read(&conn)?;
-            match round(&conn, &self.target, &self.url, Round { ways, retry: false }, |_| ()) {
+            match round(&conn, &self.target, &self.peer, Round { ways, retry: false }, |_| ()) {
                 Ok(report) => {
                     backoff.reset();
                     self.begun.store(true, Ordering::SeqCst);
-                    tell(&self.url, &report);
+                    tell(&self.peer.url, &report);
                     if ways == Ways::Both {
                         full = Instant::now() + self.interval;
                     }
@@ -72,7 +73,7 @@ impl Follower {
                 Err(_) if self.stop.is_set() => return Ok(()),
                 Err(error) => {
                     let wait = backoff.next();
-                    tracing::warn!(peer = self.url, retry_ms = wait.as_millis() as u64, "{error}");
+                    tracing::warn!(peer = self.peer.url, retry_ms = wait.as_millis() as u64, "{error}");
                     // The peer is left alone, whatever it has to tell: all of it comes with the next round.
                     if self.stop.sleep(wait) {
                         return Ok(());

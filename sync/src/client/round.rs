@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::peers::Peer;
 use super::Target;
 
 /// What rounds did, in changes.
@@ -90,17 +91,17 @@ pub struct Round {
     pub retry: bool,
 }
 
-/// A round with `url`; `seen` is told of every page.
+/// A round with `peer`; `seen` is told of every page.
 pub fn round(
     conn: &Connection,
     target: &Target,
-    url: &str,
+    peer: &Peer,
     mut how: Round,
     mut seen: impl FnMut(&Report),
 ) -> Result<Report, String> {
     let mut total = Report::default();
     loop {
-        let page = page(conn, target, url, how)?;
+        let page = page(conn, target, peer, how)?;
         total.add(&page);
         if !page.has_more {
             return Ok(total);
@@ -110,7 +111,7 @@ pub fn round(
     }
 }
 
-fn page(conn: &Connection, target: &Target, url: &str, how: Round) -> Result<Report, String> {
+fn page(conn: &Connection, target: &Target, peer: &Peer, how: Round) -> Result<Report, String> {
     let mut options = json!({"timeout": target.timeout, "pages": 1, "json": true, "retry": how.retry});
     if let Some(map) = options.as_object_mut() {
         if how.ways == Ways::Push {
@@ -119,7 +120,7 @@ fn page(conn: &Connection, target: &Target, url: &str, how: Round) -> Result<Rep
         if let Some(tables) = &target.tables {
             map.insert("tables".to_owned(), json!(tables));
         }
-        if let Some(token) = &target.token {
+        if let Some(token) = &peer.token {
             map.insert("token".to_owned(), json!(token));
         }
         if let Some(ca) = &target.ca {
@@ -127,7 +128,7 @@ fn page(conn: &Connection, target: &Target, url: &str, how: Round) -> Result<Rep
         }
     }
     let answer: String = conn
-        .query_row("SELECT crdt_sync(?1, ?2)", [url, &options.to_string()], |row| row.get(0))
+        .query_row("SELECT crdt_sync(?1, ?2)", [&peer.url, &options.to_string()], |row| row.get(0))
         .map_err(|e| e.to_string())?;
     serde_json::from_str(&answer).map_err(|e| format!("crdt_sync: {e}"))
 }

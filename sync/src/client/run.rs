@@ -40,27 +40,28 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
         return Err("--interval 0: a number of seconds above 0 is needed".to_owned());
     }
     // Wrong arguments are told before anything runs.
+    let peers = args.target.peers()?;
     drop(db::open(&args.target.database, Use::Write)?);
     crate::serve::log();
     let agent = listen::agent(&args.target)?;
     let stop = Arc::new(Stop::default());
     let mut threads = Vec::new();
-    for url in &args.target.peer {
-        let url = url.trim_end_matches('/').to_owned();
+    for mut peer in peers {
+        peer.url.truncate(peer.url.trim_end_matches('/').len());
         let (tell, news) = channel();
         let begun = Arc::new(AtomicBool::new(false));
         if !args.no_stream {
             let listener = Listener {
                 agent: agent.clone(),
                 target: args.target.clone(),
-                url: url.clone(),
+                peer: peer.clone(),
                 news: tell,
                 begun: Arc::clone(&begun),
                 stop: Arc::clone(&stop),
             };
             threads.push(thread::spawn(move || listener.listen()));
         }
-        let follower = Follower { target: args.target.clone(), url, interval, news, begun, stop: Arc::clone(&stop) };
+        let follower = Follower { target: args.target.clone(), peer, interval, news, begun, stop: Arc::clone(&stop) };
         threads.push(thread::spawn(move || follower.follow()));
     }
     if !cleanup.is_zero() {

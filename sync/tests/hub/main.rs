@@ -1,5 +1,6 @@
 //! The hub as its clients see it: real processes, real sockets.
 
+mod arguments;
 mod browser;
 mod cli;
 mod clients;

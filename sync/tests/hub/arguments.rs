@@ -1,0 +1,50 @@
+//! What `grove-sync sync` and `run` are called with.
+
+use std::process::{Command, Output};
+
+use serde_json::json;
+
+use crate::common::Hub;
+use crate::edge::Edge;
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn each_peer_sees_its_own_token() {
+    let hub = |token: &str| Hub::with_tokens(&json!([{"token": token, "read": ["*"], "write": ["*"]}]));
+    let (a, b, open) = (hub("for-a"), hub("for-b"), Hub::start(&[]));
+    let edge = Edge::new();
+    let peers = ["--peer", &a.url, "--peer", &b.url, "--peer", &open.url];
+    let with = |more: &[&str]| edge.sync(&[&peers, more].concat());
+    let output = with(&["--token", "for-a", "--token", "for-b", "--token", ""]);
+    assert!(output.status.success(), "{output:?}");
+    let output = with(&["--token", "for-b", "--token", "for-a", "--token", ""]);
+    assert_eq!((output.status.code(), stderr(&output).matches(" 401 ").count()), (Some(1), 2), "{output:?}");
+    for (tokens, why) in
+        [(&["--token", "for-a"][..], "one token"), (&["--token", "for-a", "--token", "for-b"], "2 tokens")]
+    {
+        for command in ["sync", "run"] {
+            let output = Command::new(env!("CARGO_BIN_EXE_grove-sync"))
+                .arg(command)
+                .arg(edge.path())
+                .args(peers)
+                .args(tokens)
+                .output()
+                .unwrap();
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            assert!(said.contains(why) && !said.contains("for-a"), "{said}");
+        }
+    }
+    // One token for all of one origin.
+    assert!(edge.sync(&["--peer", &a.url, "--peer", &format!("{}/", a.url), "--token", "for-a"]).status.success());
+    // The same from the environment.
+    let from_environment = |tokens: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_grove-sync"));
+        command.arg("sync").arg(edge.path()).args(peers).env("GROVE_SYNC_TOKEN", tokens).output().unwrap()
+    };
+    assert!(from_environment("for-a for-b ").status.success());
+    assert_eq!(from_environment("for-a").status.code(), Some(1));
+}
