@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(message) => {
-            eprintln!("grove-sync: {message}");
+            complain(&format!("grove-sync: {message}"));
             ExitCode::FAILURE
         }
     }
@@ -59,4 +59,9 @@ fn print(text: &str) -> Result<ExitCode, String> {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(e.to_string()),
         _ => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Tells of a failure on stderr. Nobody may be there to read it.
+fn complain(text: &str) {
+    drop(writeln!(std::io::stderr(), "{text}"));
 }

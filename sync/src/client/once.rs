@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use super::peers::Peer;
 use super::round::{round, Report, Round, Ways};
 use super::Target;
 use crate::db::{self, Use};
@@ -29,8 +30,8 @@ pub struct Args {
 
 /// What became of the round with one peer.
 #[derive(Serialize)]
-struct Outcome<'p> {
-    peer: &'p str,
+struct Outcome {
+    peer: String,
     #[serde(flatten)]
     report: Report,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,42 +42,67 @@ struct Outcome<'p> {
 struct Answer<'p> {
     #[serde(flatten)]
     total: Report,
-    peers: Vec<Outcome<'p>>,
+    peers: &'p [Outcome],
+    /// Why no peer was visited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'p str>,
 }
 
 /// Goes to each peer in turn; the exit code is 1 when one of them failed or refused anything.
 pub fn run(args: &Args) -> Result<ExitCode, String> {
-    let targets = args.target.peers()?;
-    let conn = db::open(&args.target.database, Use::Write)?;
-    let mut total = Report::default();
-    let mut peers = Vec::new();
-    for peer in &targets {
+    let outcomes = visit(&args.target);
+    if args.json {
+        let (peers, error) = match &outcomes {
+            Ok(outcomes) => (outcomes.as_slice(), None),
+            Err(error) => (&[][..], Some(error.as_str())),
+        };
+        let answer = Answer { total: total(peers), peers, error };
+        crate::print(&serde_json::to_string(&answer).map_err(|e| e.to_string())?)?;
+    }
+    let peers = outcomes?;
+    if !args.json {
+        show(&peers)?;
+    }
+    let failed = peers.iter().any(|peer| peer.error.is_some() || !peer.report.is_whole());
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A round with each peer.
+fn visit(target: &Target) -> Result<Vec<Outcome>, String> {
+    let peers = target.peers()?;
+    let conn = db::open(&target.database, Use::Write)?;
+    let one = |peer: Peer| {
         let watch = Watch::new(&peer.url);
         let how = Round { ways: Ways::Both, retry: true };
-        let (report, error) = match round(&conn, &args.target, peer, how, |so_far| watch.show(so_far)) {
+        let (report, error) = match round(&conn, target, &peer, how, |so_far| watch.show(so_far)) {
             Ok(report) => (report, None),
             Err(error) => (Report::default(), Some(error)),
         };
         watch.end();
-        total.add(&report);
-        peers.push(Outcome { peer: &peer.url, report, error });
-    }
-    let failed = peers.iter().any(|peer| peer.error.is_some() || !peer.report.is_whole());
-    if args.json {
-        println!("{}", serde_json::to_string(&Answer { total, peers }).map_err(|e| e.to_string())?);
-    } else {
-        for Outcome { peer, report, error } in &peers {
-            match error {
-                Some(error) => eprintln!("{peer}: {error}"),
-                None if peers.len() > 1 => eprintln!("{peer}: {report}"),
-                None => {}
-            }
+        Outcome { peer: peer.url, report, error }
+    };
+    Ok(peers.into_iter().map(one).collect())
+}
+
+fn total(peers: &[Outcome]) -> Report {
+    let mut total = Report::default();
+    peers.iter().for_each(|peer| total.add(&peer.report));
+    total
+}
+
+/// Prints what became of the rounds, for people.
+fn show(peers: &[Outcome]) -> Result<(), String> {
+    for Outcome { peer, report, error } in peers {
+        match error {
+            Some(error) => crate::complain(&format!("{peer}: {error}")),
+            None if peers.len() > 1 => crate::complain(&format!("{peer}: {report}")),
+            None => {}
         }
-        if peers.iter().any(|peer| peer.error.is_none()) {
-            println!("{total}");
-        }
     }
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    if peers.iter().any(|peer| peer.error.is_none()) {
+        crate::print(&total(peers).to_string())?;
+    }
+    Ok(())
 }
 
 /// Shows how far a round is, once it takes long.

@@ -1,8 +1,8 @@
 //! What `grove-sync sync` and `run` are called with.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
-use serde_json::json;
+use serde_json::{json, Value};
 
 use crate::common::Hub;
 use crate::edge::Edge;
@@ -47,4 +47,33 @@ fn each_peer_sees_its_own_token() {
     };
     assert!(from_environment("for-a for-b ").status.success());
     assert_eq!(from_environment("for-a").status.code(), Some(1));
+}
+
+#[test]
+fn nobody_reads_what_it_prints() {
+    let hub = Hub::start(&[]);
+    let edge = Edge::new();
+    for (url, code) in [(hub.url.as_str(), 0), ("http://127.0.0.1:9/sync", 1)] {
+        for more in [&[][..], &["--json"]] {
+            let closed = || {
+                let (_, ours) = std::io::pipe().unwrap();
+                Stdio::from(ours)
+            };
+            let mut command = Command::new(env!("CARGO_BIN_EXE_grove-sync"));
+            command.arg("sync").arg(edge.path()).args(["--peer", url]).args(more).stdout(closed()).stderr(closed());
+            assert_eq!(command.status().unwrap().code(), Some(code), "{url} {more:?}");
+        }
+    }
+}
+
+#[test]
+fn machines_get_json_also_when_nothing_could_be_done() {
+    let output = Command::new(env!("CARGO_BIN_EXE_grove-sync"))
+        .args(["sync", "/nonexistent/app.db", "--json", "--peer", "http://127.0.0.1:9/sync"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(told["error"].as_str().unwrap().contains("/nonexistent/app.db"), "{told}");
+    assert_eq!((&told["pulled"], &told["peers"]), (&json!(0), &json!([])));
 }
