@@ -44,6 +44,25 @@ pub enum Use {
     Create,
 }
 
+/// Whether any table is enabled in a database, which stays as it is.
+pub fn is_tracked(path: &Path) -> Result<bool, String> {
+    let found = || {
+        // Not only to read: a journal that was left behind is rolled back first.
+        let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        if !conn.table_exists(None, "_crdt_table")? {
+            return Ok(false);
+        }
+        conn.query_row("SELECT EXISTS (SELECT 1 FROM _crdt_table WHERE enabled)", [], |row| row.get(0))
+    };
+    found().map_err(|e: rusqlite::Error| format!("{}: {e}", path.display()))
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(conn)
+}
+
 /// Opens a database.
 pub fn open(path: &Path, used: Use) -> Result<Connection, String> {
     register()?;
@@ -53,8 +72,7 @@ pub fn open(path: &Path, used: Use) -> Result<Connection, String> {
         Use::Read | Use::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
         Use::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     };
-    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(about)?;
-    conn.busy_timeout(BUSY_TIMEOUT).map_err(about)?;
+    let conn = connect(path, flags).map_err(about)?;
     conn.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     if used != Use::Look {
         let durable = if used == Use::Read { "NORMAL" } else { "FULL" };

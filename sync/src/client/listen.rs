@@ -172,6 +172,9 @@ pub fn agent(target: &Target) -> Result<Agent, String> {
                 roots.push(root);
             }
         }
+        if roots.is_empty() {
+            return Err(format!("--ca {}: holds no certificate", path.display()));
+        }
         let tls = ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::new_with_certs(&roots)).build();
         config = config.tls_config(tls);
     }

@@ -10,7 +10,11 @@ pub mod run;
 mod stop;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use rusqlite::Connection;
+
+use crate::db::{self, Use};
 use peers::Peer;
 
 /// Which database goes to whom, and how.
@@ -30,14 +34,66 @@ pub struct Target {
     /// PEM file of certificates to trust instead of the usual ones
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// How long a request may take, such as 500ms, 30s, 5m
-    #[arg(long, default_value = "30s")]
-    timeout: String,
+    /// How long a peer may be silent, such as 500ms, 30s, 5m; a request takes at most 120 times as long
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    timeout: Duration,
 }
 
 impl Target {
-    /// The peers, each with its token.
-    fn peers(&self) -> Result<Vec<Peer>, String> {
-        peers::peers(&self.peer, &self.token)
+    /// The database, and the peers, each with its token. What is wrong is told, and changes nothing.
+    fn open(&self) -> Result<(Connection, Vec<Peer>), String> {
+        let peers = peers::peers(&self.peer, &self.token)?;
+        if !db::is_tracked(&self.database)? {
+            let database = self.database.display();
+            return Err(format!(
+                "{database}: no table is enabled here; enable what is to be exchanged with crdt_enable"
+            ));
+        }
+        let conn = db::open(&self.database, Use::Write)?;
+        if let Some(tables) = &self.tables {
+            check_tables(&conn, tables).map_err(|e| format!("--tables: {e}"))?;
+        }
+        Ok((conn, peers))
+    }
+}
+
+/// Whether the tables are enabled.
+fn check_tables(conn: &Connection, tables: &[String]) -> rusqlite::Result<()> {
+    let tables = serde_json::json!(tables).to_string();
+    let end: String = conn.query_row("SELECT crdt_cursor()", [], |row| row.get(0))?;
+    conn.query_row("SELECT crdt_changes_since(?1, ?2, 1)", [end, tables], |_| Ok(()))
+}
+
+/// A duration as `crdt_sync` takes it, above 0.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len());
+    let milliseconds = match unit {
+        "ms" => Some(1_u64),
+        "" | "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        "d" => Some(86_400_000),
+        _ => None,
+    };
+    // No more than a century.
+    let given = milliseconds.zip(number.parse::<u64>().ok()).and_then(|(unit, number)| unit.checked_mul(number));
+    match given.filter(|ms| (1..=3_153_600_000_000).contains(ms)) {
+        Some(ms) => Ok(Duration::from_millis(ms)),
+        None => Err("a duration such as 500ms, 30s, 5m is needed".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("2d"), Ok(Duration::from_secs(172_800)));
+        for wrong in ["", "abc", "0s", "-1s", "1.5s", "1 s", "5w", "é", "99999999d", "99999999999999999999s"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
     }
 }

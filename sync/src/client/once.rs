@@ -11,7 +11,6 @@ use serde::Serialize;
 use super::peers::Peer;
 use super::round::{round, Report, Round, Ways};
 use super::Target;
-use crate::db::{self, Use};
 
 /// A round that takes longer than this shows how far it is, on a terminal.
 const LONG: Duration = Duration::from_secs(1);
@@ -69,8 +68,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
 
 /// A round with each peer.
 fn visit(target: &Target) -> Result<Vec<Outcome>, String> {
-    let peers = target.peers()?;
-    let conn = db::open(&target.database, Use::Write)?;
+    let (conn, peers) = target.open()?;
     let one = |peer: Peer| {
         let watch = Watch::new(&peer.url);
         let how = Round { ways: Ways::Both, retry: true };

@@ -112,7 +112,8 @@ pub fn round(
 }
 
 fn page(conn: &Connection, target: &Target, peer: &Peer, how: Round) -> Result<Report, String> {
-    let mut options = json!({"timeout": target.timeout, "pages": 1, "json": true, "retry": how.retry});
+    let mut options =
+        json!({"timeout": format!("{}ms", target.timeout.as_millis()), "pages": 1, "json": true, "retry": how.retry});
     if let Some(map) = options.as_object_mut() {
         if how.ways == Ways::Push {
             map.insert("pull".to_owned(), json!(false));

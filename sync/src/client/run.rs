@@ -18,7 +18,7 @@ use crate::db::{self, Use};
 pub struct Args {
     #[command(flatten)]
     target: Target,
-    /// Seconds between rounds when nothing else asks for one
+    /// Seconds between rounds both ways, besides those that commits and the peers' news ask for
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
     interval: f64,
     /// Do not listen to the peers' streams
@@ -29,8 +29,12 @@ pub struct Args {
     cleanup: f64,
 }
 
+/// Longer than anybody waits, and still a time that can be added to any other.
+const LONGEST: Duration = Duration::from_secs(1 << 32);
+
 fn seconds(name: &str, value: f64) -> Result<Duration, String> {
-    Duration::try_from_secs_f64(value).map_err(|e| format!("--{name} {value}: {e}"))
+    let given = Duration::try_from_secs_f64(value).map_err(|e| format!("--{name} {value}: {e}"))?;
+    Ok(given.min(LONGEST))
 }
 
 /// Runs until SIGINT or SIGTERM.
@@ -40,10 +44,10 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
         return Err("--interval 0: a number of seconds above 0 is needed".to_owned());
     }
     // Wrong arguments are told before anything runs.
-    let peers = args.target.peers()?;
-    drop(db::open(&args.target.database, Use::Write)?);
-    crate::serve::log();
+    let (conn, peers) = args.target.open()?;
+    drop(conn);
     let agent = listen::agent(&args.target)?;
+    crate::serve::log();
     let stop = Arc::new(Stop::default());
     let mut threads = Vec::new();
     for mut peer in peers {

@@ -1,11 +1,12 @@
 //! What `grove-sync sync` and `run` are called with.
 
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::{json, Value};
 
 use crate::common::Hub;
-use crate::edge::Edge;
+use crate::edge::{run, Edge};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -76,4 +77,42 @@ fn machines_get_json_also_when_nothing_could_be_done() {
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(told["error"].as_str().unwrap().contains("/nonexistent/app.db"), "{told}");
     assert_eq!((&told["pulled"], &told["peers"]), (&json!(0), &json!([])));
+}
+
+#[test]
+fn what_is_wrong_is_told_before_anything_runs() {
+    let edge = Edge::new();
+    let folder = tempfile::tempdir().unwrap();
+    let no_certificate = folder.path().join("e.pem");
+    std::fs::write(&no_certificate, "no certificate").unwrap();
+    let peer = ["--peer", "http://127.0.0.1:9/sync"];
+    for (more, code) in [
+        (&["--peer", "ftp://hub/sync"][..], 1),
+        (&["--peer", "hub"], 1),
+        (&["--tables", "tasks,nope"], 1),
+        (&["--ca", no_certificate.to_str().unwrap()], 1),
+        (&["--ca", "/nonexistent.pem"], 1),
+        (&["--timeout", "abc"], 2),
+        (&["--timeout", "0s"], 2),
+        (&["--interval", "NaN"], 1),
+    ] {
+        let mut running = edge.run(&[&peer, more].concat());
+        assert_eq!(running.ended(Duration::from_secs(8)), Some(code), "{more:?}");
+    }
+    assert_eq!(edge.sync(&[&peer[..], &["--tables", "nope"]].concat()).status.code(), Some(1));
+}
+
+#[test]
+fn a_database_where_nothing_is_enabled_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.db");
+    rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE t(x); INSERT INTO t VALUES (1)").unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let peer = ["--peer", "http://127.0.0.1:9/sync"];
+    let output = Command::new(env!("CARGO_BIN_EXE_grove-sync")).arg("sync").arg(&path).args(peer).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("crdt_enable"), "{output:?}");
+    assert_eq!(run(&path, &peer).ended(Duration::from_secs(8)), Some(1));
+    assert!(std::fs::read(&path).unwrap() == before);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
 }
