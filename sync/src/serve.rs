@@ -1,7 +1,7 @@
 //! `grove-sync serve`: a hub.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,8 +20,8 @@ const SECONDS: RangeInclusive<f64> = 0.1..=86_400.0;
 pub struct Args {
     /// The database
     database: PathBuf,
-    /// Where to listen
-    #[arg(long, default_value = "127.0.0.1:8080")]
+    /// Where to listen: an address or a name of this machine, and a port, 0 for a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
     listen: SocketAddr,
     /// The path of the sync routes
     #[arg(long, default_value = "/sync")]
@@ -110,6 +110,15 @@ pub fn run(args: Args) -> Result<ExitCode, String> {
     served.map(|()| ExitCode::SUCCESS)
 }
 
+/// The address that is meant by `host:port`. Of several that a name has, the first that can be listened at.
+fn address(given: &str) -> Result<SocketAddr, String> {
+    let found = given.to_socket_addrs();
+    let found: Vec<SocketAddr> =
+        found.map_err(|e| format!("{e}; such as 127.0.0.1:8080 or localhost:8080 is needed"))?.collect();
+    let usable = found.iter().find(|address| TcpListener::bind(address).is_ok());
+    usable.or(found.first()).copied().ok_or_else(|| "the name has no address".to_owned())
+}
+
 fn seconds(option: &str, given: f64) -> Result<Duration, String> {
     match SECONDS.contains(&given) {
         true => Ok(Duration::from_secs_f64(given)),
@@ -138,7 +147,14 @@ fn base(given: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::base;
+    use super::{address, base};
+
+    #[test]
+    fn addresses() {
+        assert_eq!(address("127.0.0.1:0"), Ok(([127, 0, 0, 1], 0).into()));
+        assert!(address("localhost:0").is_ok_and(|address| address.ip().is_loopback()));
+        assert!(address("nowhere").is_err_and(|e| e.contains("localhost:8080")));
+    }
 
     #[test]
     fn bases() {

@@ -1,10 +1,11 @@
 //! `grove-sync status` and `inspect`, and what `serve` refuses to start with.
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{json, Value};
 
-use crate::common::{lww, Hub};
+use crate::common::{lww, Hub, SCHEMA};
 
 fn grove_sync(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_grove-sync")).args(args).output().unwrap()
@@ -67,10 +68,35 @@ fn what_cannot_be_opened() {
         &["serve", &missing, "--init", &schema, "--presence-ttl", "1e19"],
         &["serve", &missing, "--init", &schema, "--presence-ttl", "NaN"],
         &["serve", &missing, "--listen", "nowhere"],
+        &["serve", &missing, "--listen", "127.0.0.1:99999"],
     ] {
         let output = grove_sync(args);
         assert!(!output.status.success() && !output.stderr.is_empty(), "{args:?}: {output:?}");
         assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{args:?}: {output:?}");
     }
     assert_eq!(std::fs::metadata(folder.path().join("rubbish.db")).unwrap().len(), 8000);
+}
+
+#[test]
+fn it_listens_at_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = folder.path().join("schema.sql");
+    std::fs::write(&schema, SCHEMA).unwrap();
+    let mut hub = Command::new(env!("CARGO_BIN_EXE_grove-sync"))
+        .arg("serve")
+        .arg(folder.path().join("app.db"))
+        .args(["--listen", "localhost:0", "--init"])
+        .arg(&schema)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let read = BufReader::new(hub.stdout.take().unwrap()).read_line(&mut line);
+    hub.kill().unwrap();
+    hub.wait().unwrap();
+    read.unwrap();
+    assert!(
+        line.starts_with("listening on http://127.0.0.1:") || line.starts_with("listening on http://[::1]:"),
+        "{line}"
+    );
 }
