@@ -54,6 +54,10 @@ pub fn open(path: &Path) -> rusqlite::Connection {
 pub struct Running(Child);
 
 impl Running {
+    pub fn of(child: Child) -> Running {
+        Running(child)
+    }
+
     /// Asks it to end; the exit code.
     pub fn end(mut self) -> Option<i32> {
         self.signal("-TERM");

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Arc;
 use std::thread;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::common::{eventually, lww, Hub};
-use crate::edge::{converge, Edge};
+use crate::edge::{converge, Edge, Running};
 
 fn count(edge: &Edge) -> i64 {
     edge.open().query_row("SELECT count(*) FROM tasks", [], |row| row.get(0)).unwrap()
@@ -106,4 +107,25 @@ fn news_do_not_end_the_wait_after_a_failure() {
     assert!((1..=6).contains(&refused), "{refused} pulls while the peer failed");
     gate.is_shut.store(false, Ordering::SeqCst);
     eventually("the rows that came meanwhile", || count(&edge) == 61);
+}
+
+#[test]
+fn it_goes_on_when_nobody_reads_its_log() {
+    let hub = Hub::start(&[]);
+    let edge = Edge::new();
+    let (reader, stderr) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_grove-sync"));
+    command
+        .arg("run")
+        .arg(edge.path())
+        .args(["--peer", &hub.url, "--interval", "1e19"])
+        .env("RUST_LOG", "info")
+        .stderr(Stdio::from(stderr));
+    let _running = Running::of(command.spawn().unwrap());
+    for id in 1..=3 {
+        edge.open().execute("INSERT INTO tasks(id) VALUES (?1)", [id.to_string()]).unwrap();
+        let there = || hub.database().query_row("SELECT count(*) FROM tasks", [], |row| row.get::<_, i64>(0));
+        eventually("what is written after a line that nobody reads", || there() == Ok(id));
+    }
 }
