@@ -21,6 +21,9 @@ pub struct Report {
     /// Why a peer refuses one of those that it rejects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Tables that are exchanged from their beginning again, as the peer is not the one that it was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resync: Vec<String>,
     /// Tables that could not be exchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Failed>,
@@ -43,6 +46,11 @@ impl Report {
         self.pending += other.pending;
         self.rejected += other.rejected;
         self.reason = self.reason.take().or_else(|| other.reason.clone());
+        for table in &other.resync {
+            if !self.resync.contains(table) {
+                self.resync.push(table.clone());
+            }
+        }
         for failed in &other.failed {
             // Every page tells the same.
             if !self.failed.contains(failed) {
@@ -58,7 +66,7 @@ impl Report {
 
     /// Whether anything went either way.
     pub fn is_quiet(&self) -> bool {
-        self.pulled + self.pushed + self.merged == 0 && self.is_whole()
+        self.pulled + self.pushed + self.merged == 0 && self.resync.is_empty() && self.is_whole()
     }
 }
 
@@ -68,6 +76,13 @@ impl std::fmt::Display for Report {
         write!(f, "pulled={pulled} pushed={pushed} merged={merged} conflicts={conflicts}")?;
         if *rejected > 0 {
             write!(f, " rejected={rejected} ({})", self.reason.as_deref().unwrap_or("no reason given"))?;
+        }
+        if let [table, ..] = self.resync.as_slice() {
+            write!(
+                f,
+                " resync={} ({table}: the peer is not what it was; everything is exchanged again)",
+                self.resync.len()
+            )?;
         }
         match self.failed.as_slice() {
             [] => Ok(()),
@@ -132,4 +147,26 @@ fn page(conn: &Connection, target: &Target, peer: &Peer, how: Round) -> Result<R
         .query_row("SELECT crdt_sync(?1, ?2)", [&peer.url, &options.to_string()], |row| row.get(0))
         .map_err(|e| e.to_string())?;
     serde_json::from_str(&answer).map_err(|e| format!("crdt_sync: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_add_up() {
+        let page = |resync: &str| -> Report {
+            let counts = r#""pulled":1,"pushed":2,"merged":1,"conflicts":0,"pending":0,"rejected":0,"has_more":false"#;
+            serde_json::from_str(&format!("{{{counts},{resync}\"failed\":[]}}")).unwrap()
+        };
+        let mut total = page("");
+        assert_eq!(total.to_string(), "pulled=1 pushed=2 merged=1 conflicts=0");
+        for _ in 0..2 {
+            total.add(&page(r#""resync":["tasks","notes"],"#));
+        }
+        let text = total.to_string();
+        assert!(text.starts_with("pulled=3 pushed=6 merged=3 conflicts=0 resync=2 (tasks: "), "{text}");
+        assert_eq!(serde_json::json!(total)["resync"], serde_json::json!(["tasks", "notes"]));
+        assert!(total.is_whole() && !total.is_quiet());
+    }
 }
