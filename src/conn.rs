@@ -23,8 +23,7 @@ const MAX_STATEMENTS: usize = 256;
 /// leaves at the semicolon. (Switching triggers on or off makes every statement be prepared anew.)
 const INTERRUPTED_WRITE: &str = r#"UPDATE"main"."_crdt_state"SET"one"=1;"#;
 
-/// SQLITE_NOMEM.
-const NO_MEMORY: i32 = 7;
+const ABORT_ROLLBACK: i32 = 516;
 
 /// The state behind every function and virtual table of one connection.
 pub struct Conn {
@@ -100,18 +99,29 @@ impl Conn {
 
     /// Runs `sql` to its end; the number of rows it changed.
     pub fn run(&self, sql: &str, values: &[ValueRef<'_>]) -> Result<i64> {
+        self.check_transaction()?;
         let mut stmt = self.stmt(sql)?;
         stmt.bind_all(values)?;
         while stmt.step()? {}
-        if self.depth.get() > 0 && self.db.autocommit() {
-            // See `change_schema`; another connection may have changed the schema, too.
-            return Err(Error::sqlite(NO_MEMORY, "out of memory"));
-        }
+        self.check_transaction()?;
         Ok(self.db.changes())
+    }
+
+    /// Fails where the transaction is gone that a savepoint of ours is in: what was run now would stay. SQLite rolls it back by itself when
+    /// memory runs out while it undoes a statement that failed for any reason, and tells that reason only.
+    fn check_transaction(&self) -> Result<()> {
+        match self.depth.get() > 0 && self.db.autocommit() {
+            true => Err(Error::sqlite(
+                ABORT_ROLLBACK,
+                "SQLite rolled the transaction back, as when memory runs out; try again",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Runs statements that change the schema.
     pub fn change_schema(&self, sql: &str) -> Result<()> {
+        self.check_transaction()?;
         let outcome = self.db.exec(sql);
         self.forget_schema();
         outcome
