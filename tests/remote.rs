@@ -11,6 +11,8 @@ mod faults;
 mod grove;
 #[path = "remote/passed_over.rs"]
 mod passed_over;
+#[path = "remote/quiet.rs"]
+mod quiet;
 #[path = "remote/refusals.rs"]
 mod refusals;
 #[path = "remote/rounds.rs"]

@@ -9,6 +9,7 @@ use super::{pull, Exchange};
 use crate::clock::push_int;
 use crate::error::Result;
 use crate::session;
+use crate::store::wall;
 
 /// Changes of one table in an answer.
 const LIMIT: usize = 10_000;
@@ -51,20 +52,18 @@ fn before(cursor: &str) -> Option<String> {
 
 /// Notes that a place is a Grove server's, from which nothing was pulled yet.
 pub fn note(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
-    session::write(exchange.conn, |store| match place.read(store.conn)?.pulled {
-        Some(_) => Ok(()),
-        None => {
-            let zero = Some("{\"ts\":0,\"c\":0,\"node\":\"\"}".to_owned());
-            place.save(store, &Cursors { pulled: zero, ..Cursors::default() })
-        }
-    })
+    if place.read(exchange.conn)?.pulled.is_some() {
+        return Ok(());
+    }
+    let zero = Some("{\"ts\":0,\"c\":0,\"node\":\"\"}".to_owned());
+    session::write(exchange.conn, |store| place.save(store, &Cursors { pulled: zero.clone(), ..Cursors::default() }))
 }
 
 /// Pulls one table: a cursor for several would skip what was cut of one of them.
 pub fn pull(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
     let conn = exchange.conn;
     let Cursors { pulled, whole, .. } = place.read(conn)?;
-    let now = session::write(conn, |store| Ok(store.wall))?;
+    let now = wall(conn)?;
     let is_whole = whole.is_none_or(|at| now.saturating_sub(at) >= WHOLE || at > now);
     let mut since = pulled.as_deref().filter(|_| !is_whole).and_then(before);
     for _ in 0..exchange.wanted.pages {

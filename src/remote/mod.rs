@@ -2,7 +2,8 @@
 //! nothing of HTTP.
 //!
 //! Both cursors live in `_crdt_remote` and move in the transaction that makes them true: that of a pull together with the merge,
-//! that of a push when the peer has answered. A round that is cut off anywhere is repeated from there.
+//! that of a push when the peer has answered. A round that is cut off anywhere is repeated from there. One in which nothing moves
+//! commits nothing: whoever looks for commits is not woken by it.
 
 mod grove;
 pub mod http;
@@ -95,10 +96,12 @@ struct Exchange<'c, 't> {
 
 /// One round with a peer.
 pub fn round(conn: &Conn, wanted: &Wanted, transport: &mut dyn Transport) -> Result<Round> {
-    let sets = session::write(conn, |store| place::sets(store, &wanted.url, wanted.tables.as_deref()))?;
-    if sets.is_empty() {
+    let asked = session::read(conn, |store| place::asked(store, wanted.tables.as_deref()))?.unwrap_or_default();
+    if asked.is_empty() {
         return Err(Error::caller("no table is enabled; enable what is to be exchanged with crdt_enable"));
     }
+    place::install(conn)?;
+    let sets = place::sets(conn, &wanted.url, asked)?;
     let mut exchange = Exchange { conn, wanted, transport, told: Told::default(), round: Round::default() };
     let asked: usize = sets.iter().map(Vec::len).sum();
     let mut first = None;

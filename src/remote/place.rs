@@ -6,6 +6,7 @@ use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::ValueRef;
 use crate::functions::json_strings;
+use crate::session;
 use crate::store::Store;
 
 /// A peer, and the tables that a pair of cursors is for.
@@ -65,29 +66,33 @@ impl Place {
     }
 }
 
-/// The sets of tables that have cursors of their own with a peer: those known that hold none but tables asked for, and what none
-/// of them has. So a table that is enabled later is pulled from its start, and the others go on from where they were.
-pub fn sets(store: &Store<'_>, url: &str, asked: Option<&[String]>) -> Result<Vec<Vec<String>>> {
-    store.conn.db.exec(include_str!("../../sql/remote.sql"))?;
-    let mut left = BTreeSet::new();
-    match asked {
-        None => left.extend(
-            store
-                .catalog
-                .tables()
-                .iter()
-                .filter(|table| table.enabled && table.captured)
-                .map(|table| table.name.clone()),
-        ),
-        Some(names) => {
-            for name in names {
-                left.insert(store.catalog.enabled(name)?.name.clone());
-            }
+/// The tables that are asked for; of all that are enabled where none are named.
+pub fn asked(store: &Store<'_>, names: Option<&[String]>) -> Result<BTreeSet<String>> {
+    let catalog = &store.catalog;
+    match names {
+        Some(names) => names.iter().map(|name| Ok(catalog.enabled(name)?.name.clone())).collect(),
+        None => {
+            let tables = catalog.tables().iter().filter(|table| table.enabled && table.captured);
+            Ok(tables.map(|table| table.name.clone()).collect())
         }
     }
-    let mut known = Vec::new();
+}
+
+/// Makes the tables that remember peers, where they are not there yet.
+pub fn install(conn: &Conn) -> Result<()> {
+    let known = "SELECT 1 FROM main.sqlite_schema WHERE name = '_crdt_refused'";
+    if conn.int(known, &[])?.is_some() {
+        return Ok(());
+    }
+    session::write(conn, |store| store.conn.db.exec(include_str!("../../sql/remote.sql")))
+}
+
+/// The sets of tables that have cursors of their own with a peer: those known that hold none but tables asked for, and what none
+/// of them has. So a table that is enabled later is pulled from its start, and the others go on from where they were.
+pub fn sets(conn: &Conn, url: &str, asked: BTreeSet<String>) -> Result<Vec<Vec<String>>> {
+    let (mut left, mut known) = (asked, Vec::new());
     let mut rows =
-        store.conn.stmt("SELECT tables FROM main._crdt_remote WHERE url = ?1 ORDER BY length(tables) DESC, tables")?;
+        conn.stmt("SELECT tables FROM main._crdt_remote WHERE url = ?1 ORDER BY length(tables) DESC, tables")?;
     rows.bind(1, url)?;
     while rows.step()? {
         let text = rows.text(0).unwrap_or_default();

@@ -93,6 +93,11 @@ fn read(body: &str) -> Result<Answer<'_>> {
 pub fn take(exchange: &mut Exchange<'_, '_>, place: &Place, body: &str) -> Result<Page> {
     let answer = read(body)?;
     let changes = import::raw_changes(body)?.0;
+    let (count, latest, has_more) = (changes.len(), answer.latest_hlc.get().to_owned(), answer.has_more);
+    let page = Page { changes: count, latest, has_more };
+    if count == 0 && !moves(&place.read(exchange.conn)?, &page.latest) {
+        return Ok(page);
+    }
     let (done, confirmed) = session::write(exchange.conn, |store| merge(store, place, &answer))?;
     if !confirmed {
         // It would go out with what waits here.
@@ -102,7 +107,13 @@ pub fn take(exchange: &mut Exchange<'_, '_>, place: &Place, body: &str) -> Resul
     exchange.round.merged += done.merged;
     exchange.round.conflicts += done.conflicts;
     exchange.round.pending += done.pending;
-    Ok(Page { changes: changes.len(), latest: answer.latest_hlc.get().to_owned(), has_more: answer.has_more })
+    Ok(page)
+}
+
+/// Whether the cursor of an answer goes beyond the one that is known. A Grove server that has nothing new answers with no time at
+/// all.
+fn moves(known: &Cursors, latest: &str) -> bool {
+    known.pulled.as_deref().is_none_or(|pulled| pulled != latest && !grove::is_zero(latest))
 }
 
 /// Grove's PullRequest, with a limit that Grove's servers do not know.
@@ -121,14 +132,13 @@ fn merge(store: &mut Store<'_>, place: &Place, answer: &Answer<'_>) -> Result<(R
     import::check_tables(&store.catalog, changes.iter())?;
     Limits::read(store.conn)?.check_all(store, &changes)?;
     let own = changes.iter().filter(|change| change.hlc.node == store.me).count() as u64;
-    let confirmed = Confirmed::before(store, &place.tables, place.read(store.conn)?.pushed.as_deref())?;
+    let known = place.read(store.conn)?;
+    let confirmed = Confirmed::before(store, &place.tables, known.pushed.as_deref())?;
     let report = merge_changes(store, &changes)?;
     let pushed = confirmed.map_or(Ok(None), |confirmed| confirmed.after(store))?;
     let confirmed = pushed.is_some();
     let latest = answer.latest_hlc.get();
-    // A Grove server that has nothing new answers with no time at all.
-    let moves = !grove::is_zero(latest) || place.read(store.conn)?.pulled.is_none();
-    let pulled = moves.then(|| latest.to_owned());
+    let pulled = moves(&known, latest).then(|| latest.to_owned());
     place.save(store, &Cursors { pulled, pushed, whole: None })?;
     let round = Round {
         pulled: (changes.len() as u64).saturating_sub(own),

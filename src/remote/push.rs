@@ -12,7 +12,7 @@ use crate::change::Body;
 use crate::conn::Conn;
 use crate::error::{excerpt, Error, Result};
 use crate::outbound::{Item, Scope};
-use crate::store::Store;
+use crate::store::{wall, Store};
 use crate::value::write_text;
 use crate::{functions, session};
 
@@ -50,8 +50,7 @@ struct Rejected {
 pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
     let conn = exchange.conn;
     let mut refused = Refused::read(conn, place)?;
-    let now = session::write(conn, |store| Ok(store.wall))?;
-    if refused.is_due(now) || exchange.wanted.retry && !refused.reasons.is_empty() {
+    if refused.is_due(wall(conn)?) || exchange.wanted.retry && !refused.reasons.is_empty() {
         again(exchange, place, &mut refused)?;
     }
     let known = place.read(conn)?;
@@ -140,6 +139,9 @@ fn again(exchange: &mut Exchange<'_, '_>, place: &Place, refused: &mut Refused) 
     }
     // A later write stands for what is not in the log any more.
     let gone: Vec<_> = refused.reasons.keys().filter(|name| !met.contains(*name)).copied().collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
     session::write(conn, |store| gone.iter().try_for_each(|change| refused.remove(store, place, *change)))
 }
 
