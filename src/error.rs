@@ -23,9 +23,9 @@ struct Inner {
     message: String,
     /// A hook refused.
     hook: bool,
-    /// A peer refused.
+    /// A peer answered with this status.
     #[cfg(feature = "http")]
-    refusal: bool,
+    status: u16,
 }
 
 /// An error, one pointer wide so that `Result` stays small.
@@ -56,7 +56,7 @@ impl Error {
             message,
             hook: false,
             #[cfg(feature = "http")]
-            refusal: false,
+            status: 0,
         }))
     }
 
@@ -145,18 +145,30 @@ impl Error {
         self.0.hook
     }
 
-    /// Says that a peer answered that it will not have what it was sent.
+    /// Says that a peer answered with a status of HTTP.
     #[cfg(feature = "http")]
     #[must_use]
-    pub fn of_refusal(mut self) -> Self {
-        self.0.refusal = true;
+    pub fn of_status(mut self, status: u16) -> Self {
+        self.0.status = status;
         self
     }
 
     /// Whether a peer refused what it was sent.
     #[cfg(feature = "http")]
     pub fn is_refusal(&self) -> bool {
-        self.0.refusal
+        matches!(self.0.status, 400 | 403)
+    }
+
+    /// Whether what a peer was sent is longer than it takes.
+    #[cfg(feature = "http")]
+    pub fn is_too_long(&self) -> bool {
+        self.0.status == 413
+    }
+
+    /// Whether what a peer was sent took longer to arrive than it waits.
+    #[cfg(feature = "http")]
+    pub fn is_too_slow(&self) -> bool {
+        self.0.status == 408
     }
 
     /// Puts `what: ` in front of the message.

@@ -1,5 +1,7 @@
 //! `crdt_sync`: rounds with a peer over real sockets.
 
+#[path = "remote/bounds.rs"]
+mod bounds;
 mod common;
 #[path = "remote/endpoint.rs"]
 mod endpoint;

@@ -171,7 +171,7 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
             let wanted = |item: &Item| filter.wants(item) && !without.has(item);
             let sifted = request.filter.is_some() || !matches!(without, Without::Nothing);
             let limit = options.limit.into_iter().chain(request.limit).min().map(|n| i64::from(n.get()));
-            let page = Page { limit, format, wanted: sifted.then_some(&wanted) };
+            let page = Page { limit, format, wanted: sifted.then_some(&wanted), ..Page::default() };
             let (answer, sent) = page_of(store, since, &scope, &page)?;
             Ok((answer, scope, sent))
         })?;

@@ -66,7 +66,7 @@ pub fn changes_since(call: &Call<'_, Conn>) -> Result<Out> {
         let format = format_option(args.optional(3, "options")?)?;
         let page = |store: &Store<'_>| {
             let scope = Scope::new(store, tables.as_deref())?;
-            Ok(page_of(store, since, &scope, &Page { limit, format, wanted: None })?.0)
+            Ok(page_of(store, since, &scope, &Page { limit, format, ..Page::default() })?.0)
         };
         read_or_install(args.conn(), &page).map(Out::Text)
     })
@@ -103,23 +103,27 @@ fn format_option(text: Option<&str>) -> Result<Format> {
 }
 
 #[cfg(feature = "http")]
-/// A page in Grove's form: what of it is wanted of what lies after a cursor, up to about `limit` changes.
+/// A page in Grove's form: what of it is wanted of what lies after a cursor, up to about `limit` changes or `bytes`.
 pub fn page(
     store: &Store<'_>,
     since: Option<&str>,
     scope: &Scope,
-    limit: i64,
+    (limit, bytes): (i64, usize),
     wanted: &dyn Fn(&Item) -> bool,
 ) -> Result<String> {
     // Without filters nothing leaves them, and pages are made faster where nothing is looked at.
     let wanted = (!scope.filters.is_empty()).then_some(wanted);
-    Ok(page_of(store, since, scope, &Page { limit: Some(limit), format: Format::Grove, wanted })?.0)
+    let page = Page { limit: Some(limit), bytes: Some(bytes), wanted, ..Page::default() };
+    Ok(page_of(store, since, scope, &page)?.0)
 }
 
 /// How a page is made.
+#[derive(Default)]
 pub struct Page<'p> {
     /// Changes after which no further record begins.
     pub limit: Option<i64>,
+    /// Bytes after which none does, where that is less than `page_bytes`.
+    pub bytes: Option<usize>,
     /// The form of its changes.
     pub format: Format,
     /// Which changes are sent.
@@ -144,6 +148,7 @@ impl Page<'_> {
 /// One answer: the changes after a cursor, as many as fit. Its JSON, and the place in the log that it reaches to.
 pub fn page_of(store: &Store<'_>, since: Option<&str>, scope: &Scope, page: &Page<'_>) -> Result<(String, i64)> {
     let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
+    let bytes = page.bytes.map_or(bytes, |most| bytes.min(most));
     let mut export = Export::new(store, since, scope)?.by(page.most().min(bytes / page.record_bytes()));
     let mut out = String::with_capacity(bytes.min(export.rows().saturating_mul(page.record_bytes())).max(64));
     out.push('{');

@@ -145,8 +145,7 @@ fn request(agent: &Agent, url: &str, authorization: Option<&str>, body: String) 
         404 | 405 => "; is this the address of a sync endpoint?",
         _ => "",
     };
-    let error = Error::peer(format!("{url} answered {status}: {}{hint}", reason(&text)));
-    Err(if matches!(status.as_u16(), 400 | 403) { error.of_refusal() } else { error })
+    Err(Error::peer(format!("{url} answered {status}: {}{hint}", reason(&text))).of_status(status.as_u16()))
 }
 
 fn read(body: &mut Body) -> std::result::Result<String, ureq::Error> {

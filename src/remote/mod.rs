@@ -11,6 +11,7 @@ mod place;
 mod pull;
 mod push;
 mod refused;
+mod send;
 
 use std::collections::HashSet;
 
@@ -91,6 +92,8 @@ struct Exchange<'c, 't> {
     wanted: &'c Wanted,
     transport: &'t mut dyn Transport,
     told: Told,
+    /// Bytes of changes that a push may have, once a longer one was too long for the peer.
+    most: Option<usize>,
     round: Round,
 }
 
@@ -102,7 +105,7 @@ pub fn round(conn: &Conn, wanted: &Wanted, transport: &mut dyn Transport) -> Res
     }
     place::install(conn)?;
     let sets = place::sets(conn, &wanted.url, asked)?;
-    let mut exchange = Exchange { conn, wanted, transport, told: Told::default(), round: Round::default() };
+    let mut exchange = Exchange { conn, wanted, transport, told: Told::default(), most: None, round: Round::default() };
     let asked: usize = sets.iter().map(Vec::len).sum();
     let mut first = None;
     for tables in sets {

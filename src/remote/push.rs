@@ -7,14 +7,16 @@ use serde_json::value::RawValue;
 
 use super::place::{Cursors, Place};
 use super::refused::{self, Refused};
-use super::{grove, own_id, Exchange};
+use super::send::{self, Rejected};
+use super::{grove, Exchange};
 use crate::change::Body;
-use crate::conn::Conn;
-use crate::error::{excerpt, Error, Result};
+use crate::error::{Error, Result};
 use crate::outbound::{Item, Scope};
 use crate::store::{wall, Store};
-use crate::value::write_text;
 use crate::{functions, session};
+
+/// Bytes of a page, about: what goes through nearly everywhere.
+const PAGE: usize = 4 << 20;
 
 /// A page of ours.
 #[derive(Deserialize)]
@@ -24,26 +26,6 @@ struct Page<'a> {
     #[serde(borrow)]
     latest_hlc: &'a RawValue,
     has_more: bool,
-}
-
-/// A peer's answer.
-#[derive(Deserialize)]
-struct Answer<'a> {
-    #[serde(borrow, rename = "latest_hlc")]
-    _latest_hlc: &'a RawValue,
-    #[serde(default)]
-    rejected: Option<Vec<Rejected>>,
-    /// In the peer's log after this push, where it had nothing else for us.
-    #[serde(borrow, default)]
-    cursor: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Rejected {
-    #[serde(default)]
-    index: Option<usize>,
-    #[serde(default)]
-    reason: String,
 }
 
 /// Pushes until the peer has everything.
@@ -63,14 +45,14 @@ pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
         if done >= exchange.wanted.pages && forgotten.is_empty() {
             break;
         }
-        let json = page(conn, place, since.as_deref(), exchange.wanted.page)?;
+        let json = page(exchange, place, since.as_deref())?;
         let page = read(&json)?;
         let has_gone = |change: &RawValue| exchange.told.has(change) || to_grove && grove::cannot_take(change);
         let news: Vec<&RawValue> = page.changes.into_iter().filter(|change| !has_gone(change)).collect();
         let mut reached = Cursors { pushed: Some(page.latest_hlc.get().to_owned()), ..Cursors::default() };
         let mut rejected = Vec::new();
         if !news.is_empty() {
-            (rejected, reached.pulled) = send(exchange, place, &news)?;
+            (rejected, reached.pulled) = send::send(exchange, place, &news)?;
             exchange.round.pushed += news.len().saturating_sub(rejected.len()) as u64;
         }
         let next = reached.pushed.clone();
@@ -112,13 +94,13 @@ fn again(exchange: &mut Exchange<'_, '_>, place: &Place, refused: &mut Refused) 
     let conn = exchange.conn;
     let (mut since, mut met) = (refused.since.clone(), HashSet::new());
     loop {
-        let json = page(conn, place, since.as_deref(), exchange.wanted.page)?;
+        let json = page(exchange, place, since.as_deref())?;
         let page = read(&json)?;
         let is_refused = |change: &&RawValue| refused.reasons.contains_key(&refused::name(change));
         let sent: Vec<&RawValue> = page.changes.into_iter().filter(is_refused).collect();
         met.extend(sent.iter().map(|change| refused::name(change)));
         if !sent.is_empty() {
-            let (rejected, _) = send(exchange, place, &sent)?;
+            let (rejected, _) = send::send(exchange, place, &sent)?;
             exchange.round.pushed += sent.len().saturating_sub(rejected.len()) as u64;
             let still = named(&sent, &rejected).unwrap_or_default();
             session::write(conn, |store| {
@@ -156,42 +138,11 @@ fn read(json: &str) -> Result<Page<'_>> {
 }
 
 /// What the peer has not confirmed, as far as a page goes. What left a filter here stays where it was pushed to.
-fn page(conn: &Conn, place: &Place, since: Option<&str>, limit: i64) -> Result<String> {
+fn page(exchange: &Exchange<'_, '_>, place: &Place, since: Option<&str>) -> Result<String> {
+    let room = (exchange.wanted.page, exchange.most.unwrap_or(PAGE));
     let page = |store: &Store<'_>| {
         let scope = Scope::new(store, Some(&place.tables))?;
-        functions::page(store, since, &scope, limit, &|item: &Item| !matches!(item.body, Body::Left(_)))
+        functions::page(store, since, &scope, room, &|item: &Item| !matches!(item.body, Body::Left(_)))
     };
-    session::read(conn, page)?.ok_or_else(|| Error::internal("the tables of ours are gone"))
-}
-
-/// Sends changes. What the peer refused of them, and the cursor to pull from next, if it tells.
-fn send(
-    exchange: &mut Exchange<'_, '_>,
-    place: &Place,
-    changes: &[&RawValue],
-) -> Result<(Vec<Rejected>, Option<String>)> {
-    let mut request = String::from("{\"node_id\":");
-    write_text(&mut request, &own_id(exchange.conn)?);
-    if let Some(pulled) = place.read(exchange.conn)?.pulled.filter(|cursor| !grove::is_time(cursor)) {
-        request.push_str(&format!(",\"tables\":{},\"since\":{pulled}", place.tables_json()));
-    }
-    request.push_str(",\"changes\":[");
-    for (i, change) in changes.iter().enumerate() {
-        if i > 0 {
-            request.push(',');
-        }
-        request.push_str(change.get());
-    }
-    request.push_str("]}");
-    let body = exchange.transport.post("push", request)?;
-    let answer: Answer<'_> = crate::json::object(&body).map_err(|e| {
-        Error::peer(format!(
-            "the answer to a push is not {{\"merged\",\"latest_hlc\"}} ({e}): {}; is this the address of a sync endpoint?",
-            excerpt(&body)
-        ))
-    })?;
-    Ok((
-        answer.rejected.unwrap_or_default(),
-        answer.cursor.map(|json| json.get().to_owned()).filter(|json| json != "null"),
-    ))
+    session::read(exchange.conn, page)?.ok_or_else(|| Error::internal("the tables of ours are gone"))
 }

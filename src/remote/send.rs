@@ -1,0 +1,149 @@
+//! Changes to a peer, in as many requests as the length takes that it lets through: that of a proxy is not known before one was
+//! too long.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::place::{Cursors, Place};
+use super::{grove, own_id, Exchange};
+use crate::error::{excerpt, Error, Result};
+use crate::session;
+use crate::value::write_text;
+
+/// A peer that had to wait too long for fewer bytes has a line that stalled: no less would have come through.
+const SLOW: usize = 64 << 10;
+
+/// A peer's answer.
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow, rename = "latest_hlc")]
+    _latest_hlc: &'a RawValue,
+    #[serde(default)]
+    rejected: Option<Vec<Rejected>>,
+    /// In the peer's log after this push, where it had nothing else for us.
+    #[serde(borrow, default)]
+    cursor: Option<&'a RawValue>,
+}
+
+/// A change that the peer will not have.
+#[derive(Deserialize)]
+pub struct Rejected {
+    /// Its place among those that were sent.
+    #[serde(default)]
+    pub index: Option<usize>,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// The record that a change is about.
+#[derive(Deserialize, PartialEq, Eq)]
+struct About<'a> {
+    #[serde(borrow)]
+    table: Cow<'a, str>,
+    #[serde(borrow)]
+    pk: Cow<'a, str>,
+}
+
+/// Sends changes; those of a record stay together. What the peer refused of them, and the cursor to pull from next, if it tells.
+pub fn send(
+    exchange: &mut Exchange<'_, '_>,
+    place: &Place,
+    changes: &[&RawValue],
+) -> Result<(Vec<Rejected>, Option<String>)> {
+    let (mut all, mut sent) = (Vec::new(), 0);
+    loop {
+        let left = changes.get(sent..).unwrap_or_default();
+        let part = left.get(..fitting(left, exchange.most)).unwrap_or(left);
+        match post(exchange, place, part) {
+            Ok((rejected, cursor)) => {
+                let place_of = |index: usize| (index < part.len()).then_some(index + sent);
+                all.extend(rejected.into_iter().map(|it| Rejected { index: it.index.and_then(place_of), ..it }));
+                sent += part.len();
+                if sent >= changes.len() {
+                    return Ok((all, cursor));
+                }
+                if cursor.is_some() {
+                    // The next request tells it.
+                    let reached = Cursors { pulled: cursor, ..Cursors::default() };
+                    session::write(exchange.conn, |store| place.save(store, &reached))?;
+                }
+            }
+            Err(e) => {
+                let bytes = bytes(part);
+                let is_too_long = e.is_too_long() || (e.is_too_slow() && bytes > SLOW);
+                if !is_too_long {
+                    return Err(e);
+                }
+                if fitting(part, Some(0)) < part.len() {
+                    exchange.most = Some(bytes / 2);
+                    continue;
+                }
+                let reason = format!("the record has {bytes} bytes, and by itself is too long: {}", e.message());
+                let whole = sent..sent + part.len();
+                all.extend(whole.map(|index| Rejected { index: Some(index), reason: reason.clone() }));
+                sent += part.len();
+                if sent >= changes.len() {
+                    return Ok((all, None));
+                }
+            }
+        }
+    }
+}
+
+/// How many changes go into one request of at most so many bytes: those of one record at the least.
+fn fitting(changes: &[&RawValue], most: Option<usize>) -> usize {
+    let Some(most) = most else { return changes.len() };
+    let (mut count, mut total) = (0, 0);
+    for record in changes.chunk_by(|one, next| about(one).is_some_and(|one| Some(one) == about(next))) {
+        total += bytes(record);
+        if count > 0 && total > most {
+            break;
+        }
+        count += record.len();
+    }
+    count
+}
+
+fn about(change: &RawValue) -> Option<About<'_>> {
+    serde_json::from_str(change.get()).ok()
+}
+
+fn bytes(changes: &[&RawValue]) -> usize {
+    changes.iter().map(|change| change.get().len() + 1).sum()
+}
+
+/// One request.
+fn post(
+    exchange: &mut Exchange<'_, '_>,
+    place: &Place,
+    changes: &[&RawValue],
+) -> Result<(Vec<Rejected>, Option<String>)> {
+    let mut request = String::with_capacity(bytes(changes) + 1024);
+    request.push_str("{\"node_id\":");
+    write_text(&mut request, &own_id(exchange.conn)?);
+    if let Some(pulled) = place.read(exchange.conn)?.pulled.filter(|cursor| !grove::is_time(cursor)) {
+        request.push_str(&format!(",\"tables\":{},\"since\":{pulled}", place.tables_json()));
+    }
+    request.push_str(",\"changes\":[");
+    for (i, change) in changes.iter().enumerate() {
+        if i > 0 {
+            request.push(',');
+        }
+        request.push_str(change.get());
+    }
+    request.push_str("]}");
+    let body = exchange.transport.post("push", request)?;
+    let answer: Answer<'_> = crate::json::object(&body).map_err(|e| {
+        Error::peer(format!(
+            "the answer to a push is not {{\"merged\",\"latest_hlc\"}} ({e}): {}; is this the address of a sync endpoint?",
+            excerpt(&body)
+        ))
+    })?;
+    Ok((
+        answer.rejected.unwrap_or_default(),
+        answer.cursor.map(|json| json.get().to_owned()).filter(|json| json != "null"),
+    ))
+}

@@ -1,0 +1,105 @@
+//! Peers, and proxies before them, that take only so many bytes in a request.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+
+use super::endpoint::{hub, Heard, Reply};
+use super::{common, database, digest, prepare, sync};
+
+struct Hub {
+    _folder: tempfile::TempDir,
+    conn: rusqlite::Connection,
+    url: String,
+    heard: Heard,
+    /// Longest body.
+    most: Arc<AtomicUsize>,
+}
+
+/// A hub that answers `status` to longer bodies.
+fn start(most: usize, status: u16) -> Hub {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hub.db");
+    let conn = common::open_file(&file);
+    prepare(&conn, "hub");
+    let most = Arc::new(AtomicUsize::new(most));
+    let bound = Arc::clone(&most);
+    let (url, heard) = hub(&file, move |request| {
+        let is_too_long = request.body.len() > bound.load(Ordering::SeqCst);
+        is_too_long.then(|| Reply::Answer(status, "<html>too large</html>".to_owned()))
+    });
+    Hub { _folder: folder, conn, url, heard, most }
+}
+
+fn fill(conn: &rusqlite::Connection, rows: u32, bytes: u32) {
+    let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+        INSERT INTO tasks(id, title, votes) SELECT 'r' || i, hex(zeroblob(?2 / 2)), i FROM n";
+    conn.execute(sql, [rows, bytes]).unwrap();
+}
+
+fn pushes(heard: &Heard) -> Vec<String> {
+    let heard = heard.lock().unwrap();
+    heard.iter().filter(|(route, _)| route == "/sync/push").map(|(_, body)| body.clone()).collect()
+}
+
+#[test]
+fn a_page_is_a_few_megabytes() {
+    let hub = start(5 << 20, 413);
+    let ann = database("ann");
+    fill(&ann, 500, 20_000);
+    assert_eq!(sync(&ann, &hub.url), "pulled=0 pushed=1000 merged=0 conflicts=0");
+    assert_eq!(digest(&ann), digest(&hub.conn));
+    assert_eq!(pushes(&hub.heard).len(), 3);
+}
+
+#[test]
+fn what_is_too_long_goes_in_parts() {
+    for status in [413, 408] {
+        let hub = start(100_000, status);
+        let ann = database("ann");
+        fill(&ann, 400, 2_000);
+        assert_eq!(sync(&ann, &hub.url), "pulled=0 pushed=800 merged=0 conflicts=0");
+        assert_eq!(digest(&ann), digest(&hub.conn));
+        // It is learned once, and what was pushed does not come back.
+        let (all, long) = (pushes(&hub.heard), |body: &&String| body.len() > 100_000);
+        assert!(all.iter().filter(long).count() < 8, "{}", all.len());
+        assert_eq!(sync(&ann, &hub.url), "pulled=0 pushed=0 merged=0 conflicts=0");
+        let pulled = common::text(&ann, "SELECT pulled FROM _crdt_remote", []);
+        let end = common::text(&hub.conn, "SELECT max(seq) FROM _crdt_log", []);
+        assert!(pulled.contains(&format!("hub~{end}.")), "{pulled} {end}");
+        // A record is not torn apart.
+        for body in &all {
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            let keys: Vec<&str> =
+                body["changes"].as_array().unwrap().iter().map(|it| it["pk"].as_str().unwrap()).collect();
+            assert!(keys.chunks(2).all(|two| two[0] == two[1]), "{keys:?}");
+        }
+    }
+}
+
+#[test]
+fn a_record_that_is_too_long_by_itself_holds_up_nothing() {
+    let hub = start(100_000, 413);
+    let ann = database("ann");
+    fill(&ann, 20, 2_000);
+    ann.execute("INSERT INTO tasks(id, title) VALUES ('long', hex(zeroblob(100000)))", []).unwrap();
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('last')").unwrap();
+    let told = sync(&ann, &hub.url);
+    assert!(told.starts_with("pulled=0 pushed=42 ") && told.contains(" rejected=2 ("), "{told}");
+    assert!(told.contains("the record has 200") && told.contains("413"), "{told}");
+    assert_eq!(common::text(&hub.conn, "SELECT count(*) FROM tasks", []), "21");
+    hub.most.store(1_000_000, Ordering::SeqCst);
+    assert!(!sync(&ann, &hub.url).contains("rejected"));
+    assert_eq!(digest(&ann), digest(&hub.conn));
+}
+
+/// A line that stalls is no reason to put a record aside.
+#[test]
+fn a_short_record_that_came_too_slowly_is_sent_again() {
+    let hub = start(300, 408);
+    let ann = database("ann");
+    ann.execute_batch("INSERT INTO tasks(id, title) VALUES ('t', 'x')").unwrap();
+    assert!(common::error(&ann, "SELECT crdt_sync(?)", [&hub.url]).contains("408"));
+    hub.most.store(1_000_000, Ordering::SeqCst);
+    assert_eq!(sync(&ann, &hub.url), "pulled=0 pushed=2 merged=0 conflicts=0");
+    assert_eq!(digest(&ann), digest(&hub.conn));
+}
