@@ -74,6 +74,18 @@ fn made_over(seq: i64, scope: &Scope, trail: Option<&str>) -> String {
     over
 }
 
+/// Whether a cursor's JSON names a place in this log before the one up to which deletes are lost: who comes with it may hold records
+/// that nobody will tell it are deleted.
+pub fn is_before_resync(store: &Store<'_>, json: &str, scope: &Scope) -> bool {
+    origin(json).as_deref() == Some(&*store.me) && seq_of(json).is_some_and(|seq| 0 < seq && seq < scope.resync)
+}
+
+/// The node in whose log a cursor's JSON names a place; None for a time.
+pub fn origin(json: &str) -> Option<String> {
+    let wire: Wire = crate::json::object(json).ok()?;
+    Some(wire.node.rsplit_once('~')?.0.to_owned())
+}
+
 /// Whether a cursor's JSON names a place in some log, other than the beginning.
 pub fn is_place(json: &str) -> bool {
     seq_of(json).is_some_and(|seq| seq != 0)

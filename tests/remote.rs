@@ -17,6 +17,8 @@ mod passed_over;
 mod quiet;
 #[path = "remote/refusals.rs"]
 mod refusals;
+#[path = "remote/replaced.rs"]
+mod replaced;
 #[path = "remote/rounds.rs"]
 mod rounds;
 

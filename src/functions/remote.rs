@@ -114,10 +114,16 @@ mod with_http {
 
     /// Grove's report.
     fn text(round: &Round) -> String {
-        let Round { pulled, pushed, merged, conflicts, rejected, .. } = round;
+        let Round { pulled, pushed, merged, conflicts, rejected, resync, .. } = round;
         let mut out = format!("pulled={pulled} pushed={pushed} merged={merged} conflicts={conflicts}");
         if *rejected > 0 {
             out.push_str(&format!(" rejected={rejected} ({})", round.reason.as_deref().unwrap_or("no reason given")));
+        }
+        if let [table, ..] = resync.as_slice() {
+            let count = resync.len();
+            out.push_str(&format!(
+                " resync={count} ({table}: the peer does not know this database's place any more; everything is sent again)"
+            ));
         }
         if let [(table, why), ..] = round.failed.as_slice() {
             out.push_str(&format!(" failed={} ({table}: {why})", round.failed.len()));
@@ -126,7 +132,7 @@ mod with_http {
     }
 
     fn json(round: &Round) -> String {
-        let Round { pulled, pushed, merged, conflicts, pending, rejected, reason, has_more, failed } = round;
+        let Round { pulled, pushed, merged, conflicts, pending, rejected, reason, has_more, failed, resync } = round;
         let mut out = format!(
             "{{\"pulled\":{pulled},\"pushed\":{pushed},\"merged\":{merged},\"conflicts\":{conflicts},\"pending\":{pending},\
              \"rejected\":{rejected},\"has_more\":{has_more}"
@@ -134,6 +140,9 @@ mod with_http {
         if let Some(reason) = reason {
             out.push_str(",\"reason\":");
             write_text(&mut out, reason);
+        }
+        if !resync.is_empty() {
+            out.push_str(&format!(",\"resync\":{}", crate::functions::json_strings(resync)));
         }
         out.push_str(",\"failed\":[");
         for (i, (table, why)) in failed.iter().enumerate() {

@@ -31,6 +31,11 @@ fn time(cursor: &str) -> Option<Time> {
     crate::json::object(cursor).ok()
 }
 
+/// The author of a stamp.
+pub fn node(stamp: &str) -> Option<String> {
+    time(stamp).map(|time| time.node)
+}
+
 /// Whether a cursor is a point in time, as Grove's are.
 pub fn is_time(cursor: &str) -> bool {
     time(cursor).is_some_and(|time| !time.node.contains('~'))
@@ -65,9 +70,15 @@ pub fn pull(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
     let Cursors { pulled, whole, .. } = place.read(conn)?;
     let now = wall(conn)?;
     let is_whole = whole.is_none_or(|at| now.saturating_sub(at) >= WHOLE || at > now);
-    let mut since = pulled.as_deref().filter(|_| !is_whole).and_then(before);
+    let mut since = pulled.as_deref().filter(|pulled| !is_whole && is_time(pulled)).and_then(before);
     for _ in 0..exchange.wanted.pages {
         let body = pull::ask(exchange, place, since.as_deref())?;
+        if pull::is_from_ours(&body)? {
+            // It took the place of a Grove server, and may have what that one had not.
+            session::write(conn, |store| place.forget(store))?;
+            exchange.round.resync(place);
+            return pull::all(exchange, place).map(drop);
+        }
         let page = pull::take(exchange, place, &body)?;
         if page.changes < LIMIT || since.as_ref() == Some(&page.latest) {
             if is_whole {

@@ -68,8 +68,18 @@ pub struct Round {
     pub reason: Option<String>,
     /// Tables that the peer does not have, or may not be asked for, and its words.
     pub failed: Vec<(String, String)>,
+    /// Tables of which the peer had not any more what it had confirmed: everything is sent again.
+    pub resync: Vec<String>,
     /// More is left, as [`Wanted::pages`] were done.
     pub has_more: bool,
+}
+
+impl Round {
+    fn resync(&mut self, place: &Place) {
+        let told: HashSet<String> = self.resync.drain(..).chain(place.tables.iter().cloned()).collect();
+        self.resync.extend(told);
+        self.resync.sort_unstable();
+    }
 }
 
 /// Changes that the peer told in this round: it need not be told of them. Known by a hash of their text.
@@ -128,6 +138,10 @@ fn with(exchange: &mut Exchange<'_, '_>, tables: Vec<String>) -> Result<()> {
     let is_ours = if wanted.pull { pull::all(exchange, &place)?.is_some() } else { pull::is_ours(exchange, &place)? };
     if is_ours {
         return if wanted.push { push::all(exchange, &place) } else { Ok(()) };
+    }
+    if place.tables.len() > 1 && place.read(exchange.conn)?.pulled.is_some() {
+        // It was one of ours before.
+        session::write(exchange.conn, |store| place.forget(store))?;
     }
     for table in place.tables {
         let place = Place { url: wanted.url.clone(), tables: vec![table] };

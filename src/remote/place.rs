@@ -26,6 +26,8 @@ pub struct Cursors {
     pub pushed: Option<String>,
     /// When everything was last asked of a peer whose cursors may skip something, nanoseconds.
     pub whole: Option<i64>,
+    /// The peer's node id, where it is one of ours.
+    pub node: Option<String>,
 }
 
 impl Place {
@@ -36,11 +38,15 @@ impl Place {
 
     /// The cursors as they stand.
     pub fn read(&self, conn: &Conn) -> Result<Cursors> {
-        let sql = "SELECT pulled, pushed, whole FROM main._crdt_remote WHERE url = ?1 AND tables = ?2";
+        let sql = "SELECT pulled, pushed, whole, node FROM main._crdt_remote WHERE url = ?1 AND tables = ?2";
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        let found = conn.first(sql, &[self.url.as_str().into(), self.tables_json().as_str().into()], |row| {
-            Cursors { pulled: owned(row.text(0)), pushed: owned(row.text(1)), whole: row.i64(2) }
-        })?;
+        let found =
+            conn.first(sql, &[self.url.as_str().into(), self.tables_json().as_str().into()], |row| Cursors {
+                pulled: owned(row.text(0)),
+                pushed: owned(row.text(1)),
+                whole: row.i64(2),
+                node: owned(row.text(3)),
+            })?;
         Ok(found.unwrap_or_default())
     }
 
@@ -50,9 +56,10 @@ impl Place {
             cursor.as_deref().map_or(ValueRef::Null, ValueRef::from)
         }
         store.conn.run(
-            "INSERT INTO main._crdt_remote(url, tables, pulled, pushed, whole, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            "INSERT INTO main._crdt_remote(url, tables, pulled, pushed, whole, seen, node) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT(url, tables) DO UPDATE SET pulled = ifnull(excluded.pulled, pulled),
-               pushed = ifnull(excluded.pushed, pushed), whole = ifnull(excluded.whole, whole), seen = excluded.seen",
+               pushed = ifnull(excluded.pushed, pushed), whole = ifnull(excluded.whole, whole), seen = excluded.seen,
+               node = ifnull(excluded.node, node)",
             &[
                 self.url.as_str().into(),
                 self.tables_json().as_str().into(),
@@ -60,8 +67,29 @@ impl Place {
                 text(&to.pushed),
                 to.whole.map_or(ValueRef::Null, ValueRef::from),
                 store.wall.into(),
+                text(&to.node),
             ],
         )?;
+        Ok(())
+    }
+
+    /// The peer has not what it had confirmed: all is to be sent again, in the caller's savepoint. Repeats are harmless.
+    pub fn unconfirm(&self, store: &Store<'_>) -> Result<()> {
+        let tables = self.tables_json();
+        let key = [self.url.as_str(), tables.as_str()].map(ValueRef::from);
+        let sql =
+            "UPDATE main._crdt_remote SET pushed = NULL, whole = NULL, node = NULL WHERE url = ?1 AND tables = ?2";
+        store.conn.run(sql, &key)?;
+        store.conn.run("DELETE FROM main._crdt_refused WHERE url = ?1 AND tables = ?2", &key)?;
+        Ok(())
+    }
+
+    /// Forgets the place, in the caller's savepoint.
+    pub fn forget(&self, store: &Store<'_>) -> Result<()> {
+        self.unconfirm(store)?;
+        let tables = self.tables_json();
+        let key = [self.url.as_str(), tables.as_str()].map(ValueRef::from);
+        store.conn.run("DELETE FROM main._crdt_remote WHERE url = ?1 AND tables = ?2", &key)?;
         Ok(())
     }
 }

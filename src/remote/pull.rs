@@ -12,7 +12,7 @@ use crate::inbound::merge_changes;
 use crate::limits::Limits;
 use crate::store::Store;
 use crate::value::write_text;
-use crate::{import, session};
+use crate::{cursor, import, session};
 
 /// A peer's answer.
 #[derive(Deserialize)]
@@ -24,6 +24,23 @@ struct Answer<'a> {
     latest_hlc: &'a RawValue,
     #[serde(default)]
     has_more: bool,
+    /// The cursor did not fit: this is the beginning.
+    #[serde(default)]
+    resync: bool,
+    /// As the peer has forgotten which records were deleted before.
+    #[serde(default)]
+    deletes_lost: bool,
+}
+
+impl Answer<'_> {
+    /// Whether the peer has not any more what it had confirmed: it is another database, or was put back from a backup. Not where it
+    /// has forgotten deletes: what is sent would bring the records back.
+    fn is_of_another(&self, known: &Cursors) -> bool {
+        let origin = cursor::origin(self.latest_hlc.get());
+        let moved = known.pulled.as_deref().is_some_and(|pulled| cursor::origin(pulled) != origin)
+            || known.node.is_some() && known.node != origin;
+        moved || self.resync && !self.deletes_lost
+    }
 }
 
 /// What a page did.
@@ -67,7 +84,7 @@ pub fn is_ours(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<bool> {
     }
     let request = request(exchange.conn, place, None, 1)?;
     match exchange.transport.post("pull", request) {
-        Ok(body) => Ok(!grove::is_time(read(&body)?.latest_hlc.get())),
+        Ok(body) => is_from_ours(&body),
         // It may be pushed to, and not pulled from: that is ours.
         Err(e) if e.is_refusal() => Ok(true),
         Err(e) => Err(e),
@@ -78,6 +95,11 @@ pub fn is_ours(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<bool> {
 pub fn ask(exchange: &mut Exchange<'_, '_>, place: &Place, since: Option<&str>) -> Result<String> {
     let request = request(exchange.conn, place, since, exchange.wanted.page)?;
     exchange.transport.post("pull", request)
+}
+
+/// Whether an answer is that of one of ours.
+pub fn is_from_ours(body: &str) -> Result<bool> {
+    Ok(!grove::is_time(read(body)?.latest_hlc.get()))
 }
 
 fn read(body: &str) -> Result<Answer<'_>> {
@@ -95,13 +117,18 @@ pub fn take(exchange: &mut Exchange<'_, '_>, place: &Place, body: &str) -> Resul
     let changes = import::raw_changes(body)?.0;
     let (count, latest, has_more) = (changes.len(), answer.latest_hlc.get().to_owned(), answer.has_more);
     let page = Page { changes: count, latest, has_more };
-    if count == 0 && !moves(&place.read(exchange.conn)?, &page.latest) {
+    let known = place.read(exchange.conn)?;
+    let is_of_another = answer.is_of_another(&known);
+    if count == 0 && !is_of_another && !moves(&known, &page.latest) {
         return Ok(page);
     }
     let (done, confirmed) = session::write(exchange.conn, |store| merge(store, place, &answer))?;
     if !confirmed {
         // It would go out with what waits here.
         changes.iter().for_each(|change| exchange.told.add(change));
+    }
+    if is_of_another {
+        exchange.round.resync(place);
     }
     exchange.round.pulled += done.pulled;
     exchange.round.merged += done.merged;
@@ -113,7 +140,7 @@ pub fn take(exchange: &mut Exchange<'_, '_>, place: &Place, body: &str) -> Resul
 /// Whether the cursor of an answer goes beyond the one that is known. A Grove server that has nothing new answers with no time at
 /// all.
 fn moves(known: &Cursors, latest: &str) -> bool {
-    known.pulled.as_deref().is_none_or(|pulled| pulled != latest && !grove::is_zero(latest))
+    known.pulled.as_deref().is_none_or(|pulled| pulled != latest && !(grove::is_zero(latest) && grove::is_time(pulled)))
 }
 
 /// Grove's PullRequest, with a limit that Grove's servers do not know.
@@ -132,14 +159,18 @@ fn merge(store: &mut Store<'_>, place: &Place, answer: &Answer<'_>) -> Result<(R
     import::check_tables(&store.catalog, changes.iter())?;
     Limits::read(store.conn)?.check_all(store, &changes)?;
     let own = changes.iter().filter(|change| change.hlc.node == store.me).count() as u64;
-    let known = place.read(store.conn)?;
+    let mut known = place.read(store.conn)?;
+    if answer.is_of_another(&known) {
+        place.unconfirm(store)?;
+        known.pushed = None;
+    }
     let confirmed = Confirmed::before(store, &place.tables, known.pushed.as_deref())?;
     let report = merge_changes(store, &changes)?;
     let pushed = confirmed.map_or(Ok(None), |confirmed| confirmed.after(store))?;
     let confirmed = pushed.is_some();
     let latest = answer.latest_hlc.get();
     let pulled = moves(&known, latest).then(|| latest.to_owned());
-    place.save(store, &Cursors { pulled, pushed, whole: None })?;
+    place.save(store, &Cursors { pulled, pushed, whole: None, node: cursor::origin(latest) })?;
     let round = Round {
         pulled: (changes.len() as u64).saturating_sub(own),
         merged: report.merged,

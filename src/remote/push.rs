@@ -30,6 +30,24 @@ struct Page<'a> {
 
 /// Pushes until the peer has everything.
 pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
+    let Some(other) = pages(exchange, place)? else { return Ok(()) };
+    // Another database answers at the address than the one that had confirmed what it has.
+    let reached = Cursors { node: Some(other), ..Cursors::default() };
+    session::write(exchange.conn, |store| {
+        place.unconfirm(store)?;
+        place.save(store, &reached)
+    })?;
+    exchange.round.resync(place);
+    match pages(exchange, place)? {
+        None => Ok(()),
+        Some(_) => {
+            Err(Error::peer("the peer answers under another node id each time: more than one is at this address"))
+        }
+    }
+}
+
+/// Pushes page by page. The peer's node id, where it is not that of before: nothing is noted then.
+fn pages(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<Option<String>> {
     let conn = exchange.conn;
     let mut refused = Refused::read(conn, place)?;
     if refused.is_due(wall(conn)?) || exchange.wanted.retry && !refused.reasons.is_empty() {
@@ -37,7 +55,7 @@ pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
     }
     let known = place.read(conn)?;
     let to_grove = known.pulled.as_deref().is_some_and(grove::is_time);
-    let mut since = known.pushed;
+    let (mut since, mut node) = (known.pushed, known.node);
     // What no room was left to remember: the cursor stays before it.
     let mut forgotten: Vec<String> = Vec::new();
     // A cursor that stays would bring the same page again: then all pages go in one round.
@@ -52,7 +70,13 @@ pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
         let mut reached = Cursors { pushed: Some(page.latest_hlc.get().to_owned()), ..Cursors::default() };
         let mut rejected = Vec::new();
         if !news.is_empty() {
-            (rejected, reached.pulled) = send::send(exchange, place, &news)?;
+            let said = send::send(exchange, place, &news)?;
+            (rejected, reached.pulled) = (said.rejected, said.cursor);
+            reached.node = said.node.filter(|_| !to_grove);
+            if node.is_some() && reached.node.is_some() && node != reached.node {
+                return Ok(reached.node);
+            }
+            node = reached.node.clone().or(node);
             exchange.round.pushed += news.len().saturating_sub(rejected.len()) as u64;
         }
         let next = reached.pushed.clone();
@@ -73,20 +97,20 @@ pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
         }
         since = next;
         if !page.has_more {
-            return tell(exchange, &refused, forgotten);
+            tell(exchange, &refused, forgotten);
+            return Ok(None);
         }
     }
     exchange.round.has_more = true;
-    Ok(())
+    Ok(None)
 }
 
 /// Tells what the peer will not have.
-fn tell(exchange: &mut Exchange<'_, '_>, refused: &Refused, forgotten: Vec<String>) -> Result<()> {
+fn tell(exchange: &mut Exchange<'_, '_>, refused: &Refused, forgotten: Vec<String>) {
     let round = &mut exchange.round;
     round.rejected += (refused.reasons.len() + forgotten.len()) as u64;
     let first = refused.reasons.values().min().cloned().or_else(|| forgotten.into_iter().next());
     round.reason = round.reason.take().or(first);
-    Ok(())
 }
 
 /// Sends once more what the peer has refused.
@@ -100,7 +124,7 @@ fn again(exchange: &mut Exchange<'_, '_>, place: &Place, refused: &mut Refused) 
         let sent: Vec<&RawValue> = page.changes.into_iter().filter(is_refused).collect();
         met.extend(sent.iter().map(|change| refused::name(change)));
         if !sent.is_empty() {
-            let (rejected, _) = send::send(exchange, place, &sent)?;
+            let rejected = send::send(exchange, place, &sent)?.rejected;
             exchange.round.pushed += sent.len().saturating_sub(rejected.len()) as u64;
             let still = named(&sent, &rejected).unwrap_or_default();
             session::write(conn, |store| {

@@ -18,8 +18,8 @@ const SLOW: usize = 64 << 10;
 /// A peer's answer.
 #[derive(Deserialize)]
 struct Answer<'a> {
-    #[serde(borrow, rename = "latest_hlc")]
-    _latest_hlc: &'a RawValue,
+    #[serde(borrow)]
+    latest_hlc: &'a RawValue,
     #[serde(default)]
     rejected: Option<Vec<Rejected>>,
     /// In the peer's log after this push, where it had nothing else for us.
@@ -38,6 +38,17 @@ pub struct Rejected {
     pub reason: String,
 }
 
+/// What a peer said to changes.
+#[derive(Default)]
+pub struct Said {
+    /// What it will not have.
+    pub rejected: Vec<Rejected>,
+    /// The cursor to pull from next, if it tells.
+    pub cursor: Option<String>,
+    /// Its node id.
+    pub node: Option<String>,
+}
+
 /// The record that a change is about.
 #[derive(Deserialize, PartialEq, Eq)]
 struct About<'a> {
@@ -47,29 +58,24 @@ struct About<'a> {
     pk: Cow<'a, str>,
 }
 
-/// Sends changes; those of a record stay together. What the peer refused of them, and the cursor to pull from next, if it tells.
-pub fn send(
-    exchange: &mut Exchange<'_, '_>,
-    place: &Place,
-    changes: &[&RawValue],
-) -> Result<(Vec<Rejected>, Option<String>)> {
-    let (mut all, mut sent) = (Vec::new(), 0);
-    loop {
+/// Sends changes; those of a record stay together.
+pub fn send(exchange: &mut Exchange<'_, '_>, place: &Place, changes: &[&RawValue]) -> Result<Said> {
+    let (mut all, mut sent) = (Said::default(), 0);
+    while sent < changes.len() {
         let left = changes.get(sent..).unwrap_or_default();
         let part = left.get(..fitting(left, exchange.most)).unwrap_or(left);
         match post(exchange, place, part) {
-            Ok((rejected, cursor)) => {
+            Ok(said) => {
                 let place_of = |index: usize| (index < part.len()).then_some(index + sent);
-                all.extend(rejected.into_iter().map(|it| Rejected { index: it.index.and_then(place_of), ..it }));
+                let rejected = said.rejected.into_iter();
+                all.rejected.extend(rejected.map(|it| Rejected { index: it.index.and_then(place_of), ..it }));
                 sent += part.len();
-                if sent >= changes.len() {
-                    return Ok((all, cursor));
-                }
-                if cursor.is_some() {
+                if sent < changes.len() && said.cursor.is_some() {
                     // The next request tells it.
-                    let reached = Cursors { pulled: cursor, ..Cursors::default() };
+                    let reached = Cursors { pulled: said.cursor.clone(), ..Cursors::default() };
                     session::write(exchange.conn, |store| place.save(store, &reached))?;
                 }
+                (all.cursor, all.node) = (said.cursor, said.node.or(all.node));
             }
             Err(e) => {
                 let bytes = bytes(part);
@@ -83,14 +89,12 @@ pub fn send(
                 }
                 let reason = format!("the record has {bytes} bytes, and by itself is too long: {}", e.message());
                 let whole = sent..sent + part.len();
-                all.extend(whole.map(|index| Rejected { index: Some(index), reason: reason.clone() }));
+                all.rejected.extend(whole.map(|index| Rejected { index: Some(index), reason: reason.clone() }));
                 sent += part.len();
-                if sent >= changes.len() {
-                    return Ok((all, None));
-                }
             }
         }
     }
+    Ok(all)
 }
 
 /// How many changes go into one request of at most so many bytes: those of one record at the least.
@@ -116,11 +120,7 @@ fn bytes(changes: &[&RawValue]) -> usize {
 }
 
 /// One request.
-fn post(
-    exchange: &mut Exchange<'_, '_>,
-    place: &Place,
-    changes: &[&RawValue],
-) -> Result<(Vec<Rejected>, Option<String>)> {
+fn post(exchange: &mut Exchange<'_, '_>, place: &Place, changes: &[&RawValue]) -> Result<Said> {
     let mut request = String::with_capacity(bytes(changes) + 1024);
     request.push_str("{\"node_id\":");
     write_text(&mut request, &own_id(exchange.conn)?);
@@ -142,8 +142,9 @@ fn post(
             excerpt(&body)
         ))
     })?;
-    Ok((
-        answer.rejected.unwrap_or_default(),
-        answer.cursor.map(|json| json.get().to_owned()).filter(|json| json != "null"),
-    ))
+    Ok(Said {
+        rejected: answer.rejected.unwrap_or_default(),
+        cursor: answer.cursor.map(|json| json.get().to_owned()).filter(|json| json != "null"),
+        node: grove::node(answer.latest_hlc.get()).filter(|node| !node.is_empty()),
+    })
 }
