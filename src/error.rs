@@ -159,6 +159,12 @@ impl Error {
         matches!(self.0.status, 400 | 403)
     }
 
+    /// Whether a peer refused because of who asked.
+    #[cfg(feature = "http")]
+    pub fn is_forbidden(&self) -> bool {
+        self.0.status == 403
+    }
+
     /// Whether what a peer was sent is longer than it takes.
     #[cfg(feature = "http")]
     pub fn is_too_long(&self) -> bool {

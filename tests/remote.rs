@@ -13,6 +13,8 @@ mod faults;
 mod grove;
 #[path = "remote/passed_over.rs"]
 mod passed_over;
+#[path = "remote/permissions.rs"]
+mod permissions;
 #[path = "remote/quiet.rs"]
 mod quiet;
 #[path = "remote/refusals.rs"]

@@ -80,6 +80,12 @@ impl Round {
         self.resync.extend(told);
         self.resync.sort_unstable();
     }
+
+    fn fail(&mut self, table: &str, why: &Error) {
+        if !self.failed.iter().any(|(failed, _)| failed == table) {
+            self.failed.push((table.to_owned(), why.message().to_owned()));
+        }
+    }
 }
 
 /// Changes that the peer told in this round: it need not be told of them. Known by a hash of their text.
@@ -104,6 +110,8 @@ struct Exchange<'c, 't> {
     told: Told,
     /// Bytes of changes that a push may have, once a longer one was too long for the peer.
     most: Option<usize>,
+    /// Tables that went neither way.
+    lost: usize,
     round: Round,
 }
 
@@ -115,7 +123,8 @@ pub fn round(conn: &Conn, wanted: &Wanted, transport: &mut dyn Transport) -> Res
     }
     place::install(conn)?;
     let sets = place::sets(conn, &wanted.url, asked)?;
-    let mut exchange = Exchange { conn, wanted, transport, told: Told::default(), most: None, round: Round::default() };
+    let (told, round) = (Told::default(), Round::default());
+    let mut exchange = Exchange { conn, wanted, transport, told, most: None, lost: 0, round };
     let asked: usize = sets.iter().map(Vec::len).sum();
     let mut first = None;
     for tables in sets {
@@ -126,7 +135,7 @@ pub fn round(conn: &Conn, wanted: &Wanted, transport: &mut dyn Transport) -> Res
     }
     match first {
         // Nothing could be done.
-        Some(refusal) if exchange.round.failed.len() == asked => Err(refusal),
+        Some(refusal) if exchange.lost == asked => Err(refusal),
         _ => Ok(exchange.round),
     }
 }
@@ -135,7 +144,12 @@ pub fn round(conn: &Conn, wanted: &Wanted, transport: &mut dyn Transport) -> Res
 fn with(exchange: &mut Exchange<'_, '_>, tables: Vec<String>) -> Result<()> {
     let wanted = exchange.wanted;
     let place = Place { url: wanted.url.clone(), tables };
-    let is_ours = if wanted.pull { pull::all(exchange, &place)?.is_some() } else { pull::is_ours(exchange, &place)? };
+    let is_ours = if wanted.pull {
+        let pulled = pull::all(exchange, &place);
+        or_only_push(exchange, &place, pulled, Some(()))?.is_some()
+    } else {
+        pull::is_ours(exchange, &place)?
+    };
     if is_ours {
         return if wanted.push { push::all(exchange, &place) } else { Ok(()) };
     }
@@ -146,7 +160,8 @@ fn with(exchange: &mut Exchange<'_, '_>, tables: Vec<String>) -> Result<()> {
     for table in place.tables {
         let place = Place { url: wanted.url.clone(), tables: vec![table] };
         if wanted.pull {
-            grove::pull(exchange, &place)?;
+            let pulled = grove::pull(exchange, &place);
+            or_only_push(exchange, &place, pulled, ())?;
         } else {
             grove::note(exchange, &place)?;
         }
@@ -157,16 +172,28 @@ fn with(exchange: &mut Exchange<'_, '_>, tables: Vec<String>) -> Result<()> {
     Ok(())
 }
 
+/// A table that may not be pulled may be pushed: what a pull came to, or `instead`.
+fn or_only_push<T>(exchange: &mut Exchange<'_, '_>, place: &Place, pulled: Result<T>, instead: T) -> Result<T> {
+    match (pulled, place.tables.as_slice()) {
+        (Err(e), [table]) if e.is_forbidden() && exchange.wanted.push => {
+            exchange.round.fail(table, &e);
+            Ok(instead)
+        }
+        (pulled, _) => pulled,
+    }
+}
+
 /// After a refusal, each of the tables by itself: one that the peer does not have is no reason for the others to wait. The first
 /// refusal.
 fn alone(exchange: &mut Exchange<'_, '_>, tables: Vec<String>, refusal: Error) -> Result<Option<Error>> {
-    if let [table] = tables.as_slice() {
-        exchange.round.failed.push((table.clone(), refusal.message().to_owned()));
-        return Ok(Some(refusal));
-    }
+    let is_single = tables.len() == 1;
     for table in tables {
-        match with(exchange, vec![table.clone()]) {
-            Err(e) if e.is_refusal() => exchange.round.failed.push((table, e.message().to_owned())),
+        let outcome = if is_single { Err(refusal.clone()) } else { with(exchange, vec![table.clone()]) };
+        match outcome {
+            Err(e) if e.is_refusal() => {
+                exchange.round.fail(&table, &e);
+                exchange.lost += 1;
+            }
             outcome => outcome?,
         }
     }

@@ -1,0 +1,81 @@
+//! Peers that let this database do only some of it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+use super::endpoint::{hub, start, Heard, Reply, Request};
+use super::{common, database, digest, prepare, sync};
+
+const NOTES: &str = "CREATE TABLE notes(id TEXT PRIMARY KEY NOT NULL, text TEXT); SELECT crdt_enable('notes');";
+
+struct Hub {
+    _folder: tempfile::TempDir,
+    conn: rusqlite::Connection,
+    url: String,
+    heard: Heard,
+    /// Whether the peer is as it is to be.
+    strict: Arc<AtomicBool>,
+}
+
+/// A hub that forbids what `is_forbidden` tells.
+fn forbidding(is_forbidden: fn(&Request) -> bool) -> Hub {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hub.db");
+    let conn = common::open_file(&file);
+    prepare(&conn, "hub");
+    conn.execute_batch(NOTES).unwrap();
+    let strict = Arc::new(AtomicBool::new(true));
+    let is_strict = Arc::clone(&strict);
+    let (url, heard) = hub(&file, move |request| {
+        let no = is_strict.load(Ordering::SeqCst) && is_forbidden(request);
+        no.then(|| Reply::Answer(403, "{\"error\":\"not yours\"}".to_owned()))
+    });
+    Hub { _folder: folder, conn, url, heard, strict }
+}
+
+#[test]
+fn who_may_only_write_pushes() {
+    let hub = forbidding(|request| request.route == "/sync/pull");
+    let ann = database("ann");
+    ann.execute_batch(NOTES).unwrap();
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('t'); INSERT INTO notes VALUES ('n', 'x')").unwrap();
+    let told = sync(&ann, &hub.url);
+    assert!(told.contains(" pushed=3 ") && told.contains(" failed=2 (notes: ") && told.contains("not yours"), "{told}");
+    assert_eq!(digest(&ann), digest(&hub.conn));
+    ann.execute_batch("UPDATE notes SET text = 'y'").unwrap();
+    assert!(common::text(&ann, "SELECT crdt_sync(?, '{\"tables\":[\"notes\"]}')", [&hub.url]).contains(" pushed=1 "));
+    assert!(sync(&ann, &hub.url).contains(" pushed=0 "));
+    assert_eq!(common::text(&hub.conn, "SELECT text FROM notes", []), "y");
+    // Where nothing may be done that is asked for, it is an error.
+    let only = common::error(&ann, "SELECT crdt_sync(?, '{\"push\":false}')", [&hub.url]);
+    assert!(only.contains("403"), "{only}");
+}
+
+#[test]
+fn who_may_do_nothing_is_told() {
+    let hub = forbidding(|_| true);
+    let ann = database("ann");
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('t')").unwrap();
+    assert!(common::error(&ann, "SELECT crdt_sync(?)", [&hub.url]).contains("not yours"));
+    hub.strict.store(false, Ordering::SeqCst);
+    assert_eq!(sync(&ann, &hub.url), "pulled=0 pushed=2 merged=0 conflicts=0");
+    assert!(!hub.heard.lock().unwrap().is_empty());
+}
+
+/// A Grove server behind a proxy that lets pushes through.
+#[test]
+fn a_grove_server_that_is_known() {
+    let closed = Arc::new(AtomicBool::new(false));
+    let is_closed = Arc::clone(&closed);
+    let url = start(move |request| match request.route.as_str() {
+        "/sync/pull" if is_closed.load(Ordering::SeqCst) => Reply::Answer(403, "{\"error\":\"closed\"}".to_owned()),
+        "/sync/pull" => Reply::Answer(200, r#"{"changes":null,"latest_hlc":{"ts":0,"c":0,"node":""}}"#.to_owned()),
+        _ => Reply::Answer(200, r#"{"merged":1,"latest_hlc":{"ts":1,"c":0,"node":"go"}}"#.to_owned()),
+    });
+    let ann = database("ann");
+    sync(&ann, &url);
+    closed.store(true, Ordering::SeqCst);
+    ann.execute_batch("INSERT INTO tasks VALUES ('t', 'Milk', 2, '[\"shop\"]')").unwrap();
+    let told = sync(&ann, &url);
+    assert!(told.contains(" pushed=2 ") && told.contains("closed"), "{told}");
+}
