@@ -2,7 +2,7 @@
 
 use crate::change::{Body, Change};
 use crate::conn::Conn;
-use crate::error::{Error, Result};
+use crate::error::{excerpt, Error, Result};
 use crate::hooks::is_news;
 use crate::key::Pk;
 use crate::outbound::with_values;
@@ -41,7 +41,8 @@ impl Limits {
             true => ("key", key, self.key_bytes, "max_key_bytes"),
             false => ("value", value, self.value_bytes, "max_value_bytes"),
         };
-        Err(Error::peer(format!("the {what} has {has} bytes; {setting} is {limit} here")))
+        let (table, pk) = (excerpt(&change.table), excerpt(&change.pk));
+        Err(Error::peer(format!("{table}[{pk}]: the {what} has {has} bytes; {setting} is {limit} here")))
     }
 
     /// Whether the key and the value of a cell are short enough.

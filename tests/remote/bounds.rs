@@ -103,3 +103,23 @@ fn a_short_record_that_came_too_slowly_is_sent_again() {
     assert_eq!(sync(&ann, &hub.url), "pulled=0 pushed=2 merged=0 conflicts=0");
     assert_eq!(digest(&ann), digest(&hub.conn));
 }
+
+/// What others have taken is taken: else nothing that comes after it would arrive.
+#[test]
+fn a_long_value_holds_up_no_pull() {
+    let (hub, other) = (start(usize::MAX, 413), start(usize::MAX, 413));
+    let ann = database("ann");
+    ann.execute_batch("SELECT crdt_pragma('max_value_bytes', 1000), crdt_pragma('max_key_bytes', 100)").unwrap();
+    other.conn.execute_batch("SELECT crdt_pragma('max_value_bytes', 1000), crdt_pragma('max_key_bytes', 100)").unwrap();
+    fill(&hub.conn, 1, 20_000);
+    hub.conn.execute("INSERT INTO tasks(id) VALUES (hex(zeroblob(100))), ('later')", []).unwrap();
+    assert!(sync(&ann, &hub.url).starts_with("pulled=6 pushed=0 "));
+    assert_eq!(digest(&ann), digest(&hub.conn));
+    // Who is pushed to refuses it still, and says what.
+    let told = sync(&ann, &other.url);
+    assert!(told.contains(" rejected=3 (") && told.contains("tasks["), "{told}");
+    let reasons = common::text(&ann, "SELECT group_concat(reason) FROM _crdt_refused", []);
+    assert!(reasons.contains("tasks[r1]: the value has 20002 bytes; max_value_bytes is 1000 here"), "{reasons}");
+    assert!(reasons.contains("…]: the key has 200 bytes; max_key_bytes is 100 here"), "{reasons}");
+    assert_eq!(common::text(&other.conn, "SELECT count(*) FROM tasks WHERE id = 'later'", []), "1");
+}
