@@ -110,6 +110,8 @@ struct Exchange<'c, 't> {
     told: Told,
     /// Bytes of changes that a push may have, once a longer one was too long for the peer.
     most: Option<usize>,
+    /// Whether the peer of the set under way is known to be one of ours, and pulled from as far as that is wanted.
+    is_pulled: bool,
     /// Tables that went neither way.
     lost: usize,
     round: Round,
@@ -124,11 +126,12 @@ pub fn round(conn: &Conn, wanted: &Wanted, transport: &mut dyn Transport) -> Res
     place::install(conn)?;
     let sets = place::sets(conn, &wanted.url, asked)?;
     let (told, round) = (Told::default(), Round::default());
-    let mut exchange = Exchange { conn, wanted, transport, told, most: None, lost: 0, round };
+    let mut exchange = Exchange { conn, wanted, transport, told, most: None, is_pulled: false, lost: 0, round };
     let asked: usize = sets.iter().map(Vec::len).sum();
     let mut first = None;
     for tables in sets {
-        match with(&mut exchange, tables.clone()) {
+        let place = Place { url: wanted.url.clone(), tables: tables.clone(), part: false };
+        match with(&mut exchange, place) {
             Err(e) if e.is_refusal() => first = first.or(alone(&mut exchange, tables, e)?),
             outcome => outcome?,
         }
@@ -141,24 +144,28 @@ pub fn round(conn: &Conn, wanted: &Wanted, transport: &mut dyn Transport) -> Res
 }
 
 /// A round with one set of tables; with a Grove server table by table.
-fn with(exchange: &mut Exchange<'_, '_>, tables: Vec<String>) -> Result<()> {
+fn with(exchange: &mut Exchange<'_, '_>, place: Place) -> Result<()> {
     let wanted = exchange.wanted;
-    let place = Place { url: wanted.url.clone(), tables };
+    exchange.is_pulled = false;
     let is_ours = if wanted.pull {
         let pulled = pull::all(exchange, &place);
         or_only_push(exchange, &place, pulled, Some(()))?.is_some()
     } else {
         pull::is_ours(exchange, &place)?
     };
+    exchange.is_pulled = is_ours;
     if is_ours {
-        return if wanted.push { push::all(exchange, &place) } else { Ok(()) };
+        if wanted.push {
+            push::all(exchange, &place)?;
+        }
+        return if wanted.push && wanted.pull { place::absorb(exchange.conn, &place) } else { Ok(()) };
     }
     if place.tables.len() > 1 && place.read(exchange.conn)?.pulled.is_some() {
         // It was one of ours before.
         session::write(exchange.conn, |store| place.forget(store))?;
     }
     for table in place.tables {
-        let place = Place { url: wanted.url.clone(), tables: vec![table] };
+        let place = Place { url: wanted.url.clone(), tables: vec![table], part: false };
         if wanted.pull {
             let pulled = grove::pull(exchange, &place);
             or_only_push(exchange, &place, pulled, ())?;
@@ -186,9 +193,15 @@ fn or_only_push<T>(exchange: &mut Exchange<'_, '_>, place: &Place, pulled: Resul
 /// After a refusal, each of the tables by itself: one that the peer does not have is no reason for the others to wait. The first
 /// refusal.
 fn alone(exchange: &mut Exchange<'_, '_>, tables: Vec<String>, refusal: Error) -> Result<Option<Error>> {
-    let is_single = tables.len() == 1;
+    // What was pulled for all of them need not be pulled for each.
+    let (is_single, is_pulled) = (tables.len() == 1, exchange.is_pulled);
     for table in tables {
-        let outcome = if is_single { Err(refusal.clone()) } else { with(exchange, vec![table.clone()]) };
+        let place = Place { url: exchange.wanted.url.clone(), tables: vec![table.clone()], part: true };
+        let outcome = match (is_single, is_pulled) {
+            (true, _) => Err(refusal.clone()),
+            (false, true) => push::all(exchange, &place),
+            (false, false) => with(exchange, place),
+        };
         match outcome {
             Err(e) if e.is_refusal() => {
                 exchange.round.fail(&table, &e);

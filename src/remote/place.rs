@@ -15,6 +15,8 @@ pub struct Place {
     pub url: String,
     /// Sorted.
     pub tables: Vec<String>,
+    /// Whether it stands in for a larger set that the peer refused.
+    pub part: bool,
 }
 
 /// The cursors of a place.
@@ -56,10 +58,10 @@ impl Place {
             cursor.as_deref().map_or(ValueRef::Null, ValueRef::from)
         }
         store.conn.run(
-            "INSERT INTO main._crdt_remote(url, tables, pulled, pushed, whole, seen, node) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO main._crdt_remote(url, tables, pulled, pushed, whole, seen, node, part) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT(url, tables) DO UPDATE SET pulled = ifnull(excluded.pulled, pulled),
                pushed = ifnull(excluded.pushed, pushed), whole = ifnull(excluded.whole, whole), seen = excluded.seen,
-               node = ifnull(excluded.node, node)",
+               node = ifnull(excluded.node, node), part = part AND excluded.part",
             &[
                 self.url.as_str().into(),
                 self.tables_json().as_str().into(),
@@ -68,6 +70,7 @@ impl Place {
                 to.whole.map_or(ValueRef::Null, ValueRef::from),
                 store.wall.into(),
                 text(&to.node),
+                i64::from(self.part).into(),
             ],
         )?;
         Ok(())
@@ -94,6 +97,36 @@ impl Place {
     }
 }
 
+/// Forgets what stood in for a set that the peer refused, now that the whole of it went through.
+pub fn absorb(conn: &Conn, whole: &Place) -> Result<()> {
+    let mut parts = known(conn, &whole.url, "AND part")?;
+    parts.retain(|tables| *tables != whole.tables && tables.iter().all(|name| whole.tables.contains(name)));
+    if parts.is_empty() {
+        return Ok(());
+    }
+    session::write(conn, |store| {
+        let part = |tables: &Vec<String>| Place { url: whole.url.clone(), tables: tables.clone(), part: true };
+        parts.iter().try_for_each(|tables| part(tables).forget(store))
+    })
+}
+
+/// The sets of tables that are known of a peer, the longest first.
+fn known(conn: &Conn, url: &str, which: &str) -> Result<Vec<Vec<String>>> {
+    let sql =
+        format!("SELECT tables FROM main._crdt_remote WHERE url = ?1 {which} ORDER BY length(tables) DESC, tables");
+    let mut rows = conn.stmt(&sql)?;
+    rows.bind(1, url)?;
+    let mut known = Vec::new();
+    while rows.step()? {
+        let text = rows.text(0).unwrap_or_default();
+        let tables: Vec<String> = serde_json::from_str(text).map_err(|e| {
+            Error::data(format!("_crdt_remote: tables is no JSON array of names ({e}); delete that row"))
+        })?;
+        known.push(tables);
+    }
+    Ok(known)
+}
+
 /// The tables that are asked for; of all that are enabled where none are named.
 pub fn asked(store: &Store<'_>, names: Option<&[String]>) -> Result<BTreeSet<String>> {
     let catalog = &store.catalog;
@@ -118,19 +151,9 @@ pub fn install(conn: &Conn) -> Result<()> {
 /// The sets of tables that have cursors of their own with a peer: those known that hold none but tables asked for, and what none
 /// of them has. So a table that is enabled later is pulled from its start, and the others go on from where they were.
 pub fn sets(conn: &Conn, url: &str, asked: BTreeSet<String>) -> Result<Vec<Vec<String>>> {
-    let (mut left, mut known) = (asked, Vec::new());
-    let mut rows =
-        conn.stmt("SELECT tables FROM main._crdt_remote WHERE url = ?1 ORDER BY length(tables) DESC, tables")?;
-    rows.bind(1, url)?;
-    while rows.step()? {
-        let text = rows.text(0).unwrap_or_default();
-        let tables: Vec<String> = serde_json::from_str(text).map_err(|e| {
-            Error::data(format!("_crdt_remote: tables is no JSON array of names ({e}); delete that row"))
-        })?;
-        known.push(tables);
-    }
+    let mut left = asked;
     let mut sets: Vec<Vec<String>> = Vec::new();
-    for tables in known {
+    for tables in known(conn, url, "")? {
         if tables.iter().all(|name| left.contains(name)) {
             tables.iter().for_each(|name| {
                 left.remove(name);

@@ -79,3 +79,28 @@ fn a_grove_server_that_is_known() {
     let told = sync(&ann, &url);
     assert!(told.contains(" pushed=2 ") && told.contains("closed"), "{told}");
 }
+
+/// What stands in for a set of tables while it is refused is gone once the set goes through.
+#[test]
+fn a_refusal_that_passes() {
+    let hub = forbidding(|request| request.route == "/sync/push" && request.body.contains("\"notes\""));
+    let ann = database("ann");
+    ann.execute_batch(NOTES).unwrap();
+    hub.conn.execute_batch("INSERT INTO tasks(id) VALUES ('h')").unwrap();
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('t'); INSERT INTO notes VALUES ('n', 'x')").unwrap();
+    let told = sync(&ann, &hub.url);
+    assert!(told.starts_with("pulled=2 pushed=2 ") && told.contains(" failed=1 (notes: "), "{told}");
+    assert_eq!(digest(&ann), digest(&hub.conn));
+    let pulls = |heard: &Heard| heard.lock().unwrap().iter().filter(|(route, _)| route == "/sync/pull").count();
+    assert_eq!(pulls(&hub.heard), 1, "nothing is pulled twice");
+    let places = "SELECT group_concat(tables, ';') FROM _crdt_remote";
+    assert_eq!(common::text(&ann, places, []), "[\"notes\",\"tasks\"];[\"tasks\"]");
+    hub.strict.store(false, Ordering::SeqCst);
+    assert!(!sync(&ann, &hub.url).contains("failed"));
+    assert_eq!(common::text(&ann, places, []), "[\"notes\",\"tasks\"]");
+    assert_eq!(common::text(&hub.conn, "SELECT count(*) FROM notes", []), "1");
+    // A set that was asked for has a place of its own, and keeps it.
+    common::text(&ann, "SELECT crdt_sync(?, '{\"tables\":[\"tasks\"]}')", [&hub.url]);
+    sync(&ann, &hub.url);
+    assert_eq!(common::text(&ann, places, []), "[\"notes\",\"tasks\"];[\"tasks\"]");
+}
