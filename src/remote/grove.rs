@@ -31,6 +31,11 @@ fn time(cursor: &str) -> Option<Time> {
     crate::json::object(cursor).ok()
 }
 
+/// Whether a JSON text is a stamp, or a place dressed as one.
+pub fn is_stamp(json: &str) -> bool {
+    time(json).is_some_and(|time| time.ts >= 0)
+}
+
 /// The author of a stamp.
 pub fn node(stamp: &str) -> Option<String> {
     time(stamp).map(|time| time.node)

@@ -102,12 +102,17 @@ pub fn is_from_ours(body: &str) -> Result<bool> {
 }
 
 fn read(body: &str) -> Result<Answer<'_>> {
-    crate::json::object(body).map_err(|e| {
+    let bad = |why: &dyn std::fmt::Display| {
         Error::peer(format!(
-            "the answer to a pull is not {{\"changes\",\"latest_hlc\"}} ({e}): {}; is this the address of a sync endpoint?",
+            "the answer to a pull is not {{\"changes\",\"latest_hlc\"}} ({why}): {}; is this the address of a sync endpoint?",
             excerpt(body)
         ))
-    })
+    };
+    let answer: Answer<'_> = crate::json::object(body).map_err(|e| bad(&e))?;
+    if !grove::is_stamp(answer.latest_hlc.get()) {
+        return Err(bad(&"latest_hlc is no HLC {\"ts\",\"c\",\"node\"}"));
+    }
+    Ok(answer)
 }
 
 /// Merges an answer, and notes the cursor after it.

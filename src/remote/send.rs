@@ -144,7 +144,7 @@ fn post(exchange: &mut Exchange<'_, '_>, place: &Place, changes: &[&RawValue]) -
     })?;
     Ok(Said {
         rejected: answer.rejected.unwrap_or_default(),
-        cursor: answer.cursor.map(|json| json.get().to_owned()).filter(|json| json != "null"),
+        cursor: answer.cursor.map(|json| json.get().to_owned()).filter(|json| grove::is_stamp(json)),
         node: grove::node(answer.latest_hlc.get()).filter(|node| !node.is_empty()),
     })
 }

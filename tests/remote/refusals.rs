@@ -99,6 +99,11 @@ fn answers_that_are_none() {
         "{\"changes\":[]}",
         "{\"changes\":[],\"latest_hlc\":",
         "{\"merged\":1}",
+        "{\"changes\":[],\"latest_hlc\":null}",
+        "{\"changes\":[],\"latest_hlc\":\"hub~5\"}",
+        "{\"changes\":null,\"latest_hlc\":5,\"has_more\":true}",
+        "{\"changes\":[],\"latest_hlc\":{\"ts\":-1,\"c\":0,\"node\":\"hub~5.ab\"}}",
+        "{\"changes\":[],\"latest_hlc\":{\"node\":\"hub~5.ab\"}}",
     ] {
         let url = start(move |_| Reply::Answer(200, body.to_owned()));
         says(&refused(&url), &["crdt_sync: ", "is not {"]);
