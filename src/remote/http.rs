@@ -5,6 +5,7 @@ use std::sync::mpsc::{sync_channel, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use ureq::http::StatusCode;
 use ureq::tls::{parse_pem, PemItem, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
@@ -103,7 +104,8 @@ impl Transport for Http<'_> {
             STAY.with(|_| ());
             let _ = begin.send(());
             // Nobody listens any more after an interrupt.
-            let _ = tell.send(request(&agent, &url, authorization.as_deref(), body));
+            let outcome = request(&agent, &url, authorization.as_deref(), body);
+            let _ = tell.send(outcome.and_then(|(status, text)| judge(&url, status, text)));
         };
         thread::Builder::new()
             .name("crdt_sync".to_owned())
@@ -127,7 +129,8 @@ impl Transport for Http<'_> {
     }
 }
 
-fn request(agent: &Agent, url: &str, authorization: Option<&str>, body: String) -> Result<String> {
+/// The answer's status and body.
+fn request(agent: &Agent, url: &str, authorization: Option<&str>, body: String) -> Result<(StatusCode, String)> {
     let unreachable = |e: ureq::Error| Error::peer(format!("{url} cannot be reached: {e}"));
     let mut request = agent.post(url).header("Content-Type", "application/json").header("Accept", "application/json");
     if let Some(authorization) = authorization {
@@ -136,7 +139,12 @@ fn request(agent: &Agent, url: &str, authorization: Option<&str>, body: String) 
     let mut response = request.send(body).map_err(unreachable)?;
     let status = response.status();
     let text = read(response.body_mut()).map_err(|e| Error::peer(format!("{url}: its answer was cut off: {e}")))?;
-    if status.is_success() {
+    Ok((status, text))
+}
+
+/// The body of an answer that is one.
+fn judge(url: &str, status: StatusCode, text: String) -> Result<String> {
+    if status.is_success() || (status == StatusCode::FORBIDDEN && url.ends_with("/push") && names_changes(&text)) {
         return Ok(text);
     }
     let hint = match status.as_u16() {
@@ -146,6 +154,15 @@ fn request(agent: &Agent, url: &str, authorization: Option<&str>, body: String) 
         _ => "",
     };
     Err(Error::peer(format!("{url} answered {status}: {}{hint}", reason(&text))).of_status(status.as_u16()))
+}
+
+/// Whether a refusal says which changes of a push are refused: all of them, by themselves.
+fn names_changes(body: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Said {
+        rejected: Vec<serde::de::IgnoredAny>,
+    }
+    crate::json::object::<Said>(body).is_ok_and(|said| !said.rejected.is_empty())
 }
 
 fn read(body: &mut Body) -> std::result::Result<String, ureq::Error> {

@@ -24,7 +24,8 @@ use place::Place;
 
 /// How a request reaches a peer.
 pub trait Transport {
-    /// Posts `body` to the peer's route (`pull`, `push`); the body of its answer.
+    /// Posts `body` to the peer's route (`pull`, `push`); the body of its answer. That it refuses a push tells as well which changes
+    /// are refused is an answer, too.
     ///
     /// # Errors
     /// The peer cannot be reached, refuses, or SQLite was interrupted meanwhile.

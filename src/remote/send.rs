@@ -18,8 +18,9 @@ const SLOW: usize = 64 << 10;
 /// A peer's answer.
 #[derive(Deserialize)]
 struct Answer<'a> {
-    #[serde(borrow)]
-    latest_hlc: &'a RawValue,
+    /// None where all of the push is rejected.
+    #[serde(borrow, default)]
+    latest_hlc: Option<&'a RawValue>,
     #[serde(default)]
     rejected: Option<Vec<Rejected>>,
     /// In the peer's log after this push, where it had nothing else for us.
@@ -136,15 +137,20 @@ fn post(exchange: &mut Exchange<'_, '_>, place: &Place, changes: &[&RawValue]) -
     }
     request.push_str("]}");
     let body = exchange.transport.post("push", request)?;
-    let answer: Answer<'_> = crate::json::object(&body).map_err(|e| {
+    let bad = |why: &str| {
         Error::peer(format!(
-            "the answer to a push is not {{\"merged\",\"latest_hlc\"}} ({e}): {}; is this the address of a sync endpoint?",
+            "the answer to a push is not {{\"merged\",\"latest_hlc\"}} ({why}): {}; is this the address of a sync endpoint?",
             excerpt(&body)
         ))
-    })?;
+    };
+    let answer: Answer<'_> = crate::json::object(&body).map_err(|e| bad(&e.to_string()))?;
+    let rejected = answer.rejected.unwrap_or_default();
+    if answer.latest_hlc.is_none() && rejected.is_empty() {
+        return Err(bad("latest_hlc is missing"));
+    }
     Ok(Said {
-        rejected: answer.rejected.unwrap_or_default(),
+        rejected,
         cursor: answer.cursor.map(|json| json.get().to_owned()).filter(|json| grove::is_stamp(json)),
-        node: grove::node(answer.latest_hlc.get()).filter(|node| !node.is_empty()),
+        node: answer.latest_hlc.and_then(|json| grove::node(json.get())).filter(|node| !node.is_empty()),
     })
 }

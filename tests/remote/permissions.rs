@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
-use super::endpoint::{hub, start, Heard, Reply, Request};
+use serde_json::{json, Value};
+
+use super::endpoint::{hub, serve, start, Heard, Reply, Request};
 use super::{common, database, digest, prepare, sync};
 
 const NOTES: &str = "CREATE TABLE notes(id TEXT PRIMARY KEY NOT NULL, text TEXT); SELECT crdt_enable('notes');";
@@ -103,4 +105,59 @@ fn a_refusal_that_passes() {
     common::text(&ann, "SELECT crdt_sync(?, '{\"tables\":[\"tasks\"]}')", [&hub.url]);
     sync(&ann, &hub.url);
     assert_eq!(common::text(&ann, places, []), "[\"notes\",\"tasks\"];[\"tasks\"]");
+}
+
+/// A record that this database may not write is passed over, by itself; a refusal that names no changes is one of the table.
+#[test]
+fn records_that_may_not_be_written() {
+    let hub = forbidding(|_| false);
+    let file = hub.conn.path().unwrap().to_owned();
+    let (closed, is_closed) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
+    let (some, none) = (Arc::clone(&closed), Arc::clone(&is_closed));
+    let url = start(move |request| {
+        if request.route == "/sync/push" && some.load(Ordering::SeqCst) {
+            let body: Value = serde_json::from_str(&request.body).unwrap();
+            let changes = body["changes"].as_array().unwrap();
+            let refused = |change: &Value| change["pk"] == "theirs";
+            let rejected: Vec<Value> = (0..changes.len())
+                .filter(|i| refused(&changes[*i]))
+                .map(|i| json!({"index": i, "reason": "the record tasks[theirs] is not yours"}))
+                .collect();
+            if rejected.len() == changes.len() {
+                let error = json!({"error": "all of it is outside", "rejected": rejected});
+                let bare = json!({"error": "closed", "rejected": []});
+                return Reply::Answer(403, if none.load(Ordering::SeqCst) { bare } else { error }.to_string());
+            }
+            if !rejected.is_empty() {
+                let good: Vec<&Value> = changes.iter().filter(|change| !refused(change)).collect();
+                let body = json!({"node_id": body["node_id"], "changes": good}).to_string();
+                let Reply::Answer(200, answer) = serve(file.as_ref(), &Request { body, ..request }) else { panic!() };
+                let mut answer: Value = serde_json::from_str(&answer).unwrap();
+                answer["rejected"] = rejected.into();
+                return Reply::Answer(200, answer.to_string());
+            }
+        }
+        serve(file.as_ref(), &request)
+    });
+    let ann = database("ann");
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('theirs'), ('mine')").unwrap();
+    let told = sync(&ann, &url);
+    assert!(told.starts_with("pulled=0 pushed=2 ") && told.contains(" rejected=2 (the record tasks[theirs]"), "{told}");
+    // Alone with nothing that is taken: the same, and what comes later goes.
+    let told = sync(&ann, &url);
+    assert!(told.contains(" rejected=2 (the record") && !told.contains("failed"), "{told}");
+    ann.execute_batch("UPDATE tasks SET title = 'x' WHERE id = 'theirs'").unwrap();
+    let told = sync(&ann, &url);
+    assert!(told.contains(" rejected=2 (the record") && !told.contains("failed"), "{told}");
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('later')").unwrap();
+    assert!(sync(&ann, &url).starts_with("pulled=0 pushed=2 "));
+    assert_eq!(
+        common::text(&hub.conn, "SELECT group_concat(id) FROM (SELECT id FROM tasks ORDER BY id)", []),
+        "later,mine"
+    );
+    is_closed.store(true, Ordering::SeqCst);
+    assert!(common::error(&ann, "SELECT crdt_sync(?)", [&url]).contains("closed"));
+    closed.store(false, Ordering::SeqCst);
+    assert!(!sync(&ann, &url).contains("rejected"));
+    assert_eq!(digest(&ann), digest(&hub.conn));
 }
