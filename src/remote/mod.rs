@@ -82,9 +82,9 @@ impl Round {
         self.resync.sort_unstable();
     }
 
-    fn fail(&mut self, table: &str, why: &Error) {
+    fn fail(&mut self, table: &str, why: &str) {
         if !self.failed.iter().any(|(failed, _)| failed == table) {
-            self.failed.push((table.to_owned(), why.message().to_owned()));
+            self.failed.push((table.to_owned(), why.to_owned()));
         }
     }
 }
@@ -184,7 +184,7 @@ fn with(exchange: &mut Exchange<'_, '_>, place: Place) -> Result<()> {
 fn or_only_push<T>(exchange: &mut Exchange<'_, '_>, place: &Place, pulled: Result<T>, instead: T) -> Result<T> {
     match (pulled, place.tables.as_slice()) {
         (Err(e), [table]) if e.is_forbidden() && exchange.wanted.push => {
-            exchange.round.fail(table, &e);
+            exchange.round.fail(table, e.message());
             Ok(instead)
         }
         (pulled, _) => pulled,
@@ -205,7 +205,7 @@ fn alone(exchange: &mut Exchange<'_, '_>, tables: Vec<String>, refusal: Error) -
         };
         match outcome {
             Err(e) if e.is_refusal() => {
-                exchange.round.fail(&table, &e);
+                exchange.round.fail(&table, e.message());
                 exchange.lost += 1;
             }
             outcome => outcome?,

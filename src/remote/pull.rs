@@ -13,6 +13,11 @@ use crate::store::Store;
 use crate::value::write_text;
 use crate::{cursor, import, session};
 
+/// What is to be done then.
+const DELETES_LOST: &str = "the peer has forgotten which records were deleted since this database came last, and some of them may be \
+    here; with every table that this is said of: SELECT crdt_disable(table, 'purge'), DELETE FROM table, SELECT crdt_enable(table, …); \
+    after that DELETE FROM _crdt_remote, and everything comes from the peer";
+
 /// A peer's answer.
 #[derive(Deserialize)]
 struct Answer<'a> {
@@ -62,6 +67,11 @@ pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<Option<()>>
         let answer = read(&body)?;
         if grove::is_time(answer.latest_hlc.get()) {
             return Ok(None);
+        }
+        if answer.deletes_lost {
+            // The cursor stays: the peer says so again until the tables are taken anew.
+            place.tables.iter().for_each(|table| exchange.round.fail(table, DELETES_LOST));
+            return Ok(Some(()));
         }
         if answer.has_more && since.as_deref() == Some(answer.latest_hlc.get()) {
             return Err(Error::peer("the peer says that it has more, but its cursor does not move"));
