@@ -113,6 +113,8 @@ struct Exchange<'c, 't> {
     most: Option<usize>,
     /// Whether the peer of the set under way is known to be one of ours, and pulled from as far as that is wanted.
     is_pulled: bool,
+    /// Whether the peer took changes and did not tell the cursor after them.
+    is_ahead: bool,
     /// Tables that went neither way.
     lost: usize,
     round: Round,
@@ -127,7 +129,8 @@ pub fn round(conn: &Conn, wanted: &Wanted, transport: &mut dyn Transport) -> Res
     place::install(conn)?;
     let sets = place::sets(conn, &wanted.url, asked)?;
     let (told, round) = (Told::default(), Round::default());
-    let mut exchange = Exchange { conn, wanted, transport, told, most: None, is_pulled: false, lost: 0, round };
+    let mut exchange =
+        Exchange { conn, wanted, transport, told, most: None, is_pulled: false, is_ahead: false, lost: 0, round };
     let asked: usize = sets.iter().map(Vec::len).sum();
     let mut first = None;
     for tables in sets {
@@ -148,16 +151,16 @@ pub fn round(conn: &Conn, wanted: &Wanted, transport: &mut dyn Transport) -> Res
 fn with(exchange: &mut Exchange<'_, '_>, place: Place) -> Result<()> {
     let wanted = exchange.wanted;
     exchange.is_pulled = false;
-    let is_ours = if wanted.pull {
-        let pulled = pull::all(exchange, &place);
-        or_only_push(exchange, &place, pulled, Some(()))?.is_some()
-    } else {
-        pull::is_ours(exchange, &place)?
-    };
+    exchange.is_ahead = false;
+    let is_ours = if wanted.pull { from_ours(exchange, &place)? } else { pull::is_ours(exchange, &place)? };
     exchange.is_pulled = is_ours;
     if is_ours {
         if wanted.push {
             push::all(exchange, &place)?;
+        }
+        if wanted.pull && exchange.is_ahead {
+            // A cursor that stands before what was pushed would fit a backup from before that.
+            from_ours(exchange, &place)?;
         }
         return if wanted.push && wanted.pull { place::absorb(exchange.conn, &place) } else { Ok(()) };
     }
@@ -178,6 +181,12 @@ fn with(exchange: &mut Exchange<'_, '_>, place: Place) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Pulls from a peer; whether it is one of ours.
+fn from_ours(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<bool> {
+    let pulled = pull::all(exchange, place);
+    Ok(or_only_push(exchange, place, pulled, Some(()))?.is_some())
 }
 
 /// A table that may not be pulled may be pushed: what a pull came to, or `instead`.

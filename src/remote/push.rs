@@ -72,6 +72,7 @@ fn pages(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<Option<String
         if !news.is_empty() {
             let said = send::send(exchange, place, &news)?;
             (rejected, reached.pulled) = (said.rejected, said.cursor);
+            exchange.is_ahead = reached.pulled.is_none() && (exchange.is_ahead || rejected.len() < news.len());
             reached.node = said.node.filter(|_| !to_grove);
             if node.is_some() && reached.node.is_some() && node != reached.node {
                 return Ok(reached.node);

@@ -108,6 +108,7 @@ fn a_short_record_that_came_too_slowly_is_sent_again() {
 #[test]
 fn a_long_value_holds_up_no_pull() {
     let (hub, other) = (start(usize::MAX, 413), start(usize::MAX, 413));
+    common::text(&other.conn, "SELECT crdt_node_id('other')", []);
     let ann = database("ann");
     ann.execute_batch("SELECT crdt_pragma('max_value_bytes', 1000), crdt_pragma('max_key_bytes', 100)").unwrap();
     other.conn.execute_batch("SELECT crdt_pragma('max_value_bytes', 1000), crdt_pragma('max_key_bytes', 100)").unwrap();

@@ -65,6 +65,29 @@ fn a_hub_that_was_put_back_from_a_backup_gets_what_it_lost() {
     assert_eq!(digest(&ann), digest(&bob));
 }
 
+/// Not all are told the cursor after a push. Theirs would fit the backup from before it.
+#[test]
+fn a_backup_from_just_before_a_push() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, backup) = (folder.path().join("hub.db"), folder.path().join("backup.db"));
+    prepare(&at(&file), "hub");
+    let served = file.clone();
+    let (url, _) = hub(&file, move |request| {
+        let push = |body: &str| common::text(&at(&served), "SELECT crdt_push(?, '{\"cursor\":false}')", [body]);
+        (request.route == "/sync/push").then(|| Reply::Answer(200, push(&request.body)))
+    });
+    let ann = database("ann");
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('a')").unwrap();
+    sync(&ann, &url);
+    fs::copy(&file, &backup).unwrap();
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('b')").unwrap();
+    assert_eq!(sync(&ann, &url), "pulled=0 pushed=2 merged=0 conflicts=0");
+    fs::copy(&backup, &file).unwrap();
+    assert!(sync(&ann, &url).contains(" resync=1 "));
+    assert_eq!(digest(&ann), digest(&at(&file)));
+    assert_eq!(sync(&ann, &url), QUIET);
+}
+
 #[test]
 fn a_new_hub_at_the_address_gets_everything() {
     for options in ["{\"json\":true}", "{\"pull\":false,\"json\":true}"] {
