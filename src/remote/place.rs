@@ -139,13 +139,16 @@ pub fn asked(store: &Store<'_>, names: Option<&[String]>) -> Result<BTreeSet<Str
     }
 }
 
-/// Makes the tables that remember peers, where they are not there yet.
+/// Makes the tables that remember peers, where they are not there yet. Those of an earlier form go: everything is exchanged once more.
 pub fn install(conn: &Conn) -> Result<()> {
-    let known = "SELECT 1 FROM main.sqlite_schema WHERE name = '_crdt_refused'";
+    let known = "SELECT 1 FROM pragma_table_info('_crdt_remote', 'main') WHERE name = 'part'";
     if conn.int(known, &[])?.is_some() {
         return Ok(());
     }
-    session::write(conn, |store| store.conn.db.exec(include_str!("../../sql/remote.sql")))
+    session::write(conn, |store| {
+        store.conn.change_schema("DROP TABLE IF EXISTS main._crdt_remote; DROP TABLE IF EXISTS main._crdt_refused;")?;
+        store.conn.change_schema(include_str!("../../sql/remote.sql"))
+    })
 }
 
 /// The sets of tables that have cursors of their own with a peer: those known that hold none but tables asked for, and what none

@@ -104,7 +104,7 @@ fn text(status: &Status) -> Result<String, std::fmt::Error> {
         writeln!(out, "{:<30} {:>10} {:>9} s ago", peer.node, peer.lag, ago(peer.seen))?;
     }
     if !status.remotes.is_empty() {
-        writeln!(out, "\n{:<30} {:>10} {:>15} {:>10}", "goes to", "lag", "answered", "refused")?;
+        writeln!(out, "\n{:<30} {:>10} {:>15} {:>10}", "goes to", "lag", "moved", "refused")?;
     }
     for Remote { url, tables, lag, seen, refused, reason } in &status.remotes {
         writeln!(out, "{url:<30} {lag:>10} {:>9} s ago {refused:>10}  {}", ago(*seen), tables.join(","))?;

@@ -142,3 +142,23 @@ fn a_chain_relays() {
     assert_eq!(digest(&ann), digest(&at_second));
     assert_eq!(digest(&at_first), digest(&at_second));
 }
+
+/// What an earlier version remembered of peers, in tables of fewer columns, goes: everything is exchanged once more.
+#[test]
+fn peers_remembered_in_an_earlier_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hub.db");
+    let (at_hub, ann) = (common::open_file(&path), database("ann"));
+    prepare(&at_hub, "hub");
+    at_hub.execute_batch("INSERT INTO tasks(id) VALUES ('h')").unwrap();
+    ann.execute_batch(
+        "INSERT INTO tasks(id) VALUES ('a');
+         CREATE TABLE _crdt_remote(url TEXT NOT NULL, tables TEXT NOT NULL, pulled TEXT, PRIMARY KEY(url, tables)) WITHOUT ROWID;
+         CREATE TABLE _crdt_refused(url TEXT)",
+    )
+    .unwrap();
+    let (url, _) = hub(&path, |_| None);
+    sync(&ann, &url);
+    assert_eq!(sync(&ann, &url), "pulled=0 pushed=0 merged=0 conflicts=0");
+    assert_eq!(digest(&ann), digest(&at_hub));
+}
