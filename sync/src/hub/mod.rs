@@ -37,6 +37,7 @@ mod server;
 mod sse;
 mod stream;
 mod subscriber;
+mod tls;
 mod topics;
 mod wire;
 mod writer;
@@ -48,7 +49,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
 pub use auth::Tokens;
-pub use server::{serve, Config, Tls};
+pub use server::{serve, Config};
+pub use tls::Tls;
 
 /// What all requests share.
 pub struct Hub {

@@ -35,6 +35,7 @@ use super::limits::Limits;
 use super::patience::Patience;
 use super::presence::Presence;
 use super::readers::{self, Readers};
+use super::tls::Tls;
 use super::writer::Writer;
 use super::{drain, measures, meet, overview, page, probes, pull, push, stream, Hub, Shared};
 use crate::db::{self, Use};
@@ -47,14 +48,6 @@ const GRACE: Duration = Duration::from_secs(10);
 const HEAD: Duration = Duration::from_secs(15);
 /// Limits beyond this are none.
 const MOST: usize = Semaphore::MAX_PERMITS;
-
-/// Certificate chain and key, PEM.
-pub struct Tls {
-    /// The certificate, and those that it is signed with.
-    pub cert: PathBuf,
-    /// Its key.
-    pub key: PathBuf,
-}
 
 /// How a hub is to be.
 pub struct Config {
@@ -111,10 +104,7 @@ pub async fn serve(config: Config) -> Result<(), String> {
         readiness: probes::Readiness::default(),
         path: config.database.clone(),
     });
-    let tls = match &config.tls {
-        Some(tls) => Some(tls_config(tls).await?),
-        None => None,
-    };
+    let tls = config.tls.as_ref().map(Tls::read).transpose()?;
     check_filters(&hub).await;
     let sweeper = tokio::spawn(sweep(Arc::clone(&hub), config.presence_ttl / 2));
     let upkeep = tokio::spawn(measures::upkeep(hub.measures.clone()));
@@ -251,14 +241,6 @@ fn cors(origins: &[String]) -> Result<Option<CorsLayer>, String> {
     ))
 }
 
-async fn tls_config(tls: &Tls) -> Result<RustlsConfig, String> {
-    // Only fails where a provider is installed already.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    RustlsConfig::from_pem_file(&tls.cert, &tls.key)
-        .await
-        .map_err(|e| format!("{}, {}: {e}", tls.cert.display(), tls.key.display()))
-}
-
 async fn check_filters(hub: &Hub) {
     let filters = hub.tokens.as_ref().map(Tokens::filters).unwrap_or_default();
     let checked = hub.readers.run(move |conn| {
@@ -298,11 +280,8 @@ async fn read_again(hub: Shared, tls: Option<(RustlsConfig, Tls)>) {
                 tokens.read_again();
                 check_filters(&hub).await;
             }
-            if let Some((config, Tls { cert, key })) = &tls {
-                match config.reload_from_pem_file(cert, key).await {
-                    Ok(()) => tracing::info!("certificate read"),
-                    Err(e) => tracing::error!("the certificate stays as it was: {e}"),
-                }
+            if let Some((config, files)) = &tls {
+                files.read_again(config);
             }
         }
     }

@@ -1,6 +1,12 @@
 //! HTTPS, with a certificate of our own authority.
 
+use std::net::TcpStream;
+use std::sync::Arc;
+
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use serde_json::json;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
@@ -41,4 +47,25 @@ fn https_with_a_certificate_that_is_renewed() {
     hub.signal("-HUP");
     crate::common::eventually("the new certificate", || pull(&renewed).is_ok());
     assert!(pull(&authority).is_err());
+    for _ in 0..2 {
+        assert_eq!(agreed(&hub, &renewed).as_deref(), Some(&b"http/1.1"[..]), "what is offered is spoken");
+        hub.signal("-HUP");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+}
+
+/// What a client that speaks HTTP/2 too, as browsers, curl and Go's do, agrees on with the hub.
+fn agreed(hub: &Hub, authority: &str) -> Option<Vec<u8>> {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
+    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut socket = TcpStream::connect(hub.address()).unwrap();
+    while client.is_handshaking() {
+        client.complete_io(&mut socket).unwrap();
+    }
+    client.alpn_protocol().map(<[u8]>::to_vec)
 }
