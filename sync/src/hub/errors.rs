@@ -5,6 +5,7 @@ use axum::extract::Request;
 use axum::http::{header, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
 
 /// SQLite's primary result codes that are the request's fault, and those after which the next try may do.
 const ERROR: i32 = 1;
@@ -23,6 +24,17 @@ pub struct Refusal {
     /// Why, for a human.
     pub message: String,
     retry_after: Option<u32>,
+    /// The changes of a push that was refused whole, each with its reason.
+    rejected: Vec<Rejected>,
+}
+
+/// A change of a push that was not taken.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Rejected {
+    /// Its place in the push.
+    pub index: usize,
+    /// Why.
+    pub reason: String,
 }
 
 /// A result with a [`Refusal`].
@@ -31,7 +43,7 @@ pub type Result<T> = std::result::Result<T, Refusal>;
 impl Refusal {
     /// A refusal with that status.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Refusal {
-        Refusal { status, message: message.into(), retry_after: None }
+        Refusal { status, message: message.into(), retry_after: None, rejected: Vec::new() }
     }
 
     /// The request is wrong.
@@ -42,6 +54,12 @@ impl Refusal {
     /// The token does not allow it.
     pub fn forbidden(message: impl Into<String>) -> Refusal {
         Refusal::new(StatusCode::FORBIDDEN, message)
+    }
+
+    /// The token allows none of the changes of a push.
+    pub fn all(rejected: Vec<Rejected>) -> Refusal {
+        let first = rejected.first().map_or_else(String::new, |first| format!(": {}", first.reason));
+        Refusal { rejected, ..Refusal::forbidden(format!("this token may write nothing of this push{first}")) }
     }
 
     /// The hub's own fault, which its log tells of too.
@@ -90,7 +108,7 @@ impl From<rusqlite::Error> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut response = json_error(self.status, &self.message);
+        let mut response = json_error(self.status, &self.message, &self.rejected);
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
@@ -101,8 +119,12 @@ impl IntoResponse for Refusal {
     }
 }
 
-fn json_error(status: StatusCode, message: &str) -> Response {
-    let body = format!("{}\n", serde_json::json!({ "error": message }));
+fn json_error(status: StatusCode, message: &str, rejected: &[Rejected]) -> Response {
+    let mut error = serde_json::json!({ "error": message });
+    if !rejected.is_empty() {
+        error["rejected"] = serde_json::json!(rejected);
+    }
+    let body = format!("{error}\n");
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
@@ -115,7 +137,7 @@ pub async fn dress(request: Request, next: Next) -> Response {
         return response;
     }
     let (mut parts, _) = response.into_parts();
-    let (ours, body): (_, Body) = json_error(status, status.canonical_reason().unwrap_or("refused")).into_parts();
+    let (ours, body): (_, Body) = json_error(status, status.canonical_reason().unwrap_or("refused"), &[]).into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.extend(ours.headers);
     Response::from_parts(parts, body)

@@ -1,5 +1,5 @@
 //! A push by a token that may not write everything: only tables of its scope, and only records that meet its filters before
-//! and after.
+//! and after. Records that do not are rejected, each by itself.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,13 +11,15 @@ use serde_json::value::RawValue;
 
 use super::aside::Before;
 use super::body::{Json, Places};
-use super::errors::{Refusal, Result};
+use super::errors::{Refusal, Rejected, Result};
 use super::inside::{Question, Verdict};
 use super::push::{self, Options};
 use super::scope::Scope;
 
-/// What stands for a change whose record cannot be told: `crdt_push` rejects it.
-const UNREADABLE: &str = "null";
+/// What stands for a change that is not to be merged: `crdt_push` rejects it.
+const NOTHING: &str = "null";
+/// How often a push is tried without the records that were found to be refused: one by one they are told in two times.
+const TRIES: usize = 4;
 
 /// The record that a change is about.
 #[derive(Deserialize)]
@@ -28,13 +30,39 @@ struct About<'a> {
     pk: Cow<'a, str>,
 }
 
+impl<'a> About<'a> {
+    /// None for a change that cannot be read.
+    fn read(change: &'a str) -> Option<About<'a>> {
+        serde_json::from_str(change).ok().filter(|_| change.starts_with('{'))
+    }
+
+    fn record(&self) -> Record {
+        (self.table.to_ascii_lowercase(), self.pk.to_string())
+    }
+}
+
+/// Table in lower case and key as it was sent.
+type Record = (String, String);
+/// Records that are not merged, and why.
+type Refused = BTreeMap<Record, String>;
+
 /// A push within its scope.
 pub struct Guarded {
     request: String,
     scope: Arc<Scope>,
-    /// The records of filtered tables, by table.
-    records: BTreeMap<String, BTreeSet<String>>,
+    /// The records of filtered tables.
+    records: BTreeSet<Record>,
     _places: Places,
+}
+
+/// How a try went.
+enum Tried {
+    /// The answer.
+    Done(String),
+    /// These too must stay out.
+    Refused(Refused),
+    /// What was put aside cannot be told by the last one that waited.
+    Unclear,
 }
 
 impl Guarded {
@@ -45,89 +73,141 @@ impl Guarded {
         }
         let Json { text, places } = body;
         let plain = plain(conn, &text)?;
-        let mut keys = object(&plain)?;
-        let changes: Option<Vec<&RawValue>> =
-            keys.get("changes").map(|changes| serde_json::from_str(changes.get())).transpose().map_err(bad)?.flatten();
-        let mut records: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let mut passed = String::from("[");
-        for change in changes.unwrap_or_default() {
-            let about = serde_json::from_str::<About<'_>>(change.get()).ok().filter(|_| change.get().starts_with('{'));
-            if let Some(About { table, pk }) = &about {
-                if !scope.write.have(table) {
-                    return Err(Refusal::forbidden(format!("this token does not write the table '{table}'")));
-                }
-                if scope.filter_of(table).is_some() {
-                    records.entry(table.to_ascii_lowercase()).or_default().insert(pk.to_string());
-                }
+        let mut records = BTreeSet::new();
+        let request = rewritten(&plain, |change| {
+            let Some(about) = About::read(change) else { return Ok(false) };
+            if !scope.write.have(&about.table) {
+                return Err(Refusal::forbidden(format!("this token does not write the table '{}'", about.table)));
             }
-            if passed.len() > 1 {
-                passed.push(',');
+            if scope.filter_of(&about.table).is_some() {
+                records.insert(about.record());
             }
-            passed.push_str(about.map_or(UNREADABLE, |_| change.get()));
-        }
-        passed.push(']');
-        let passed = RawValue::from_string(passed).map_err(bad)?;
-        keys.insert("changes".to_owned(), &passed);
-        let request = serde_json::to_string(&keys).map_err(bad)?;
+            Ok(true)
+        })?;
         Ok(Guarded { request, scope, records, _places: places })
     }
 
     /// Merges it, in the caller's savepoint, which must be rolled back when this fails.
     pub fn merge(&self, conn: &Connection, options: &Options) -> Result<String> {
         conn.execute_batch("SAVEPOINT guarded")?;
-        let answer = match self.attempt(conn, options, &Before::last(conn)?)? {
-            Some(answer) => answer,
-            None => {
-                conn.execute_batch("ROLLBACK TO guarded")?;
-                let answer = self.attempt(conn, options, &Before::all(conn)?)?;
-                answer.ok_or_else(|| Refusal::internal("what a push has put aside cannot be told"))?
-            }
-        };
-        conn.execute_batch("RELEASE guarded")?;
-        Ok(answer)
-    }
-
-    /// The answer; None where `before` is not enough to tell what was put aside.
-    fn attempt(&self, conn: &Connection, options: &Options, before: &Before) -> Result<Option<String>> {
-        let mut questions = Vec::new();
-        for (table, keys) in &self.records {
-            // A table that is not enabled has no records: its changes are rejected.
-            let Some(question) = Question::new(conn, table, self.scope.filter_of(table).unwrap_or_default())? else {
-                continue;
-            };
-            questions.push((table, keys, question));
-        }
-        let judge = || -> Result<()> {
-            for (table, keys, question) in &questions {
-                for pk in *keys {
-                    if question.of(conn, pk)? == Verdict::Outside {
-                        return Err(outside(table, pk));
-                    }
+        let mut before = Before::last(conn)?;
+        let mut refused = self.outside(conn, &Refused::new())?;
+        for _ in 0..TRIES {
+            match self.attempt(conn, options, &before, &refused)? {
+                Tried::Done(answer) => {
+                    conn.execute_batch("RELEASE guarded")?;
+                    return Ok(answer);
+                }
+                Tried::Refused(more) => {
+                    conn.execute_batch("ROLLBACK TO guarded")?;
+                    refused.extend(more);
+                }
+                Tried::Unclear => {
+                    conn.execute_batch("ROLLBACK TO guarded")?;
+                    before = Before::all(conn)?;
                 }
             }
-            Ok(())
+        }
+        Err(Refusal::forbidden("which records of this push are outside of what this token may write cannot be told"))
+    }
+
+    fn attempt(&self, conn: &Connection, options: &Options, before: &Before, refused: &Refused) -> Result<Tried> {
+        let answer = if refused.is_empty() {
+            push::merge(conn, &self.request, options)?
+        } else {
+            self.without(conn, options, refused)?
         };
-        judge()?;
-        let answer = push::merge(conn, &self.request, options)?;
-        judge()?;
-        let Some(aside) = before.since(conn)? else { return Ok(None) };
-        self.refuse_aside(&aside)?;
-        Ok(Some(answer))
+        let mut more = self.outside(conn, refused)?;
+        let Some(aside) = before.since(conn)? else { return Ok(Tried::Unclear) };
+        self.refuse_aside(&aside, &mut more)?;
+        Ok(if more.is_empty() { Tried::Done(answer) } else { Tried::Refused(more) })
+    }
+
+    /// Merges the push without some records, whose changes the answer tells to be rejected.
+    fn without(&self, conn: &Connection, options: &Options, refused: &Refused) -> Result<String> {
+        let (mut index, mut passed) = (0, 0);
+        let mut rejected: BTreeMap<usize, &String> = BTreeMap::new();
+        let request = rewritten(&self.request, |change| {
+            let reason = About::read(change).and_then(|about| refused.get(&about.record()));
+            rejected.extend(reason.map(|reason| (index, reason)));
+            passed += usize::from(reason.is_none());
+            index += 1;
+            Ok(reason.is_none())
+        })?;
+        let told = |(index, reason): (&usize, &&String)| Rejected { index: *index, reason: (*reason).clone() };
+        if passed == 0 {
+            return Err(Refusal::all(rejected.iter().map(told).collect()));
+        }
+        let answer = push::merge(conn, &request, options)?;
+        let unreadable = |e| Refusal::internal(format!("crdt_push's answer: {e}"));
+        let mut keys: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&answer).map_err(unreadable)?;
+        let others: Vec<Rejected> =
+            keys.get("rejected").map_or(Ok(Vec::new()), |list| serde_json::from_str(list.get())).map_err(unreadable)?;
+        let others = others.into_iter().filter(|other| !rejected.contains_key(&other.index));
+        let mut all: Vec<Rejected> = rejected.iter().map(told).chain(others).collect();
+        all.sort_by_key(|one| one.index);
+        keys.insert("rejected".to_owned(), serde_json::value::to_raw_value(&all).map_err(unreadable)?);
+        serde_json::to_string(&keys).map_err(unreadable)
+    }
+
+    /// The records that do not meet their filter as they now are, besides those that are refused anyway. The reason is the same
+    /// for one that is another's and for one that would come to be: it does not tell which keys there are.
+    fn outside(&self, conn: &Connection, refused: &Refused) -> Result<Refused> {
+        let mut outside = Refused::new();
+        let mut question: Option<(&str, Option<Question>)> = None;
+        for record in self.records.iter().filter(|record| !refused.contains_key(*record)) {
+            let (table, pk) = record;
+            // They are in the order of their tables.
+            if question.as_ref().is_none_or(|(of, _)| of != table) {
+                let filter = self.scope.filter_of(table).unwrap_or_default();
+                question = Some((table, Question::new(conn, table, filter)?));
+            }
+            // A table that is not enabled has no records: its changes are rejected.
+            let Some((_, Some(question))) = &question else { continue };
+            if question.of(conn, pk)? == Verdict::Outside {
+                let reason = format!("the record {table}[{pk}] is outside of what this token may write");
+                outside.insert(record.clone(), reason);
+            }
+        }
+        Ok(outside)
     }
 
     /// A change that waits for its time would be merged later, with nobody there to judge it.
-    fn refuse_aside(&self, aside: &[String]) -> Result<()> {
+    fn refuse_aside(&self, aside: &[String], refused: &mut Refused) -> Result<()> {
         for change in aside {
-            if let Ok(About { table, pk }) = serde_json::from_str(change) {
-                if self.scope.filter_of(&table).is_some() {
-                    return Err(Refusal::forbidden(format!(
-                        "the stamp of a change of {table}[{pk}] is too far in the future for a token with a filter; set the clock"
-                    )));
-                }
+            let Some(about) = About::read(change) else { continue };
+            if self.scope.filter_of(&about.table).is_none() {
+                continue;
+            }
+            let reason = format!(
+                "the stamp of a change of {}[{}] is too far in the future for a token with a filter; set the clock",
+                about.table, about.pk
+            );
+            match about.record() {
+                record if self.records.contains(&record) => drop(refused.insert(record, reason)),
+                _ => return Err(Refusal::forbidden(reason)),
             }
         }
         Ok(())
     }
+}
+
+/// A request of which only those changes stay, each at its place, that are to pass.
+fn rewritten(request: &str, mut pass: impl FnMut(&str) -> Result<bool>) -> Result<String> {
+    let mut keys = object(request)?;
+    let changes: Option<Vec<&RawValue>> =
+        keys.get("changes").map(|changes| serde_json::from_str(changes.get())).transpose().map_err(bad)?.flatten();
+    let mut passed = String::from("[");
+    for change in changes.unwrap_or_default() {
+        if passed.len() > 1 {
+            passed.push(',');
+        }
+        passed.push_str(if pass(change.get())? { change.get() } else { NOTHING });
+    }
+    passed.push(']');
+    let passed = RawValue::from_string(passed).map_err(bad)?;
+    keys.insert("changes".to_owned(), &passed);
+    serde_json::to_string(&keys).map_err(bad)
 }
 
 /// The request in the plain form.
@@ -146,8 +226,4 @@ fn object(json: &str) -> Result<BTreeMap<String, &RawValue>> {
 
 fn bad(e: serde_json::Error) -> Refusal {
     Refusal::bad(format!("not a push request {{\"node_id\",\"changes\"}}: {e}"))
-}
-
-fn outside(table: &str, pk: &str) -> Refusal {
-    Refusal::forbidden(format!("the record {table}[{pk}] is outside of what this token may write"))
 }
