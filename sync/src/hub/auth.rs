@@ -68,11 +68,10 @@ impl Tokens {
         }
     }
 
-    /// All filters: tables and expressions.
-    pub fn filters(&self) -> Vec<(String, String)> {
+    /// All scopes.
+    pub fn scopes(&self) -> Vec<Arc<Scope>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let filters = known.iter().flat_map(|(_, scope)| scope.all_filters());
-        filters.map(|(table, expr)| (table.to_owned(), expr.to_owned())).collect()
+        known.iter().map(|(_, scope)| Arc::clone(scope)).collect()
     }
 
     /// Rises when the file was read again.

@@ -1,21 +1,23 @@
 //! Asks the database for changes, within a token's scope.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::catalog::Catalog;
 use super::dialect::Counters;
 use super::errors::{Refusal, Result};
-use super::readers::enabled_tables;
+use super::inside;
 use super::scope::Scope;
 
 /// The options of `crdt_pull`.
 #[derive(Serialize)]
-struct Options {
+struct Options<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    filter: BTreeMap<String, String>,
+    filter: &'a BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     counters: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,6 +38,8 @@ pub struct Pull {
 pub struct Question {
     request: String,
     options: String,
+    /// Filters, and the tables that their names were looked up in.
+    within: Option<(BTreeMap<String, String>, Arc<Catalog>)>,
 }
 
 impl Pull {
@@ -70,10 +74,10 @@ impl Pull {
         self
     }
 
-    /// What to ask the database, which has the tables `enabled`; refused when it is not in the scope.
-    pub fn within(self, scope: &Scope, counters: Counters, enabled: &[String]) -> Result<Question> {
+    /// What to ask the database, which has these tables; refused when it is not in the scope.
+    pub fn within(self, scope: &Scope, counters: Counters, catalog: &Arc<Catalog>) -> Result<Question> {
         let Pull { mut keys, tables, remember, unnamed } = self;
-        let tables = scope.to_read(tables, enabled)?;
+        let tables = scope.to_read(tables, catalog)?;
         // Without tables it reads all that there are, of which none has a filter.
         let filter = scope.filters(tables.as_deref().unwrap_or_default());
         if let Some(tables) = tables {
@@ -85,8 +89,9 @@ impl Pull {
             Counters::Operations if unnamed => Some("none"),
             Counters::Operations => Some("operations"),
         };
-        let options = raw(&Options { filter, counters, remember })?;
-        Ok(Question { request: raw(&keys)?.get().to_owned(), options: options.get().to_owned() })
+        let options = raw(&Options { filter: &filter, counters, remember })?;
+        let within = scope.has_filters().then(|| (filter, Arc::clone(catalog)));
+        Ok(Question { request: raw(&keys)?.get().to_owned(), options: options.get().to_owned(), within })
     }
 }
 
@@ -103,13 +108,24 @@ impl Question {
     /// The answer of `crdt_pull`.
     pub fn ask(&self, conn: &Connection) -> Result<String> {
         let mut pull = conn.prepare_cached("SELECT crdt_pull(?1, ?2)")?;
-        Ok(pull.query_row([&self.request, &self.options], |row| row.get(0))?)
+        let answer = pull.query_row([&self.request, &self.options], |row| row.get(0));
+        let Some((filters, catalog)) = &self.within else { return Ok(answer?) };
+        // A table that has just got another name would have been read without its filter.
+        if Catalog::read(conn)? != **catalog {
+            return Err(Refusal::busy("the tables have just changed; try again"));
+        }
+        if answer.is_err() {
+            for (table, expr) in filters {
+                inside::Question::new(conn, table, expr)?;
+            }
+        }
+        Ok(answer?)
     }
 }
 
 /// Brings a pull within its scope and asks.
 pub fn pull(conn: &Connection, pull: Pull, scope: &Scope, counters: Counters) -> Result<String> {
-    pull.within(scope, counters, &enabled_tables(conn)?)?.ask(conn)
+    pull.within(scope, counters, &Arc::new(Catalog::read(conn)?))?.ask(conn)
 }
 
 /// The last row of the log; None in a database where no table was ever enabled.
@@ -126,8 +142,8 @@ pub fn log_end(conn: &Connection) -> Result<Option<i64>> {
 mod tests {
     use super::*;
 
-    fn enabled() -> Vec<String> {
-        vec!["secrets".to_owned(), "tasks".to_owned()]
+    fn enabled() -> Arc<Catalog> {
+        Arc::new(Catalog::of(&[(1, "secrets"), (2, "tasks")]))
     }
 
     fn ann() -> Scope {

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::aside::Before;
 use super::body::{Json, Places};
+use super::catalog::Catalog;
 use super::errors::{Refusal, Rejected, Result};
 use super::inside::{Question, Verdict};
 use super::push::{self, Options};
@@ -52,6 +53,8 @@ pub struct Guarded {
     scope: Arc<Scope>,
     /// The records of filtered tables.
     records: BTreeSet<Record>,
+    /// The other tables.
+    unfiltered: BTreeSet<String>,
     _places: Places,
 }
 
@@ -73,22 +76,26 @@ impl Guarded {
         }
         let Json { text, places } = body;
         let plain = plain(conn, &text)?;
-        let mut records = BTreeSet::new();
+        let (mut records, mut unfiltered) = (BTreeSet::new(), BTreeSet::new());
         let request = rewritten(&plain, |change| {
             let Some(about) = About::read(change) else { return Ok(false) };
             if !scope.write.have(&about.table) {
                 return Err(Refusal::forbidden(format!("this token does not write the table '{}'", about.table)));
             }
-            if scope.filter_of(&about.table).is_some() {
-                records.insert(about.record());
+            match scope.filter_of(&about.table) {
+                Some(_) => drop(records.insert(about.record())),
+                None if unfiltered.contains(&*about.table) => {}
+                None => drop(unfiltered.insert(about.table.to_string())),
             }
             Ok(true)
         })?;
-        Ok(Guarded { request, scope, records, _places: places })
+        Ok(Guarded { request, scope, records, unfiltered, _places: places })
     }
 
     /// Merges it, in the caller's savepoint, which must be rolled back when this fails.
     pub fn merge(&self, conn: &Connection, options: &Options) -> Result<String> {
+        let catalog = Catalog::read(conn)?;
+        self.unfiltered.iter().try_for_each(|table| self.scope.reaches(table, &catalog))?;
         conn.execute_batch("SAVEPOINT guarded")?;
         let mut before = Before::last(conn)?;
         let mut refused = self.outside(conn, &Refused::new())?;

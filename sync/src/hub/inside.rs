@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::StatusCode;
 use rusqlite::types::Value;
 use rusqlite::{params_from_iter, Connection, OptionalExtension};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::errors::Result;
+use super::catalog::Catalog;
+use super::errors::{Refusal, Result};
 use super::wire::{self, Affinity};
 
 /// What a filter says of a record.
@@ -55,8 +57,7 @@ struct Field<'a> {
 impl Question {
     /// The SQL of `expr` over an enabled table; None when the table is not enabled.
     pub fn new(conn: &Connection, table: &str, expr: &str) -> Result<Option<Question>> {
-        let enabled = super::readers::enabled_tables(conn)?;
-        let Some(table) = enabled.into_iter().find(|name| name.eq_ignore_ascii_case(table)) else { return Ok(None) };
+        let Some(table) = Catalog::read(conn)?.spelt(table).cloned() else { return Ok(None) };
         let mut info = conn.prepare_cached("SELECT name, type, pk FROM pragma_table_xinfo(?1) WHERE hidden = 0")?;
         let rows = info.query_map([&table], |row| {
             let declared: String = row.get(1)?;
@@ -78,7 +79,7 @@ impl Question {
         // A compound has the columns of its first SELECT. DISTINCT and LIMIT keep SQLite from taking it apart.
         let before =
             format!("SELECT DISTINCT ({expr}) IS TRUE FROM (SELECT {names} FROM main.{name} WHERE 0 UNION ALL SELECT ");
-        conn.prepare_cached(&live)?;
+        conn.prepare_cached(&live).map_err(|e| misfit(&table, &e))?;
         Ok(Some(Question { columns, key, live, bound: (before, format!(" LIMIT 1) AS {name}")), table }))
     }
 
@@ -144,6 +145,13 @@ fn answer(conn: &Connection, sql: &str, values: &[Value]) -> Result<Option<bool>
         Err(e) if e.sqlite_error().is_some_and(|e| e.extended_code & 0xff == 1) => Ok(Some(false)),
         answer => Ok(answer?),
     }
+}
+
+/// A filter that does not fit its table is a fault of the token file, not of the request.
+fn misfit(table: &str, e: &rusqlite::Error) -> Refusal {
+    tracing::error!("the filter of a token for the table '{table}' does not fit it: {e}");
+    let message = format!("the filter of this token for the table '{table}' does not fit it; the hub's log tells how");
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message)
 }
 
 fn ident(name: &str) -> String {

@@ -11,6 +11,7 @@ mod aside;
 mod auth;
 mod body;
 mod budget;
+mod catalog;
 mod changed;
 mod dialect;
 mod drain;
@@ -64,7 +65,7 @@ pub struct Hub {
     limits: limits::Limits,
     measures: PrometheusHandle,
     stop: watch::Receiver<bool>,
-    enabled: Mutex<Option<(u64, Arc<Vec<String>>)>>,
+    catalog: Mutex<Option<(u64, Arc<catalog::Catalog>)>>,
     overview: overview::Cache,
     readiness: probes::Readiness,
 }
@@ -73,15 +74,15 @@ pub struct Hub {
 type Shared = Arc<Hub>;
 
 impl Hub {
-    /// The enabled tables.
-    async fn enabled(&self) -> errors::Result<Arc<Vec<String>>> {
+    /// The tables.
+    async fn catalog(&self) -> errors::Result<Arc<catalog::Catalog>> {
         let generation = *self.changed.rises().borrow();
-        let known = self.enabled.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((_, tables)) = known.filter(|(then, _)| *then == generation) {
-            return Ok(tables);
+        let known = self.catalog.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, catalog)) = known.filter(|(then, _)| *then == generation) {
+            return Ok(catalog);
         }
-        let tables = Arc::new(self.readers.run(readers::enabled_tables).await?);
-        *self.enabled.lock().unwrap_or_else(PoisonError::into_inner) = Some((generation, Arc::clone(&tables)));
-        Ok(tables)
+        let catalog = Arc::new(self.readers.run(catalog::Catalog::read).await?);
+        *self.catalog.lock().unwrap_or_else(PoisonError::into_inner) = Some((generation, Arc::clone(&catalog)));
+        Ok(catalog)
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{json, Value};
 use tokio::sync::Mutex;
 
 use super::auth::Access;
+use super::catalog::Catalog;
 use super::errors::{Refusal, Result};
 use super::limits::AtWork;
 use super::scope::Scope;
@@ -24,7 +25,8 @@ pub struct Cache(Mutex<Option<(Instant, Arc<Value>)>>);
 /// Tells how the database is doing.
 pub async fn overview(State(hub): State<Shared>, access: Access, _at_work: AtWork) -> Result<Response> {
     let whole = whole(&hub).await?;
-    answer::long(&seen(&whole, &access.scope), &hub.limits, &access)
+    let catalog = hub.catalog().await?;
+    answer::long(&seen(&whole, &access.scope, &catalog), &hub.limits, &access)
 }
 
 async fn whole(hub: &Hub) -> Result<Arc<Value>> {
@@ -50,17 +52,15 @@ async fn whole(hub: &Hub) -> Result<Arc<Value>> {
 }
 
 /// Of the status what a scope may see: numbers tell of rows too.
-fn seen(status: &Value, scope: &Scope) -> Value {
+fn seen(status: &Value, scope: &Scope, catalog: &Catalog) -> Value {
     if scope.reads_all() {
         return status.clone();
     }
     let tables = status["tables"].as_array().map(Vec::as_slice).unwrap_or_default();
     let seen = tables.iter().filter_map(|table| {
         let name = table["table"].as_str().filter(|name| scope.read.have(name))?;
-        Some(match scope.filter_of(name) {
-            Some(_) => json!({ "table": name, "enabled": table["enabled"] }),
-            None => table.clone(),
-        })
+        let counted = scope.filter_of(name).is_none() && scope.reaches(name, catalog).is_ok();
+        Some(if counted { table.clone() } else { json!({ "table": name, "enabled": table["enabled"] }) })
     });
     json!({
         "node": status["node"], "version": status["version"], "clock": status["clock"], "wall": status["wall"],
@@ -84,13 +84,14 @@ mod tests {
         });
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let filter = [("tasks".to_owned(), "1".to_owned())].into();
-        let seen = seen(&status, &Scope::new(names(&["tasks", "notes"]), Vec::new(), filter));
+        let catalog = Catalog::of(&[(1, "tasks"), (2, "notes"), (3, "secrets")]);
+        let seen = seen(&status, &Scope::new(names(&["tasks", "notes"]), Vec::new(), filter), &catalog);
         assert_eq!(
             seen["tables"],
             json!([{"table": "tasks", "enabled": true}, {"table": "notes", "enabled": true, "records": 6}])
         );
         let keys: Vec<&String> = seen.as_object().unwrap().keys().collect();
         assert_eq!(keys, ["clock", "hub", "node", "tables", "version", "wall"]);
-        assert_eq!(super::seen(&status, &Scope::all()), status);
+        assert_eq!(super::seen(&status, &Scope::all(), &catalog), status);
     }
 }

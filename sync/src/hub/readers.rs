@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
+use super::catalog::Catalog;
 use super::errors::{Refusal, Result};
 use super::inside::Question;
 use super::leash::leash;
+use super::scope::Scope;
 use crate::db::{self, Use};
 
 /// A few connections, opened when they are needed.
@@ -63,23 +65,17 @@ impl Pool {
     }
 }
 
-/// Tells in the log which filters of tokens fit no table: where they matter, requests fail.
-pub fn check_filters(conn: &Connection, filters: &[(String, String)]) {
-    for (table, expr) in filters {
-        match Question::new(conn, table, expr) {
-            Ok(Some(_)) => {}
-            Ok(None) => tracing::warn!("the token file has a filter for the table '{table}', which is not enabled"),
-            Err(e) => tracing::error!("the filter of a token for the table '{table}' does not fit: {}", e.message),
+/// Has filters of tokens remember which tables they are for, and tells in the log which fit none: where they matter, requests fail.
+pub fn bind_filters(conn: &Connection, scopes: &[Arc<Scope>]) -> Result<()> {
+    let catalog = Catalog::read(conn)?;
+    for scope in scopes {
+        scope.bind(&catalog);
+        for (table, expr) in scope.all_filters() {
+            // What does not fit is told of there.
+            if let Ok(None) = Question::new(conn, table, expr) {
+                tracing::warn!("the token file has a filter for the table '{table}', which is not enabled");
+            }
         }
     }
-}
-
-/// The tables that are enabled, by their present names.
-pub fn enabled_tables(conn: &Connection) -> Result<Vec<String>> {
-    // Each has a trigger of that name, which SQLite takes along when the table is renamed.
-    let mut tables = conn.prepare_cached(
-        "SELECT DISTINCT tbl_name FROM main.sqlite_schema WHERE type = 'trigger' AND name GLOB '_crdt_[0-9]*_insert' ORDER BY 1",
-    )?;
-    let names = tables.query_map([], |row| row.get(0))?;
-    Ok(names.collect::<rusqlite::Result<_>>()?)
+    Ok(())
 }

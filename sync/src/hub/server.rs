@@ -99,13 +99,13 @@ pub async fn serve(config: Config) -> Result<(), String> {
         limits,
         measures: measures::start()?,
         stop: stopped,
-        enabled: Mutex::default(),
+        catalog: Mutex::default(),
         overview: overview::Cache::default(),
         readiness: probes::Readiness::default(),
         path: config.database.clone(),
     });
     let tls = config.tls.as_ref().map(Tls::read).transpose()?;
-    check_filters(&hub).await;
+    bind_filters(&hub).await;
     let sweeper = tokio::spawn(sweep(Arc::clone(&hub), config.presence_ttl / 2));
     let upkeep = tokio::spawn(measures::upkeep(hub.measures.clone()));
     let again = tokio::spawn(read_again(Arc::clone(&hub), tls.clone().zip(config.tls)));
@@ -241,13 +241,9 @@ fn cors(origins: &[String]) -> Result<Option<CorsLayer>, String> {
     ))
 }
 
-async fn check_filters(hub: &Hub) {
-    let filters = hub.tokens.as_ref().map(Tokens::filters).unwrap_or_default();
-    let checked = hub.readers.run(move |conn| {
-        readers::check_filters(conn, &filters);
-        Ok(())
-    });
-    if let Err(e) = checked.await {
+async fn bind_filters(hub: &Hub) {
+    let scopes = hub.tokens.as_ref().map(Tokens::scopes).unwrap_or_default();
+    if let Err(e) = hub.readers.run(move |conn| readers::bind_filters(conn, &scopes)).await {
         tracing::error!("the filters of tokens could not be checked: {}", e.message);
     }
 }
@@ -278,7 +274,7 @@ async fn read_again(hub: Shared, tls: Option<(RustlsConfig, Tls)>) {
         while hangups.recv().await.is_some() {
             if let Some(tokens) = &hub.tokens {
                 tokens.read_again();
-                check_filters(&hub).await;
+                bind_filters(&hub).await;
             }
             if let Some((config, files)) = &tls {
                 files.read_again(config);

@@ -100,8 +100,8 @@ impl Subscriber {
         if !confirmed {
             pull = pull.unremembered();
         }
-        let enabled = self.hub.enabled().await?;
-        let question = pull.within(&self.access.scope, self.asked.counters, &enabled)?;
+        let catalog = self.hub.catalog().await?;
+        let question = pull.within(&self.access.scope, self.asked.counters, &catalog)?;
         let page = self.hub.pages.get(&self.hub, &self.access, question, generation).await?;
         self.behind = page.more;
         self.place = Some(page.latest.clone());
@@ -190,8 +190,8 @@ impl Subscriber {
             return Ok(false);
         }
         if let Some(tables) = &self.asked.tables {
-            let enabled = self.hub.enabled().await?;
-            let table = topics::table_of(&event.topic, &enabled);
+            let catalog = self.hub.catalog().await?;
+            let table = topics::table_of(&event.topic, &catalog);
             if table.is_some_and(|table| !tables.iter().any(|name| name.eq_ignore_ascii_case(table))) {
                 return Ok(false);
             }

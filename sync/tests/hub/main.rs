@@ -16,6 +16,7 @@ mod locks;
 mod page;
 mod proxy;
 mod routes;
+mod scopes;
 mod sse;
 mod streams;
 mod swarm;
