@@ -132,6 +132,9 @@ struct PullOptions {
     /// Changes after which no further record begins.
     #[serde(default)]
     limit: Option<NonZeroU32>,
+    /// Bytes after which none does, where that is less than `page_bytes`.
+    #[serde(default)]
+    bytes: Option<NonZeroU32>,
     /// Whether to note who asked, and with which cursor. Not where the cursor is the server's own, as in a stream: what was
     /// sent need not have arrived.
     #[serde(default)]
@@ -171,7 +174,8 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
             let wanted = |item: &Item| filter.wants(item) && !without.has(item);
             let sifted = request.filter.is_some() || !matches!(without, Without::Nothing);
             let limit = options.limit.into_iter().chain(request.limit).min().map(|n| i64::from(n.get()));
-            let page = Page { limit, format, wanted: sifted.then_some(&wanted), ..Page::default() };
+            let bytes = options.bytes.and_then(|n| usize::try_from(n.get()).ok());
+            let page = Page { limit, bytes, format, wanted: sifted.then_some(&wanted) };
             let (answer, sent) = page_of(store, since, &scope, &page)?;
             Ok((answer, scope, sent))
         })?;

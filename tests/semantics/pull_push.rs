@@ -144,7 +144,10 @@ fn a_server_says_how_much_and_whether_to_remember() {
     let asked = text(&hub, "SELECT crdt_pull('{\"limit\":1}')", []);
     assert!(page(&asked).more, "by the request too");
     assert_eq!(peers(), 1);
-    for bad in [r#"{"limit":0}"#, r#"{"limit":-1}"#, r#"{"limit":1.5}"#, r#"{"remember":1}"#] {
+    let short = pull(&Value::Null, r#"{"bytes":1,"remember":false}"#);
+    assert!(short.more && short.changes.len() * 3 == changes, "a record at least");
+    assert_eq!(pull(&Value::Null, r#"{"bytes":4294967295}"#).changes.len(), changes);
+    for bad in [r#"{"bytes":0}"#, r#"{"limit":0}"#, r#"{"limit":-1}"#, r#"{"limit":1.5}"#, r#"{"remember":1}"#] {
         assert!(hub.query_row("SELECT crdt_pull('{}', ?1)", [bad], |_| Ok(())).is_err(), "{bad}");
     }
 }

@@ -8,22 +8,39 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::auth::Access;
-use super::budget::Held;
+use super::budget::{Budget, Held};
 use super::errors::{Refusal, Result};
-use super::limits::Limits;
+use super::Hub;
 
 /// What a long answer takes of the budget at least.
 const LEAST: usize = 64 << 10;
 
-/// The place of an answer that is still to be made: where there is none it need not be.
-pub fn place(limits: &Limits, access: &Access) -> Result<Held> {
-    limits.answers.take(access, LEAST)
+/// Takes of the budget; what is only kept for others gives its place back where that is needed.
+fn with_room<T>(hub: &Hub, mut take: impl FnMut(&Budget) -> Result<T>) -> Result<T> {
+    let budget = &hub.limits.answers;
+    take(budget).or_else(|_| {
+        hub.pages.give_back();
+        take(budget)
+    })
 }
 
-/// Has the place grow to what the answer has become.
-pub fn grow(place: &mut Held, length: usize, limits: &Limits, access: &Access) -> Result<()> {
-    place.add(limits.answers.take(access, length.saturating_sub(LEAST))?);
-    Ok(())
+/// The place of an answer that is still to be made: where there is none it need not be.
+pub fn place(hub: &Hub, access: &Access) -> Result<Held> {
+    with_room(hub, |budget| budget.take(access, LEAST))
+}
+
+/// Has the place grow to up to `most`, and leaves more than that to others; how long the answer may become.
+pub fn widen(place: &mut Held, most: usize, hub: &Hub, access: &Access) -> usize {
+    let budget = &hub.limits.answers;
+    // Whoever has taken this much meanwhile leaves less, which must do.
+    drop(budget.grow(place, access, most.min(budget.left(access) / 4)));
+    place.size()
+}
+
+/// Has the place be what the answer has become.
+pub fn fit(place: &mut Held, length: usize, hub: &Hub, access: &Access) -> Result<()> {
+    place.shrink(length.max(1));
+    with_room(hub, |budget| budget.grow(place, access, length))
 }
 
 /// A text and its place in the budget.
@@ -39,17 +56,17 @@ impl AsRef<[u8]> for Counted {
 }
 
 /// An answer of any length, JSON already.
-pub fn text(mut text: String, mut place: Held, limits: &Limits, access: &Access) -> Result<Response> {
+pub fn text(mut text: String, mut place: Held, hub: &Hub, access: &Access) -> Result<Response> {
     text.reserve_exact(1);
     text.push('\n');
-    grow(&mut place, text.len(), limits, access)?;
+    fit(&mut place, text.len(), hub, access)?;
     // The bytes go, and their place with them, when the last of them is with the client.
     Ok(of(Bytes::from_owner(Counted { text, _place: place })))
 }
 
 /// An answer of any length.
-pub fn long(value: &impl Serialize, limits: &Limits, access: &Access) -> Result<Response> {
-    text(json(value)?, place(limits, access)?, limits, access)
+pub fn long(value: &impl Serialize, hub: &Hub, access: &Access) -> Result<Response> {
+    text(json(value)?, place(hub, access)?, hub, access)
 }
 
 /// A short answer.

@@ -13,15 +13,22 @@ use super::errors::{Refusal, Result};
 use super::inside;
 use super::scope::Scope;
 
+/// Bytes of a page, about, for those that go on while there is more; each has a record at least.
+pub const PAGE: usize = 4 << 20;
+/// Bytes of a page for those that may come back for the next one only when their time has come.
+const LONG_PAGE: usize = 16 << 20;
+
 /// The options of `crdt_pull`.
-#[derive(Serialize)]
-struct Options<'a> {
+#[derive(Clone, Serialize)]
+struct Options {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    filter: &'a BTreeMap<String, String>,
+    filter: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     counters: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remember: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<usize>,
 }
 
 /// A pull as a client sent it: its keys, their JSON as it came.
@@ -37,9 +44,9 @@ pub struct Pull {
 #[derive(Clone)]
 pub struct Question {
     request: String,
-    options: String,
-    /// Filters, and the tables that their names were looked up in.
-    within: Option<(BTreeMap<String, String>, Arc<Catalog>)>,
+    options: Options,
+    /// The tables in which those with a filter were looked up.
+    catalog: Option<Arc<Catalog>>,
 }
 
 impl Pull {
@@ -68,6 +75,16 @@ impl Pull {
         Ok(Pull { keys, tables, remember: None, unnamed: node.is_none() })
     }
 
+    /// How long a page may be. Who limits its pages knows that there are more.
+    pub fn page_bytes(&self) -> usize {
+        let limited = self.keys.get("limit").is_some_and(|limit| limit.get() != "null");
+        if limited {
+            PAGE
+        } else {
+            LONG_PAGE
+        }
+    }
+
     /// The database does not note who asks: the cursor is where the hub has sent to, not what the client has.
     pub fn unremembered(mut self) -> Pull {
         self.remember = Some(false);
@@ -89,9 +106,9 @@ impl Pull {
             Counters::Operations if unnamed => Some("none"),
             Counters::Operations => Some("operations"),
         };
-        let options = raw(&Options { filter: &filter, counters, remember })?;
-        let within = scope.has_filters().then(|| (filter, Arc::clone(catalog)));
-        Ok(Question { request: raw(&keys)?.get().to_owned(), options: options.get().to_owned(), within })
+        let options = Options { filter, counters, remember, bytes: None };
+        let catalog = scope.has_filters().then(|| Arc::clone(catalog));
+        Ok(Question { request: raw(&keys)?.get().to_owned(), options, catalog })
     }
 }
 
@@ -102,20 +119,21 @@ fn raw(value: &impl Serialize) -> Result<Box<RawValue>> {
 impl Question {
     /// What tells this question from others.
     pub fn text(&self) -> String {
-        format!("{}\n{}", self.request, self.options)
+        format!("{}\n{}", self.request, serde_json::json!(self.options))
     }
 
-    /// The answer of `crdt_pull`.
-    pub fn ask(&self, conn: &Connection) -> Result<String> {
+    /// The answer of `crdt_pull`, of about so many bytes.
+    pub fn ask(&self, conn: &Connection, bytes: usize) -> Result<String> {
+        let options = raw(&Options { bytes: Some(bytes), ..self.options.clone() })?;
         let mut pull = conn.prepare_cached("SELECT crdt_pull(?1, ?2)")?;
-        let answer = pull.query_row([&self.request, &self.options], |row| row.get(0));
-        let Some((filters, catalog)) = &self.within else { return Ok(answer?) };
+        let answer = pull.query_row([&*self.request, options.get()], |row| row.get(0));
+        let Some(catalog) = &self.catalog else { return Ok(answer?) };
         // A table that has just got another name would have been read without its filter.
         if Catalog::read(conn)? != **catalog {
             return Err(Refusal::busy("the tables have just changed; try again"));
         }
         if answer.is_err() {
-            for (table, expr) in filters {
+            for (table, expr) in &self.options.filter {
                 inside::Question::new(conn, table, expr)?;
             }
         }
@@ -124,8 +142,8 @@ impl Question {
 }
 
 /// Brings a pull within its scope and asks.
-pub fn pull(conn: &Connection, pull: Pull, scope: &Scope, counters: Counters) -> Result<String> {
-    pull.within(scope, counters, &Arc::new(Catalog::read(conn)?))?.ask(conn)
+pub fn pull(conn: &Connection, pull: Pull, scope: &Scope, counters: Counters, bytes: usize) -> Result<String> {
+    pull.within(scope, counters, &Arc::new(Catalog::read(conn)?))?.ask(conn, bytes)
 }
 
 /// The last row of the log; None in a database where no table was ever enabled.
@@ -156,7 +174,7 @@ mod tests {
         let sent = r#"{"node_id":"phone","since":{"ts":1795208132433098001,"c":2,"node":"hub~1f.ab"},"x":1.50}"#;
         let question = Pull::read(sent).unwrap().within(&Scope::all(), Counters::Totals, &enabled()).unwrap();
         assert_eq!(question.request, sent);
-        assert_eq!(question.options, "{}");
+        assert_eq!(serde_json::json!(question.options), serde_json::json!({}));
     }
 
     #[test]
@@ -164,7 +182,10 @@ mod tests {
         let question =
             Pull::read(r#"{"tables":null}"#).unwrap().within(&ann(), Counters::Operations, &enabled()).unwrap();
         assert_eq!(question.request, r#"{"tables":["tasks"]}"#);
-        assert_eq!(question.options, r#"{"filter":{"tasks":"owner = 'ann'"},"counters":"operations"}"#);
+        assert_eq!(
+            serde_json::json!(question.options),
+            serde_json::json!({"filter": {"tasks": "owner = 'ann'"}, "counters": "operations"})
+        );
     }
 
     #[test]

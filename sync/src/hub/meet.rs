@@ -62,5 +62,5 @@ pub async fn snapshot(
     }
     topics::check(&hub, &access.scope, &topic).await?;
     let states = hub.presence.states(&topic);
-    answer::long(&Snapshot { topic, states }, &hub.limits, &access)
+    answer::long(&Snapshot { topic, states }, &hub, &access)
 }

@@ -26,7 +26,7 @@ pub struct Cache(Mutex<Option<(Instant, Arc<Value>)>>);
 pub async fn overview(State(hub): State<Shared>, access: Access, _at_work: AtWork) -> Result<Response> {
     let whole = whole(&hub).await?;
     let catalog = hub.catalog().await?;
-    answer::long(&seen(&whole, &access.scope, &catalog), &hub.limits, &access)
+    answer::long(&seen(&whole, &access.scope, &catalog), &hub, &access)
 }
 
 async fn whole(hub: &Hub) -> Result<Arc<Value>> {

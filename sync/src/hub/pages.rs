@@ -10,10 +10,10 @@ use tokio::sync::OnceCell;
 use super::auth::Access;
 use super::budget::Held;
 use super::errors::{Refusal, Result};
-use super::export::Question;
+use super::export::{Question, PAGE};
 use super::place::Place;
 use super::sse::one_line;
-use super::{answer, Hub};
+use super::{answer, Shared};
 
 /// Answers that are kept for who comes a little later.
 const KEPT: usize = 64;
@@ -69,12 +69,17 @@ impl Page {
 }
 
 /// Asks the database; the page has its place in the budget of answers as long as it waits for clients.
-async fn export(hub: &Hub, access: &Access, question: Question) -> Result<Arc<Page>> {
-    let mut place = answer::place(&hub.limits, access)?;
-    let page = hub.readers.run(move |conn| Page::read(question.ask(conn)?)).await?;
-    metrics::counter!("grove_stream_exports_total").increment(1);
-    answer::grow(&mut place, page.json.len(), &hub.limits, access)?;
-    Ok(Arc::new(Page { _place: Some(place), ..page }))
+async fn export(hub: &Shared, access: &Access, question: Question) -> Result<Arc<Page>> {
+    let mut place = answer::place(hub, access)?;
+    let (shared, asks) = (Arc::clone(hub), access.clone());
+    let page = hub.readers.run(move |conn| {
+        let bytes = answer::widen(&mut place, PAGE, &shared, &asks);
+        metrics::counter!("grove_stream_exports_total").increment(1);
+        let page = Page::read(question.ask(conn, bytes)?)?;
+        answer::fit(&mut place, page.json.len(), &shared, &asks)?;
+        Ok(Page { _place: Some(place), ..page })
+    });
+    Ok(Arc::new(page.await?))
 }
 
 type Slot = Arc<OnceCell<Arc<Page>>>;
@@ -93,7 +98,7 @@ struct Slots {
 
 impl Pages {
     /// The answer to a question, when the database had changed for the `generation`th time.
-    pub async fn get(&self, hub: &Hub, access: &Access, question: Question, generation: u64) -> Result<Arc<Page>> {
+    pub async fn get(&self, hub: &Shared, access: &Access, question: Question, generation: u64) -> Result<Arc<Page>> {
         let key = format!("{generation}\n{}", question.text());
         let slot = self.slot(&key);
         let page = Arc::clone(slot.get_or_try_init(|| export(hub, access, question)).await?);
@@ -101,6 +106,12 @@ impl Pages {
             self.slots.lock().unwrap_or_else(PoisonError::into_inner).by_key.remove(&key);
         }
         Ok(page)
+    }
+
+    /// Lets go of what is only kept.
+    pub fn give_back(&self) {
+        let kept = std::mem::take(&mut *self.slots.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(kept);
     }
 
     fn slot(&self, key: &str) -> Slot {

@@ -24,16 +24,19 @@ struct Answer {
 
 /// Answers a pull.
 pub async fn pull(State(hub): State<Shared>, access: Access, counters: Counters, body: Json) -> Result<Response> {
-    let place = answer::place(&hub.limits, &access)?;
-    let scope = Arc::clone(&access.scope);
+    let mut place = answer::place(&hub, &access)?;
+    let (shared, asks) = (Arc::clone(&hub), access.clone());
     let answer = hub.readers.run(move |conn| {
         let started = Instant::now();
-        let answer = export::pull(conn, Pull::read(&body.text)?, &scope, counters)?;
+        let pull = Pull::read(&body.text)?;
+        let bytes = answer::widen(&mut place, pull.page_bytes(), &shared, &asks);
+        let answer = export::pull(conn, pull, &asks.scope, counters, bytes)?;
         metrics::histogram!("grove_export_seconds").record(started.elapsed());
         if let Ok(Answer { changes }) = serde_json::from_str(&answer) {
             metrics::counter!("grove_changes_pulled_total").increment(changes.len() as u64);
         }
-        Ok(answer)
+        Ok((answer, place))
     });
-    answer::text(answer.await?, place, &hub.limits, &access)
+    let (answer, place) = answer.await?;
+    answer::text(answer, place, &hub, &access)
 }

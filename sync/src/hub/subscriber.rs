@@ -20,8 +20,10 @@ use super::{topics, Shared};
 
 /// A stream that is idle for that long sends a comment.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long to wait where the database was busy.
+/// How long to wait where the database was busy, or there was no room for a page, the first time; it doubles.
 const AGAIN: Duration = Duration::from_millis(100);
+/// How often it does.
+const DOUBLES: u32 = 5;
 
 /// A stream on its way.
 pub struct Subscriber {
@@ -33,6 +35,8 @@ pub struct Subscriber {
     sending: Option<Sending>,
     /// The database may have more.
     behind: bool,
+    /// How often in a row it could not be asked.
+    refused: u32,
     /// When the next comment is due.
     quiet_until: Instant,
     ended: bool,
@@ -72,6 +76,7 @@ impl Subscriber {
             place: asked.since.clone().or_else(|| asked.news.then(Place::now)),
             sending: None,
             behind: true,
+            refused: 0,
             quiet_until: Instant::now() + KEEP_ALIVE,
             ended: false,
             presence_seen: hub.presence.version(),
@@ -104,6 +109,7 @@ impl Subscriber {
         let question = pull.within(&self.access.scope, self.asked.counters, &catalog)?;
         let page = self.hub.pages.get(&self.hub, &self.access, question, generation).await?;
         self.behind = page.more;
+        self.refused = 0;
         self.place = Some(page.latest.clone());
         self.sending = Some(if self.asked.news { Sending::news(page) } else { Sending::new(page) });
         Ok(())
@@ -138,12 +144,24 @@ impl Subscriber {
                     return Some(event);
                 }
             } else if let Err(refusal) = self.load(false).await {
-                if refusal.is_busy() {
-                    tokio::time::sleep(AGAIN).await;
-                } else {
+                if !refusal.is_busy() {
                     return Some(self.end(&refusal));
                 }
+                self.pause().await;
+                if Instant::now() >= self.quiet_until {
+                    return Some(sse::KEEP_ALIVE);
+                }
             }
+        }
+    }
+
+    /// Waits before the next try.
+    async fn pause(&mut self) {
+        let pause = AGAIN * 2_u32.pow(self.refused.min(DOUBLES));
+        self.refused = self.refused.saturating_add(1);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            stopped = self.stop.changed() => self.ended |= stopped.is_err(),
         }
     }
 

@@ -14,6 +14,7 @@ mod leaks;
 mod limits;
 mod locks;
 mod page;
+mod pages;
 mod proxy;
 mod routes;
 mod scopes;
