@@ -46,7 +46,7 @@ pub async fn update(State(hub): State<Shared>, access: Access, body: Json) -> Re
     }
     topics::check(&hub, &access.scope, &topic).await?;
     let data = data.filter(|data| data.get() != "null");
-    let event: Event = hub.presence.set(&topic, &node_id, data)?;
+    let event: Event = hub.presence.set(access.token().copied(), &topic, &node_id, data)?;
     answer::short(&event)
 }
 

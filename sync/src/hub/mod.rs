@@ -9,6 +9,7 @@
 mod answer;
 mod aside;
 mod auth;
+mod board;
 mod body;
 mod budget;
 mod catalog;

@@ -3,7 +3,7 @@
 //! Each entry has the version of its last change, and readers ask for what has changed after the version that they saw: one that
 //! is slow gets the latest of each, and holds nobody.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -11,10 +11,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
+use super::board::{Board, Entry, Key, Owner};
 use super::errors::{Refusal, Result};
 
-/// Most entries.
-const ENTRIES: usize = 10_000;
 /// Longest topic, node id, and data, bytes.
 const NAME: usize = 512;
 const DATA: usize = 16 << 10;
@@ -44,64 +43,19 @@ pub struct State {
     expires_at: String,
 }
 
-struct Entry {
-    /// The versions of its join and of its last change.
-    joined: u64,
-    changed: u64,
-    /// None when it has left.
-    data: Option<Box<RawValue>>,
-    updated: SystemTime,
-}
-
-/// Topic and node.
-type Key = (String, String);
-
-#[derive(Default)]
-struct Board {
-    entries: BTreeMap<Key, Entry>,
-    /// The entries by the version of their last change.
-    changes: BTreeMap<u64, Key>,
-    version: u64,
-    /// How many streams each node has open.
-    streams: HashMap<String, usize>,
-}
-
 /// All topics.
 pub struct Presence {
     board: Mutex<Board>,
+    /// How many streams each node has open.
+    streams: Mutex<HashMap<(Owner, String), usize>>,
     version: watch::Sender<u64>,
     ttl: Duration,
-}
-
-impl Board {
-    /// Sets what a node tells, None for nothing; the kind of event that it is.
-    fn set(&mut self, key: Key, data: Option<Box<RawValue>>) -> &'static str {
-        self.version += 1;
-        let version = self.version;
-        let before = self.entries.get(&key);
-        let was_here = before.filter(|entry| entry.data.is_some());
-        let kind = match (&data, was_here) {
-            (None, _) => "leave",
-            (Some(_), Some(_)) => "update",
-            (Some(_), None) => "join",
-        };
-        if data.is_none() && was_here.is_none() {
-            return kind; // nothing to tell anyone
-        }
-        let joined = was_here.map_or(version, |entry| entry.joined);
-        if let Some(before) = before {
-            self.changes.remove(&before.changed);
-        }
-        self.changes.insert(version, key.clone());
-        self.entries.insert(key, Entry { joined, changed: version, data, updated: SystemTime::now() });
-        kind
-    }
 }
 
 impl Presence {
     /// Nobody anywhere; who is not heard of for `ttl` has left.
     pub fn new(ttl: Duration) -> Presence {
-        Presence { board: Mutex::default(), version: watch::channel(0).0, ttl }
+        Presence { board: Mutex::default(), streams: Mutex::default(), version: watch::channel(0).0, ttl }
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -124,19 +78,15 @@ impl Presence {
     }
 
     /// Sets what a node tells at a topic; without data it leaves.
-    pub fn set(&self, topic: &str, node: &str, data: Option<Box<RawValue>>) -> Result<Event> {
+    pub fn set(&self, owner: Owner, topic: &str, node: &str, data: Option<Box<RawValue>>) -> Result<Event> {
         if topic.len() > NAME || node.len() > NAME {
             return Err(Refusal::bad(format!("topic and node_id have at most {NAME} bytes")));
         }
         if data.as_ref().is_some_and(|data| data.get().len() > DATA) {
             return Err(Refusal::bad(format!("data has at most {DATA} bytes")));
         }
-        let key = (topic.to_owned(), node.to_owned());
         let mut board = self.board();
-        if data.is_some() && !board.entries.contains_key(&key) && board.entries.len() >= ENTRIES {
-            return Err(Refusal::too_many("too many nodes are present"));
-        }
-        let kind = board.set(key, data.clone());
+        let kind = board.set(owner, (topic.to_owned(), node.to_owned()), data.clone())?;
         let version = board.version;
         drop(board);
         self.tell(version);
@@ -180,27 +130,33 @@ impl Presence {
         (events, board.version)
     }
 
-    /// A stream of a node begins.
-    pub fn opened(&self, node: &str) {
-        *self.board().streams.entry(node.to_owned()).or_default() += 1;
+    fn streams(&self) -> MutexGuard<'_, HashMap<(Owner, String), usize>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A stream of a node has ended: with its last one it leaves all topics.
-    pub fn closed(&self, node: &str) {
+    /// A stream of a node begins.
+    pub fn opened(&self, owner: Owner, node: &str) {
+        *self.streams().entry((owner, node.to_owned())).or_default() += 1;
+    }
+
+    /// A stream of a node has ended: with its last one it leaves all topics that it came to with the same token.
+    pub fn closed(&self, owner: Owner, node: &str) {
+        let mut streams = self.streams();
+        let name = (owner, node.to_owned());
+        if let Some(open) = streams.get_mut(&name).filter(|open| **open > 1) {
+            *open -= 1;
+            return;
+        }
+        streams.remove(&name);
         let mut board = self.board();
-        match board.streams.get_mut(node) {
-            Some(open) if *open > 1 => *open -= 1,
-            _ => {
-                board.streams.remove(node);
-                let here = |(key, entry): (&Key, &Entry)| (key.1 == node && entry.data.is_some()).then(|| key.clone());
-                let left: Vec<Key> = board.entries.iter().filter_map(here).collect();
-                for key in left {
-                    board.set(key, None);
-                }
-            }
+        let is_its = |key: &Key, entry: &Entry| key.1 == node && entry.owner == owner && entry.data.is_some();
+        let here = |(key, entry): (&Key, &Entry)| is_its(key, entry).then(|| key.clone());
+        let left: Vec<Key> = board.entries.iter().filter_map(here).collect();
+        for key in left {
+            board.leave(key);
         }
         let version = board.version;
-        drop(board);
+        drop((board, streams));
         self.tell(version);
     }
 
@@ -217,9 +173,9 @@ impl Presence {
             .collect();
         for (key, is_here) in gone {
             if is_here {
-                board.set(key, None);
-            } else if let Some(entry) = board.entries.remove(&key) {
-                board.changes.remove(&entry.changed);
+                board.leave(key);
+            } else {
+                board.remove(&key);
             }
         }
         let version = board.version;
@@ -247,6 +203,7 @@ fn rfc3339(time: SystemTime) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::board::ENTRIES;
     use super::*;
 
     fn data(text: &str) -> Option<Box<RawValue>> {
@@ -260,17 +217,17 @@ mod tests {
     #[test]
     fn join_update_leave() {
         let presence = Presence::new(Duration::from_secs(30));
-        assert_eq!(presence.set("tasks:1", "a", None).unwrap().kind, "leave");
+        assert_eq!(presence.set(None, "tasks:1", "a", None).unwrap().kind, "leave");
         assert_eq!(told(&presence, 0), [], "nothing to leave");
-        assert_eq!(presence.set("tasks:1", "a", data("1")).unwrap().kind, "join");
-        assert_eq!(presence.set("tasks:1", "b", data("1")).unwrap().kind, "join");
+        assert_eq!(presence.set(None, "tasks:1", "a", data("1")).unwrap().kind, "join");
+        assert_eq!(presence.set(None, "tasks:1", "b", data("1")).unwrap().kind, "join");
         let seen = presence.version();
-        assert_eq!(presence.set("tasks:1", "a", data("2")).unwrap().kind, "update");
+        assert_eq!(presence.set(None, "tasks:1", "a", data("2")).unwrap().kind, "update");
         assert_eq!(told(&presence, seen), [("update", "a".to_owned())]);
         assert_eq!(told(&presence, 0), [("join", "b".to_owned()), ("join", "a".to_owned())], "who saw neither");
         assert_eq!(presence.states("tasks:1").len(), 2);
         assert_eq!(presence.states("tasks:").len(), 0);
-        presence.set("tasks:1", "a", None).unwrap();
+        presence.set(None, "tasks:1", "a", None).unwrap();
         assert_eq!(told(&presence, seen), [("leave", "a".to_owned())]);
         assert_eq!(presence.count(), 1);
     }
@@ -278,19 +235,19 @@ mod tests {
     #[test]
     fn the_last_stream_of_a_node_takes_it_along() {
         let presence = Presence::new(Duration::from_secs(30));
-        presence.opened("a");
-        presence.opened("a");
-        presence.set("x", "a", data("1")).unwrap();
-        presence.closed("a");
+        presence.opened(None, "a");
+        presence.opened(None, "a");
+        presence.set(None, "x", "a", data("1")).unwrap();
+        presence.closed(None, "a");
         assert_eq!(presence.count(), 1);
-        presence.closed("a");
+        presence.closed(None, "a");
         assert_eq!(presence.count(), 0);
     }
 
     #[test]
     fn who_is_not_heard_of_leaves_and_is_forgotten() {
         let presence = Presence::new(Duration::from_millis(20));
-        presence.set("x", "a", data("1")).unwrap();
+        presence.set(None, "x", "a", data("1")).unwrap();
         std::thread::sleep(Duration::from_millis(30));
         presence.sweep();
         assert_eq!(told(&presence, 1), [("leave", "a".to_owned())]);
@@ -311,11 +268,53 @@ mod tests {
     fn limits() {
         let presence = Presence::new(Duration::from_secs(30));
         let long = "x".repeat(NAME + 1);
-        assert_eq!(presence.set(&long, "a", data("1")).unwrap_err().status, 400);
-        assert_eq!(presence.set("x", "a", data(&format!("\"{}\"", "x".repeat(DATA)))).unwrap_err().status, 400);
+        assert_eq!(presence.set(None, &long, "a", data("1")).unwrap_err().status, 400);
+        assert_eq!(presence.set(None, "x", "a", data(&format!("\"{}\"", "x".repeat(DATA)))).unwrap_err().status, 400);
         for i in 0..ENTRIES {
-            presence.set("x", &i.to_string(), data("1")).unwrap();
+            presence.set(None, "x", &i.to_string(), data("1")).unwrap();
         }
-        assert_eq!(presence.set("x", "one more", data("1")).unwrap_err().status, 429);
+        assert_eq!(presence.set(None, "x", "one more", data("1")).unwrap_err().status, 429);
+    }
+
+    #[test]
+    fn an_entry_is_of_the_token_that_made_it() {
+        let presence = Presence::new(Duration::from_secs(30));
+        let (ann, bob) = (Some([1; 32]), Some([2; 32]));
+        presence.set(bob, "secrets:1", "bobs", data("1")).unwrap();
+        presence.opened(ann, "bobs");
+        presence.closed(ann, "bobs");
+        assert_eq!(presence.count(), 1);
+        for told in [data("2"), None] {
+            assert_eq!(presence.set(ann, "secrets:1", "bobs", told).unwrap_err().status, 403);
+        }
+        presence.closed(bob, "bobs");
+        assert_eq!(presence.count(), 0);
+        assert_eq!(presence.set(ann, "secrets:1", "bobs", data("2")).unwrap().kind, "join", "who has left has left");
+    }
+
+    #[test]
+    fn one_token_has_half_of_the_room() {
+        let presence = Presence::new(Duration::from_secs(30));
+        let (ann, bob) = (Some([1; 32]), Some([2; 32]));
+        for i in 0..ENTRIES / 2 {
+            presence.set(ann, "x", &i.to_string(), data("1")).unwrap();
+        }
+        assert_eq!(presence.set(ann, "x", "one more", data("1")).unwrap_err().status, 429);
+        presence.set(ann, "x", "7", data("2")).unwrap();
+        let long = || data(&format!("\"{}\"", "x".repeat(DATA - 2)));
+        let fits = (0..ENTRIES).take_while(|i| presence.set(bob, "y", &i.to_string(), long()).is_ok()).count();
+        assert!(fits > 900 && fits < 1100, "{fits}: bytes count too");
+        presence.set(bob, "y", "3", None).unwrap();
+        presence.set(bob, "y", "three", long()).unwrap();
+        for i in 0..3 * ENTRIES {
+            presence.set(ann, "x", "8", None).unwrap();
+            presence.set(ann, "x", "8", data(&i.to_string())).unwrap();
+            presence.set(ann, "x", "9", None).unwrap();
+            presence.set(ann, "x", &format!("new {i}"), data("1")).unwrap();
+            presence.set(ann, "x", &format!("new {i}"), None).unwrap();
+            presence.set(ann, "x", "9", data("1")).unwrap();
+        }
+        assert_eq!(presence.count(), ENTRIES / 2 + fits, "those that left are not in the way");
+        assert!(presence.board().entries.len() <= ENTRIES);
     }
 }

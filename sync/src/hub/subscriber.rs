@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep_until, Instant};
 
 use super::auth::Access;
+use super::board::Owner;
 use super::budget::Held;
 use super::dialect::Counters;
 use super::errors::{Refusal, Result};
@@ -51,6 +52,7 @@ pub struct Subscriber {
 /// Counts an open stream, and its node, until it is dropped.
 struct Open {
     hub: Shared,
+    owner: Owner,
     node: Option<String>,
     _place: Held,
 }
@@ -59,7 +61,7 @@ impl Drop for Open {
     fn drop(&mut self) {
         metrics::gauge!("grove_streams_open").decrement(1);
         if let Some(node) = &self.node {
-            self.hub.presence.closed(node);
+            self.hub.presence.closed(self.owner, node);
         }
     }
 }
@@ -69,9 +71,10 @@ impl Subscriber {
     pub async fn open(hub: Shared, access: Access, asked: Asked, place: Held) -> Result<Subscriber> {
         metrics::gauge!("grove_streams_open").increment(1);
         if let Some(node) = &asked.node {
-            hub.presence.opened(node);
+            hub.presence.opened(access.token().copied(), node);
         }
-        let open = Open { hub: Arc::clone(&hub), node: asked.node.clone(), _place: place };
+        let open =
+            Open { hub: Arc::clone(&hub), owner: access.token().copied(), node: asked.node.clone(), _place: place };
         let mut subscriber = Subscriber {
             place: asked.since.clone().or_else(|| asked.news.then(Place::now)),
             sending: None,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{json, Value};
 
-use crate::common::{lww, Hub};
+use crate::common::{eventually, lww, Hub};
 use crate::edge;
 use crate::sse::Stream;
 
@@ -135,4 +135,37 @@ fn what_others_have_put_aside_costs_a_limited_push_little() {
     };
     let (any, limited) = (fastest("admin"), fastest("ann"));
     assert!(limited < any * 2 + Duration::from_millis(20), "{limited:?} beside {any:?}");
+}
+
+/// Who is where belongs to the token that told it.
+#[test]
+fn presence_is_of_its_token() {
+    let hub = Hub::with_tokens(&json!([
+        {"token": "bob", "read": ["secrets"]},
+        {"token": "ann", "read": ["tasks"]},
+        {"token": "none"},
+    ]));
+    let of = |token: &str| format!("Bearer {token}");
+    let tell = |token: &str, topic: &str, node: &str, data: Value| {
+        let body = json!({"node_id": node, "topic": topic, "data": data}).to_string();
+        hub.send("POST", "/sync/presence", &[("authorization", &of(token))], body.as_bytes())
+    };
+    let there = |topic: &str| {
+        let answer = hub.send("GET", &format!("/sync/presence?topic={topic}"), &[("authorization", &of("bob"))], b"");
+        answer.ok()["states"].as_array().unwrap().len()
+    };
+    tell("bob", "secrets:1", "bobs", json!(1)).ok();
+    tell("bob", "lobby", "bobs", json!(1)).ok();
+    let stream = Stream::open_with(&hub, "node_id=bobs", &[("authorization", &of("ann"))]);
+    drop(stream);
+    let streams = || hub.metric("grove_streams_open");
+    eventually("the stream has ended", || streams() == 0.0);
+    tell("ann", "lobby", "bobs", json!(2)).error(403);
+    tell("ann", "lobby", "bobs", Value::Null).error(403);
+    assert_eq!((there("secrets:1"), there("lobby")), (1, 1), "another token's stream takes nothing along");
+    let filled = (0..10_000).take_while(|i| tell("none", "x", &i.to_string(), json!(1)).status == 200).count();
+    assert_eq!(filled, 5_000, "half is left to others");
+    tell("bob", "x", "another", json!(1)).ok();
+    drop(Stream::open_with(&hub, "node_id=bobs", &[("authorization", &of("bob"))]));
+    eventually("its own does", || there("secrets:1") + there("lobby") == 0);
 }
