@@ -14,6 +14,7 @@ use super::body::{Json, Places};
 use super::catalog::Catalog;
 use super::errors::{Refusal, Rejected, Result};
 use super::inside::{Question, Verdict};
+use super::newly;
 use super::push::{self, Options};
 use super::scope::Scope;
 
@@ -21,6 +22,8 @@ use super::scope::Scope;
 const NOTHING: &str = "null";
 /// How often a push is tried without the records that were found to be refused: one by one they are told in two times.
 const TRIES: usize = 4;
+/// Bytes of changes that are merged at most to find those that took others' rows away.
+const SEARCH: usize = 16 << 20;
 
 /// The record that a change is about.
 #[derive(Deserialize)]
@@ -46,6 +49,8 @@ impl<'a> About<'a> {
 type Record = (String, String);
 /// Records that are not merged, and why.
 type Refused = BTreeMap<Record, String>;
+/// Records, by table number and key, that have become pending.
+type Gone = BTreeSet<(i64, String)>;
 
 /// A push within its scope.
 pub struct Guarded {
@@ -64,6 +69,8 @@ enum Tried {
     Done(String),
     /// These too must stay out.
     Refused(Refused),
+    /// Rows have gone that are not the token's to take.
+    Harmed,
     /// What was put aside cannot be told by the last one that waited.
     Unclear,
 }
@@ -96,11 +103,13 @@ impl Guarded {
     pub fn merge(&self, conn: &Connection, options: &Options) -> Result<String> {
         let catalog = Catalog::read(conn)?;
         self.unfiltered.iter().try_for_each(|table| self.scope.reaches(table, &catalog))?;
+        newly::begin(conn)?;
         conn.execute_batch("SAVEPOINT guarded")?;
+        let mut gone_anyway = Gone::new();
         let mut before = Before::last(conn)?;
         let mut refused = self.outside(conn, &Refused::new())?;
         for _ in 0..TRIES {
-            match self.attempt(conn, options, &before, &refused)? {
+            match self.attempt(conn, options, &before, &refused, &gone_anyway)? {
                 Tried::Done(answer) => {
                     conn.execute_batch("RELEASE guarded")?;
                     return Ok(answer);
@@ -113,12 +122,26 @@ impl Guarded {
                     conn.execute_batch("ROLLBACK TO guarded")?;
                     before = Before::all(conn)?;
                 }
+                Tried::Harmed => {
+                    conn.execute_batch("ROLLBACK TO guarded")?;
+                    // As when changes of others were due.
+                    gone_anyway = self.gone_by(conn, options, &[])?;
+                    let culprits = self.culprits(conn, options, &refused, &gone_anyway)?;
+                    refused.extend(culprits);
+                }
             }
         }
         Err(Refusal::forbidden("which records of this push are outside of what this token may write cannot be told"))
     }
 
-    fn attempt(&self, conn: &Connection, options: &Options, before: &Before, refused: &Refused) -> Result<Tried> {
+    fn attempt(
+        &self,
+        conn: &Connection,
+        options: &Options,
+        before: &Before,
+        refused: &Refused,
+        gone_anyway: &Gone,
+    ) -> Result<Tried> {
         let answer = if refused.is_empty() {
             push::merge(conn, &self.request, options)?
         } else {
@@ -127,7 +150,78 @@ impl Guarded {
         let mut more = self.outside(conn, refused)?;
         let Some(aside) = before.since(conn)? else { return Ok(Tried::Unclear) };
         self.refuse_aside(&aside, &mut more)?;
-        Ok(if more.is_empty() { Tried::Done(answer) } else { Tried::Refused(more) })
+        if !more.is_empty() {
+            return Ok(Tried::Refused(more));
+        }
+        let harmed = !self.gone(conn)?.is_subset(gone_anyway);
+        Ok(if harmed { Tried::Harmed } else { Tried::Done(answer) })
+    }
+
+    /// The records beyond the scope that have become pending.
+    fn gone(&self, conn: &Connection) -> Result<Gone> {
+        let gone = newly::pending(conn)?;
+        if gone.is_empty() {
+            return Ok(Gone::new());
+        }
+        let catalog = Catalog::read(conn)?;
+        let is_beyond = |(number, pk): &(i64, String)| -> Result<bool> {
+            let Some(table) = catalog.name_of(*number).filter(|table| self.scope.write.have(table)) else {
+                return Ok(true);
+            };
+            let Some(filter) = self.scope.filter_of(table) else { return Ok(false) };
+            let question = Question::new(conn, table, filter)?;
+            Ok(question.map(|question| question.of(conn, pk)).transpose()? != Some(Verdict::Inside))
+        };
+        let mut beyond = Gone::new();
+        for record in gone {
+            if is_beyond(&record)? {
+                beyond.insert(record);
+            }
+        }
+        Ok(beyond)
+    }
+
+    /// The same after a merge of these changes, which is undone.
+    fn gone_by(&self, conn: &Connection, options: &Options, changes: &[(Record, Vec<&str>)]) -> Result<Gone> {
+        let mut keys = object(&self.request)?;
+        let changes: Vec<&str> = changes.iter().flat_map(|(_, changes)| changes.iter().copied()).collect();
+        let changes = RawValue::from_string(format!("[{}]", changes.join(","))).map_err(bad)?;
+        keys.insert("changes".to_owned(), &changes);
+        push::merge(conn, &serde_json::to_string(&keys).map_err(bad)?, options)?;
+        let gone = self.gone(conn);
+        conn.execute_batch("ROLLBACK TO guarded")?;
+        gone
+    }
+
+    /// The records whose merge takes rows away that are not the token's to take: by halves.
+    fn culprits(&self, conn: &Connection, options: &Options, refused: &Refused, anyway: &Gone) -> Result<Refused> {
+        let mut by_record: BTreeMap<Record, Vec<&str>> = BTreeMap::new();
+        for change in changes(&object(&self.request)?)? {
+            if let Some(record) = About::read(change.get()).map(|about| about.record()) {
+                by_record.entry(record).or_default().push(change.get());
+            }
+        }
+        by_record.retain(|record, _| !refused.contains_key(record));
+        let all: Vec<(Record, Vec<&str>)> = by_record.into_iter().collect();
+        let (mut culprits, mut left, mut parts) = (Refused::new(), SEARCH, vec![&*all]);
+        while let Some(part) = parts.pop() {
+            let length = part.iter().flat_map(|(_, changes)| changes).map(|change| change.len()).sum();
+            left = left.checked_sub(length).ok_or_else(|| {
+                Refusal::forbidden("this push takes rows away that this token may not write; send it in smaller parts")
+            })?;
+            if self.gone_by(conn, options, part)?.is_subset(anyway) {
+                continue;
+            }
+            match part {
+                [((table, pk), _)] => {
+                    let reason =
+                        format!("the record {table}[{pk}] is at odds with others that this token may not write");
+                    culprits.insert((table.clone(), pk.clone()), reason);
+                }
+                _ => parts.extend(<[_; 2]>::from(part.split_at(part.len() / 2))),
+            }
+        }
+        Ok(culprits)
     }
 
     /// Merges the push without some records, whose changes the answer tells to be rejected.
@@ -202,10 +296,8 @@ impl Guarded {
 /// A request of which only those changes stay, each at its place, that are to pass.
 fn rewritten(request: &str, mut pass: impl FnMut(&str) -> Result<bool>) -> Result<String> {
     let mut keys = object(request)?;
-    let changes: Option<Vec<&RawValue>> =
-        keys.get("changes").map(|changes| serde_json::from_str(changes.get())).transpose().map_err(bad)?.flatten();
     let mut passed = String::from("[");
-    for change in changes.unwrap_or_default() {
+    for change in changes(&keys)? {
         if passed.len() > 1 {
             passed.push(',');
         }
@@ -215,6 +307,13 @@ fn rewritten(request: &str, mut pass: impl FnMut(&str) -> Result<bool>) -> Resul
     let passed = RawValue::from_string(passed).map_err(bad)?;
     keys.insert("changes".to_owned(), &passed);
     serde_json::to_string(&keys).map_err(bad)
+}
+
+/// The changes of a request.
+fn changes<'a>(keys: &BTreeMap<String, &'a RawValue>) -> Result<Vec<&'a RawValue>> {
+    let changes: Option<Option<Vec<&RawValue>>> =
+        keys.get("changes").map(|changes| serde_json::from_str(changes.get())).transpose().map_err(bad)?;
+    Ok(changes.flatten().unwrap_or_default())
 }
 
 /// The request in the plain form.

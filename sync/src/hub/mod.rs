@@ -24,6 +24,7 @@ mod leash;
 mod limits;
 mod measures;
 mod meet;
+mod newly;
 mod overview;
 mod page;
 mod pages;

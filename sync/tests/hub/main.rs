@@ -21,5 +21,6 @@ mod scopes;
 mod sse;
 mod streams;
 mod swarm;
+mod takers;
 mod tls;
 mod tokens;

@@ -1,0 +1,72 @@
+//! Rows that a push takes out of their tables without naming them.
+
+use serde_json::{json, Value};
+
+use crate::common::{delete, lww, Hub};
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS users(id TEXT PRIMARY KEY NOT NULL, email TEXT UNIQUE, owner TEXT);
+    CREATE TABLE IF NOT EXISTS kids(id TEXT PRIMARY KEY NOT NULL, user TEXT REFERENCES users(id) ON DELETE CASCADE);
+    SELECT crdt_enable('users'); SELECT crdt_enable('kids');";
+
+fn user(pk: &str, email: &str, owner: &str, step: i64) -> [Value; 2] {
+    [lww("users", pk, "email", step, owner, json!(email)), lww("users", pk, "owner", step, owner, json!(owner))]
+}
+
+/// A hub where bob has a row, and ann one with a child that is not hers.
+fn hub() -> Hub {
+    let mut hub = Hub::with_tokens(&json!([
+        {"token": "admin", "read": ["*"], "write": ["*"]},
+        {"token": "ann", "read": ["users"], "write": ["users"], "filter": {"users": "owner = 'ann'"}},
+        {"token": "users", "read": ["users"], "write": ["users"]},
+    ]));
+    crate::edge::open(&hub.path()).execute_batch(SCHEMA).unwrap();
+    hub.as_token("admin").push(&user("b1", "bob@x", "bob", 50)).ok();
+    hub.push(&user("a1", "ann@x", "ann", 50)).ok();
+    hub.push(&[lww("kids", "k1", "user", 51, "x", json!("a1"))]).ok();
+    assert_eq!(rows(&hub), (2, 1));
+    hub
+}
+
+/// How many users and kids there are.
+fn rows(hub: &Hub) -> (i64, i64) {
+    let count = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM kids)";
+    hub.database().query_row(count, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+}
+
+fn rejected(answer: &Value) -> Vec<u64> {
+    answer["rejected"].as_array().unwrap().iter().map(|one| one["index"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn an_older_claim_takes_no_row_beyond_the_filter() {
+    let mut hub = hub();
+    hub.as_token("ann");
+    let mut changes: Vec<Value> = (0..20).flat_map(|i| user(&format!("n{i}"), &format!("{i}@x"), "ann", 5)).collect();
+    changes.splice(14..14, user("claim", "bob@x", "ann", 5));
+    let answer = hub.push(&changes).ok();
+    assert_eq!(rejected(&answer), [14, 15], "{answer}");
+    assert_eq!((rows(&hub), &answer["merged"]), ((22, 1), &json!(40)), "the others are taken");
+    let alone = hub.push(&user("claim", "bob@x", "ann", 5));
+    assert_eq!((alone.status, rejected(&alone.json())), (403, vec![0, 1]));
+    // A later claim waits; one against a row of her own is hers to make.
+    assert!(hub.push(&user("later", "bob@x", "ann", 90)).ok()["pending"].as_i64() > Some(0));
+    hub.push(&user("older", "ann@x", "ann", 3)).error(403); // whose child would have no parent
+    hub.push(&user("older", "3@x", "ann", 3)).ok();
+    assert_eq!(rows(&hub), (22, 1));
+}
+
+#[test]
+fn a_delete_takes_no_row_of_tables_that_are_not_written() {
+    let mut hub = hub();
+    for token in ["ann", "users"] {
+        hub.as_token(token);
+        let gone = [delete("users", "a1", 60, "y"), lww("users", "n1", "owner", 60, "y", json!("ann"))];
+        let answer = hub.push(&gone).ok();
+        assert_eq!(rejected(&answer), [0], "{token}: {answer}");
+        assert_eq!(rows(&hub), (3, 1), "{token}");
+    }
+    hub.as_token("admin").push(&[delete("kids", "k1", 61, "y")]).ok();
+    hub.as_token("ann").push(&[delete("users", "a1", 62, "y")]).ok();
+    assert_eq!(rows(&hub), (2, 0));
+}
