@@ -85,6 +85,11 @@ impl Pull {
         }
     }
 
+    /// Who asks.
+    pub fn node(&self) -> Option<String> {
+        self.keys.get("node_id").and_then(|node| serde_json::from_str(node.get()).ok())
+    }
+
     /// The database does not note who asks: the cursor is where the hub has sent to, not what the client has.
     pub fn unremembered(mut self) -> Pull {
         self.remember = Some(false);

@@ -18,6 +18,7 @@ mod dialect;
 mod drain;
 mod errors;
 mod export;
+mod files;
 mod guarded;
 mod inside;
 mod leash;
@@ -29,6 +30,7 @@ mod overview;
 mod page;
 mod pages;
 mod patience;
+mod peers;
 mod place;
 mod presence;
 mod probes;
@@ -64,6 +66,7 @@ pub struct Hub {
     tokens: Option<Tokens>,
     presence: presence::Presence,
     pages: pages::Pages,
+    peers: peers::Peers,
     limits: limits::Limits,
     measures: PrometheusHandle,
     stop: watch::Receiver<bool>,

@@ -28,7 +28,10 @@ pub async fn pull(State(hub): State<Shared>, access: Access, counters: Counters,
     let (shared, asks) = (Arc::clone(&hub), access.clone());
     let answer = hub.readers.run(move |conn| {
         let started = Instant::now();
-        let pull = Pull::read(&body.text)?;
+        let mut pull = Pull::read(&body.text)?;
+        if pull.node().is_some_and(|node| !shared.peers.may_note(&asks, &node)) {
+            pull = pull.unremembered();
+        }
         let bytes = answer::widen(&mut place, pull.page_bytes(), &shared, &asks);
         let answer = export::pull(conn, pull, &asks.scope, counters, bytes)?;
         metrics::histogram!("grove_export_seconds").record(started.elapsed());

@@ -37,7 +37,7 @@ use super::presence::Presence;
 use super::readers::{self, Readers};
 use super::tls::Tls;
 use super::writer::Writer;
-use super::{drain, measures, meet, overview, page, probes, pull, push, stream, Hub, Shared};
+use super::{drain, files, measures, meet, overview, page, probes, pull, push, stream, Hub, Shared};
 use crate::db::{self, Use};
 
 /// How often other processes' commits are looked for.
@@ -96,6 +96,7 @@ pub async fn serve(config: Config) -> Result<(), String> {
         tokens: config.tokens,
         presence: Presence::new(config.presence_ttl),
         pages: super::pages::Pages::default(),
+        peers: super::peers::Peers::default(),
         limits,
         measures: measures::start()?,
         stop: stopped,
@@ -116,12 +117,13 @@ pub async fn serve(config: Config) -> Result<(), String> {
 
     let app = router(Arc::clone(&hub), &config.base, cors(&config.cors)?);
     let patience = Patience(config.silence);
+    let connections = files::connections(config.max_connections, config.readers);
     let served = match tls {
         Some(tls) => {
             let acceptor = RustlsAcceptor::new(tls).acceptor(patience);
-            listen(config.listen, acceptor, handle, app, config.max_connections).await
+            listen(config.listen, acceptor, handle, app, connections).await
         }
-        None => listen(config.listen, patience, handle, app, config.max_connections).await,
+        None => listen(config.listen, patience, handle, app, connections).await,
     };
     for task in [sweeper, upkeep, again, ending, told] {
         task.abort();

@@ -105,7 +105,7 @@ impl Subscriber {
         let named = confirmed || self.asked.counters == Counters::Operations;
         let node = self.asked.node.as_deref().filter(|_| named);
         let mut pull = Pull::new(self.asked.tables.clone(), since.as_deref(), node)?;
-        if !confirmed {
+        if !confirmed || node.is_some_and(|node| !self.hub.peers.may_note(&self.access, node)) {
             pull = pull.unremembered();
         }
         let catalog = self.hub.catalog().await?;

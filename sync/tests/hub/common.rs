@@ -81,7 +81,11 @@ pub fn agent() -> ureq::Agent {
 }
 
 fn spawn(folder: &Path, address: &str, options: &[&str]) -> (Child, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_grove-sync"))
+    start(Command::new(env!("CARGO_BIN_EXE_grove-sync")), folder, address, options)
+}
+
+fn start(mut command: Command, folder: &Path, address: &str, options: &[&str]) -> (Child, String) {
+    let mut child = command
         .arg("serve")
         .arg(folder.join("app.db"))
         .args(["--listen", address, "--init"])
@@ -105,6 +109,16 @@ impl Hub {
     pub fn start_in(folder: tempfile::TempDir, options: &[&str]) -> Hub {
         std::fs::write(folder.path().join("schema.sql"), SCHEMA).unwrap();
         let (child, url) = spawn(folder.path(), "127.0.0.1:0", options);
+        Hub { folder, child, url, agent: agent(), token: None }
+    }
+
+    /// A hub that may have so many files open.
+    pub fn start_with_files(files: usize) -> Hub {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("schema.sql"), SCHEMA).unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {files}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_grove-sync")]);
+        let (child, url) = start(command, folder.path(), "127.0.0.1:0", &[]);
         Hub { folder, child, url, agent: agent(), token: None }
     }
 

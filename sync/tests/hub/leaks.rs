@@ -169,3 +169,24 @@ fn presence_is_of_its_token() {
     drop(Stream::open_with(&hub, "node_id=bobs", &[("authorization", &of("bob"))]));
     eventually("its own does", || there("secrets:1") + there("lobby") == 0);
 }
+
+/// A token that only reads writes no end of node ids.
+#[test]
+fn one_token_has_so_many_node_ids() {
+    let hub = Hub::with_tokens(&json!([{"token": "reader", "read": ["tasks"]}, {"token": "other", "read": ["tasks"]}]));
+    let pull = |token: &str, node: &str| {
+        let headers = [("authorization", &*format!("Bearer {token}"))];
+        hub.send("POST", "/sync/pull", &headers, json!({ "node_id": node }).to_string().as_bytes()).ok();
+    };
+    std::thread::scope(|scope| {
+        for part in 0..4 {
+            scope.spawn(move || (0..2_600).for_each(|i| pull("reader", &format!("{part}-{i}"))));
+        }
+    });
+    let noted =
+        || -> i64 { hub.database().query_row("SELECT count(*) FROM _crdt_peers", [], |row| row.get(0)).unwrap() };
+    assert!(noted() > 9_000 && noted() <= 10_000, "{}", noted());
+    let before = noted();
+    pull("other", "another");
+    assert_eq!(noted(), before + 1);
+}

@@ -201,3 +201,20 @@ fn all_answers_share_one_budget() {
     let long = || post(&hub, "a", "/sync/pull", &json!({})).body.len() > 6_000_000;
     eventually("what was not taken is let go", long);
 }
+
+/// With few files to open, idle connections of anyone keep none from those that work.
+#[test]
+fn connections_leave_files_to_the_database() {
+    let hub = Hub::start_with_files(200);
+    let idle: Vec<TcpStream> = (0..230).filter_map(|_| TcpStream::connect(hub.address()).ok()).collect();
+    let mut ended = 0;
+    for mut socket in &idle {
+        socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        ended += usize::from(matches!(socket.read(&mut [0]), Ok(0)) || socket.take_error().unwrap().is_some());
+    }
+    assert!(ended > 50, "more are closed at once: {ended}");
+    let open = std::fs::read_dir(format!("/proc/{}/fd", hub.id())).unwrap().count();
+    assert!(open < 180, "{open} files are open");
+    drop(idle);
+    eventually("there is room again", || hub.get("/ready").status == 200);
+}
