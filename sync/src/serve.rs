@@ -59,7 +59,7 @@ pub struct Args {
     /// Most streams
     #[arg(long, value_name = "N", default_value_t = 4096)]
     max_streams: usize,
-    /// Most connections
+    /// Most connections; fewer where the process may have fewer files open
     #[arg(long, value_name = "N", default_value_t = 8192)]
     max_connections: usize,
     /// Most pushes that wait for their commit

@@ -137,13 +137,32 @@ impl Question {
         if Catalog::read(conn)? != **catalog {
             return Err(Refusal::busy("the tables have just changed; try again"));
         }
-        if answer.is_err() {
+        if answer.as_ref().is_err_and(is_error) {
             for (table, expr) in &self.options.filter {
-                inside::Question::new(conn, table, expr)?;
+                check_filter(conn, table, expr)?;
             }
         }
         Ok(answer?)
     }
+}
+
+/// Whether somebody has made a mistake.
+fn is_error(e: &rusqlite::Error) -> bool {
+    e.sqlite_error().is_some_and(|e| e.extended_code & 0xff == 1)
+}
+
+/// Tells a filter that does not fit from a request that is wrong.
+fn check_filter(conn: &Connection, table: &str, expr: &str) -> Result<()> {
+    if inside::Question::new(conn, table, expr)?.is_some() {
+        let request = serde_json::json!({ "tables": [table], "limit": 1 });
+        let options = serde_json::json!({ "filter": { table: expr }, "remember": false });
+        let mut pull = conn.prepare_cached("SELECT crdt_pull(?1, ?2) IS NULL")?;
+        match pull.query_row([request.to_string(), options.to_string()], |row| row.get::<_, bool>(0)) {
+            Err(e) if is_error(&e) => return Err(inside::misfit(table, &e)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Brings a pull within its scope and asks.

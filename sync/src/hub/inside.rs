@@ -148,7 +148,7 @@ fn answer(conn: &Connection, sql: &str, values: &[Value]) -> Result<Option<bool>
 }
 
 /// A filter that does not fit its table is a fault of the token file, not of the request.
-fn misfit(table: &str, e: &rusqlite::Error) -> Refusal {
+pub fn misfit(table: &str, e: &rusqlite::Error) -> Refusal {
     tracing::error!("the filter of a token for the table '{table}' does not fit it: {e}");
     let message = format!("the filter of this token for the table '{table}' does not fit it; the hub's log tells how");
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message)

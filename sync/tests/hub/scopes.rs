@@ -13,6 +13,7 @@ fn tokens() -> Value {
         {"token": "admin", "read": ["*"], "write": ["*"]},
         {"token": "ann", "read": ["*"], "write": ["*"], "filter": {"tasks": "owner = 'ann'"}},
         {"token": "astray", "read": ["*"], "write": ["*"], "filter": {"tsks": "owner = 'ann'", "notes": "body <> ''"}},
+        {"token": "refused", "read": ["*"], "filter": {"tasks": "owner IN (SELECT 'ann')"}},
         {"token": "wrong", "read": ["*"], "write": ["*"], "filter": {"tasks": "ownr = 'ann'"}},
     ])
 }
@@ -89,5 +90,8 @@ fn a_filter_that_does_not_fit_is_the_hubs_fault() {
     assert_eq!(pulled, pushed);
     assert!(pulled.contains("filter of this token") && !pulled.contains("ownr"), "{pulled}");
     hub.post("/sync/pull", &json!({"tables": ["notes"]})).ok();
+    hub.post("/sync/pull", &json!({"tables": ["nothing"]})).error(400);
+    hub.as_token("refused");
+    assert_eq!(hub.post("/sync/pull", &json!({"tables": ["tasks"]})).error(500), pulled, "what exports do not take");
     hub.post("/sync/pull", &json!({"tables": ["nothing"]})).error(400);
 }
