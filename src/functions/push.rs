@@ -45,6 +45,9 @@ struct PushOptions {
     /// not see them all.
     #[serde(default)]
     cursor: Option<bool>,
+    /// Whether to note who pushed.
+    #[serde(default)]
+    remember: Option<bool>,
 }
 
 /// `crdt_push(request [, options])`
@@ -72,7 +75,7 @@ pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
             };
             let report = merge_changes(store, &good)?;
             let cursor = confirmed.map_or(Ok(None), |confirmed| confirmed.after(store))?;
-            if let Some(node) = &request.node_id {
+            if let Some(node) = request.node_id.as_ref().filter(|_| options.remember.unwrap_or(true)) {
                 peers::seen(store.conn, node, store.wall)?;
             }
             let latest = store.clock.by(&store.me).to_json();

@@ -183,6 +183,16 @@ fn numbers_have_an_end() {
     }
 }
 
+#[test]
+fn ticks_are_as_far_from_their_origin_as_may_be() {
+    use super::bytes::{put_tick, Reader};
+    for (ts, origin) in [(i64::MAX, i64::MIN), (i64::MIN, i64::MAX), (0, i64::MIN), (i64::MIN, 1), (5, 5), (-7, 3)] {
+        let (tick, mut out) = (Tick { ts, c: u32::MAX }, Vec::new());
+        put_tick(&mut out, tick, origin);
+        assert_eq!(Reader(&out).tick(origin).ok(), Some(tick), "{ts} from {origin}");
+    }
+}
+
 proptest! {
     #[test]
     fn lists_of_cells_hold_what_records_hold(record in updated(), later in proptest::collection::vec((1u32..6, stamp()), 0..4)) {

@@ -164,6 +164,21 @@ fn a_server_withholds_the_cursor_of_a_push() {
     assert!(!answer(r#"{"cursor":false}"#).contains("\"cursor\""));
 }
 
+/// A server may have more clients than are to be noted: each holds back forgetting.
+#[test]
+fn a_server_need_not_note_who_pushes() {
+    let hub = node("hub", TASKS);
+    let push = |who: &str, options: &str| {
+        let request = json!({"node_id": who, "changes": []}).to_string();
+        text(&hub, "SELECT crdt_push(?1, ?2)", [request.as_str(), options])
+    };
+    let noted = || text(&hub, "SELECT ifnull(group_concat(node_id), '') FROM crdt_peers()", []);
+    push("a", r#"{"remember":false}"#);
+    assert_eq!(noted(), "");
+    push("b", "{}");
+    assert_eq!(noted(), "b");
+}
+
 #[test]
 fn counters_may_stay_out() {
     let hub = node("hub", TASKS);

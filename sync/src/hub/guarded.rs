@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use axum::http::StatusCode;
 use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -22,8 +23,11 @@ use super::scope::Scope;
 const NOTHING: &str = "null";
 /// How often a push is tried without the records that were found to be refused: one by one they are told in two times.
 const TRIES: usize = 4;
-/// Bytes of changes that are merged at most to find those that took others' rows away.
+/// Bytes of changes that are merged at most to find those that took others' rows away, and how often: all of it holds the writer.
 const SEARCH: usize = 16 << 20;
+const MERGES: usize = 64;
+/// What of a request there is besides its changes; what else it says is not carried along.
+const HEAD: [&str; 4] = ["node_id", "tables", "since", "counters"];
 
 /// The record that a change is about.
 #[derive(Deserialize)]
@@ -99,11 +103,14 @@ impl Guarded {
         Ok(Guarded { request, scope, records, unfiltered, _places: places })
     }
 
-    /// Merges it, in the caller's savepoint, which must be rolled back when this fails.
+    /// Merges it, in the caller's savepoint, which must be rolled back when this fails. A push that cannot be sorted out is too large: who
+    /// sends it in parts comes down to single records, each of which can be.
     pub fn merge(&self, conn: &Connection, options: &Options) -> Result<String> {
         let catalog = Catalog::read(conn)?;
         self.unfiltered.iter().try_for_each(|table| self.scope.reaches(table, &catalog))?;
-        newly::begin(conn)?;
+        if !newly::begin(conn)? {
+            return push::merge(conn, &self.request, options); // nothing was ever enabled: all of it is rejected
+        }
         conn.execute_batch("SAVEPOINT guarded")?;
         let mut gone_anyway = Gone::new();
         let mut before = Before::last(conn)?;
@@ -131,7 +138,7 @@ impl Guarded {
                 }
             }
         }
-        Err(Refusal::forbidden("which records of this push are outside of what this token may write cannot be told"))
+        Err(too_large())
     }
 
     fn attempt(
@@ -149,7 +156,7 @@ impl Guarded {
         };
         let mut more = self.outside(conn, refused)?;
         let Some(aside) = before.since(conn)? else { return Ok(Tried::Unclear) };
-        self.refuse_aside(&aside, &mut more)?;
+        Self::refuse_aside(&aside, &mut more);
         if !more.is_empty() {
             return Ok(Tried::Refused(more));
         }
@@ -183,11 +190,8 @@ impl Guarded {
 
     /// The same after a merge of these changes, which is undone.
     fn gone_by(&self, conn: &Connection, options: &Options, changes: &[(Record, Vec<&str>)]) -> Result<Gone> {
-        let mut keys = object(&self.request)?;
         let changes: Vec<&str> = changes.iter().flat_map(|(_, changes)| changes.iter().copied()).collect();
-        let changes = RawValue::from_string(format!("[{}]", changes.join(","))).map_err(bad)?;
-        keys.insert("changes".to_owned(), &changes);
-        push::merge(conn, &serde_json::to_string(&keys).map_err(bad)?, options)?;
+        push::merge(conn, &format!("{{\"changes\":[{}]}}", changes.join(",")), options)?;
         let gone = self.gone(conn);
         conn.execute_batch("ROLLBACK TO guarded")?;
         gone
@@ -203,12 +207,11 @@ impl Guarded {
         }
         by_record.retain(|record, _| !refused.contains_key(record));
         let all: Vec<(Record, Vec<&str>)> = by_record.into_iter().collect();
-        let (mut culprits, mut left, mut parts) = (Refused::new(), SEARCH, vec![&*all]);
+        let (mut culprits, mut left, mut merges, mut parts) = (Refused::new(), SEARCH, MERGES, vec![&*all]);
         while let Some(part) = parts.pop() {
             let length = part.iter().flat_map(|(_, changes)| changes).map(|change| change.len()).sum();
-            left = left.checked_sub(length).ok_or_else(|| {
-                Refusal::forbidden("this push takes rows away that this token may not write; send it in smaller parts")
-            })?;
+            left = left.checked_sub(length).filter(|_| merges > 0).ok_or_else(too_large)?;
+            merges -= 1;
             if self.gone_by(conn, options, part)?.is_subset(anyway) {
                 continue;
             }
@@ -274,23 +277,22 @@ impl Guarded {
     }
 
     /// A change that waits for its time would be merged later, with nobody there to judge it.
-    fn refuse_aside(&self, aside: &[String], refused: &mut Refused) -> Result<()> {
-        for change in aside {
-            let Some(about) = About::read(change) else { continue };
-            if self.scope.filter_of(&about.table).is_none() {
-                continue;
-            }
+    fn refuse_aside(aside: &[String], refused: &mut Refused) {
+        for about in aside.iter().filter_map(|change| About::read(change)) {
             let reason = format!(
-                "the stamp of a change of {}[{}] is too far in the future for a token with a filter; set the clock",
+                "the stamp of a change of {}[{}] is too far in the future for a token that may not write everything; set the clock",
                 about.table, about.pk
             );
-            match about.record() {
-                record if self.records.contains(&record) => drop(refused.insert(record, reason)),
-                _ => return Err(Refusal::forbidden(reason)),
-            }
+            refused.insert(about.record(), reason);
         }
-        Ok(())
     }
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "what of this push is beyond what this token may write takes too long to tell; send it in smaller parts",
+    )
 }
 
 /// A request of which only those changes stay, each at its place, that are to pass.
@@ -305,6 +307,7 @@ fn rewritten(request: &str, mut pass: impl FnMut(&str) -> Result<bool>) -> Resul
     }
     passed.push(']');
     let passed = RawValue::from_string(passed).map_err(bad)?;
+    keys.retain(|key, _| HEAD.contains(&key.as_str()));
     keys.insert("changes".to_owned(), &passed);
     serde_json::to_string(&keys).map_err(bad)
 }

@@ -1,5 +1,7 @@
 //! `POST /push`: acknowledged only once it is durable.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -33,11 +35,17 @@ pub async fn push(
     body: Json,
 ) -> Result<impl IntoResponse> {
     let weight = body.text.len();
-    let options = Options::new(&access.scope, counters);
+    let mut options = Options::new(&access.scope, counters);
     let job = if access.scope.writes_all() {
         Job { work: Box::new(move |conn| merge(conn, &body.text, &options)), weight, single: true }
     } else {
-        let guarded = hub.readers.run(move |conn| Guarded::read(conn, body, access.scope)).await?;
+        let shared = Arc::clone(&hub);
+        let read = hub.readers.run(move |conn| {
+            let unnoted = node(&body.text).is_some_and(|node| !shared.peers.may_note(&access, &node));
+            Ok((Guarded::read(conn, body, access.scope)?, unnoted))
+        });
+        let (guarded, unnoted) = read.await?;
+        options.remember = unnoted.then_some(false);
         Job { work: Box::new(move |conn| guarded.merge(conn, &options)), weight, single: false }
     };
     let mut answer = hub.writer.run(job).await?;
@@ -54,14 +62,25 @@ pub struct Options {
     /// The cursor of an answer is one for all rows, and tells whether there are others: only who may read everything gets it.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remember: Option<bool>,
 }
 
 impl Options {
     /// For a push of who has that scope.
-    pub fn new(scope: &Scope, counters: Counters) -> Options {
+    fn new(scope: &Scope, counters: Counters) -> Options {
         let counters = (counters == Counters::Operations).then_some("operations");
-        Options { counters, cursor: (!scope.reads_all()).then_some(false) }
+        Options { counters, cursor: (!scope.reads_all()).then_some(false), remember: None }
     }
+}
+
+/// Who pushes.
+fn node(request: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Who {
+        node_id: Option<String>,
+    }
+    serde_json::from_str(request).ok().and_then(|Who { node_id }| node_id)
 }
 
 /// The answer of `crdt_push`.

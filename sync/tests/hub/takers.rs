@@ -70,3 +70,35 @@ fn a_delete_takes_no_row_of_tables_that_are_not_written() {
     hub.as_token("ann").push(&[delete("users", "a1", 62, "y")]).ok();
     assert_eq!(rows(&hub), (2, 0));
 }
+
+/// What only together takes a row away, and more such records than are looked for in one push, are told in smaller pushes.
+#[test]
+fn what_cannot_be_told_at_once_is_told_in_parts() {
+    let mut hub = hub();
+    hub.as_token("ann");
+    let claims: Vec<Value> = (0..100).flat_map(|i| user(&format!("c{i}"), "bob@x", "ann", 5)).collect();
+    hub.push(&claims).error(413);
+    assert_eq!(rows(&hub), (2, 1), "nothing of it is taken");
+    for half in claims.chunks(100) {
+        hub.push(half).error(413);
+    }
+    for few in claims.chunks(20) {
+        let refused = hub.push(few);
+        assert_eq!((refused.status, rejected(&refused.json()).len()), (403, 20));
+    }
+    assert_eq!(rows(&hub), (2, 1));
+}
+
+/// A change that waits is merged by somebody else's push: a token without a filter may not leave one behind either.
+#[test]
+fn a_delete_that_waits_is_refused() {
+    let mut hub = hub();
+    hub.as_token("users");
+    let mut gone = delete("users", "a1", 60, "y");
+    gone["hlc"]["ts"] = json!(4_000_000_000_000_000_000_i64);
+    let answer = hub.push(&[gone, lww("users", "n1", "owner", 60, "y", json!("ann"))]).ok();
+    assert_eq!(rejected(&answer), [0], "{answer}");
+    assert!(answer["rejected"][0]["reason"].as_str().unwrap().contains("set the clock"), "{answer}");
+    let waiting: i64 = hub.database().query_row("SELECT count(*) FROM _crdt_future", [], |row| row.get(0)).unwrap();
+    assert_eq!((waiting, rows(&hub)), (0, (3, 1)));
+}
