@@ -4,7 +4,6 @@
 use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::rc::Rc;
-use std::sync::LazyLock;
 
 use super::{Slot, What};
 use crate::clock::Tick;
@@ -14,27 +13,13 @@ use crate::ffi::{Call, Out, Value, ValueRef};
 use crate::pack::{write_cells, Nodes};
 use crate::pass::{is_near, Pass};
 use crate::schema::Table;
-use crate::sql::list;
 use crate::store::{RecordKey, Store};
 use crate::walk::order;
 
 const RANGE: &str = "UPDATE OR FAIL main._crdt_clock SET x = _crdt_give(0)
                      WHERE t = ?1 AND pk >= ?2 AND pk <= ?3 AND _crdt_meet(pk, g, ts, c, n, x)";
-/// For so many keys: SQLite would go twice through the rows of a subquery.
-static SOME: LazyLock<String> = LazyLock::new(|| {
-    let keys = list((2..TOGETHER + 2).map(|i| format!("?{i}")));
-    format!(
-        "UPDATE OR FAIL main._crdt_clock SET x = _crdt_give(0)
-         WHERE t = ?1 AND pk IN ({keys}) AND _crdt_meet(pk, g, ts, c, n, x)"
-    )
-});
 const ONE: &str = "UPDATE OR FAIL main._crdt_clock SET x = _crdt_give(0)
                    WHERE t = ?1 AND pk = ?2 AND _crdt_meet(pk, g, ts, c, n, x)";
-
-/// So many are worth looking for together.
-const FEW: usize = if cfg!(debug_assertions) { 2 } else { 4 };
-/// And so many by one statement.
-const TOGETHER: usize = if cfg!(debug_assertions) { 3 } else { 32 };
 
 type Keyed = (RecordKey, Slot);
 
@@ -73,14 +58,6 @@ pub(super) fn write(store: &Store<'_>, table: &Rc<Table>, all: &Rc<[Keyed]>) -> 
     let pass = || Rc::<Edits>::clone(&edits);
     if is_near(conn, &range, all.len())? {
         conn.run_pass(RANGE, &range, pass())?;
-    } else if all.len() >= FEW {
-        for some in all.chunks(TOGETHER) {
-            // A key is looked for once, however often it is named.
-            let Some(((_, last), _)) = some.last() else { continue };
-            let keys = some.iter().map(|((_, pk), _)| pk.as_ref());
-            let values = std::iter::once(table.id.into()).chain(keys).chain(std::iter::repeat(last.as_ref()));
-            conn.run_pass(&SOME, &values.take(1 + TOGETHER).collect::<Vec<_>>(), pass())?;
-        }
     } else {
         // Each is looked for.
         for ((t, pk), _) in all.iter() {
