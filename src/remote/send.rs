@@ -125,7 +125,9 @@ fn post(exchange: &mut Exchange<'_, '_>, place: &Place, changes: &[&RawValue]) -
     let mut request = String::with_capacity(bytes(changes) + 1024);
     request.push_str("{\"node_id\":");
     write_text(&mut request, &own_id(exchange.conn)?);
-    if let Some(pulled) = place.read(exchange.conn)?.pulled.filter(|cursor| !grove::is_time(cursor)) {
+    // Where deletes are lost, the cursor is to stay.
+    let pulled = place.read(exchange.conn)?.pulled.filter(|cursor| !exchange.deletes_lost && !grove::is_time(cursor));
+    if let Some(pulled) = pulled {
         request.push_str(&format!(",\"tables\":{},\"since\":{pulled}", place.tables_json()));
     }
     request.push_str(",\"changes\":[");
