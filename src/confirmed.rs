@@ -20,6 +20,9 @@ impl Confirmed {
             return Ok(None); // who has what is then told by the log
         }
         let mut export = Export::new(store, since, &scope)?.by(1);
+        if export.starts_over() {
+            return Ok(None); // it is to hear of that, also where there is nothing to tell besides
+        }
         let mut items = Vec::new();
         while export.next(store, &scope, &mut items)? {
             if !items.is_empty() {

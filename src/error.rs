@@ -26,6 +26,9 @@ struct Inner {
     /// A peer answered with this status.
     #[cfg(feature = "http")]
     status: u16,
+    /// The connection to a peer broke.
+    #[cfg(feature = "http")]
+    broken: bool,
 }
 
 /// An error, one pointer wide so that `Result` stays small.
@@ -57,6 +60,8 @@ impl Error {
             hook: false,
             #[cfg(feature = "http")]
             status: 0,
+            #[cfg(feature = "http")]
+            broken: false,
         }))
     }
 
@@ -175,6 +180,20 @@ impl Error {
     #[cfg(feature = "http")]
     pub fn is_too_slow(&self) -> bool {
         self.0.status == 408
+    }
+
+    /// Says whether the connection to a peer broke.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn of_break(mut self, broken: bool) -> Self {
+        self.0.broken = broken;
+        self
+    }
+
+    /// Whether the connection to a peer broke before its answer was there.
+    #[cfg(feature = "http")]
+    pub fn is_broken(&self) -> bool {
+        self.0.broken
     }
 
     /// Puts `what: ` in front of the message.

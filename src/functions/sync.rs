@@ -168,8 +168,8 @@ pub fn page_of(store: &Store<'_>, since: Option<&str>, scope: &Scope, page: &Pag
         _ => out.push_str(&export.cursor(store, scope)?),
     }
     out.push_str(if export.has_more() { ",\"has_more\":true" } else { ",\"has_more\":false" });
-    if export.since == Since::Start && since.is_some_and(cursor::is_place) {
-        out.push_str(",\"resync\":true"); // the cursor fits no more: this is the beginning
+    if export.starts_over() {
+        out.push_str(",\"resync\":true");
         if since.is_some_and(|json| cursor::is_before_resync(store, json, scope)) {
             out.push_str(",\"deletes_lost\":true");
         }

@@ -112,6 +112,11 @@ impl Export {
         self
     }
 
+    /// Whether the cursor that it began with names a place, and does not fit.
+    pub fn starts_over(&self) -> bool {
+        self.since == Since::Start && self.given.as_deref().is_some_and(cursor::is_place)
+    }
+
     /// Rows of the log that are left.
     pub fn rows(&self) -> usize {
         usize::try_from(self.end.saturating_sub(self.gathered)).unwrap_or(0)

@@ -1,6 +1,7 @@
 //! Requests to a peer over HTTP. Each runs on a thread of its own, so that the connection's thread can look for an interrupt while
 //! it waits.
 
+use std::io::ErrorKind;
 use std::sync::mpsc::{sync_channel, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -131,15 +132,21 @@ impl Transport for Http<'_> {
 
 /// The answer's status and body.
 fn request(agent: &Agent, url: &str, authorization: Option<&str>, body: String) -> Result<(StatusCode, String)> {
-    let unreachable = |e: ureq::Error| Error::peer(format!("{url} cannot be reached: {e}"));
+    let failed = |what: &str, e: ureq::Error| Error::peer(format!("{url}{what}: {e}")).of_break(is_break(&e));
     let mut request = agent.post(url).header("Content-Type", "application/json").header("Accept", "application/json");
     if let Some(authorization) = authorization {
         request = request.header("Authorization", authorization);
     }
-    let mut response = request.send(body).map_err(unreachable)?;
+    let mut response = request.send(body).map_err(|e| failed(" cannot be reached", e))?;
     let status = response.status();
-    let text = read(response.body_mut()).map_err(|e| Error::peer(format!("{url}: its answer was cut off: {e}")))?;
+    let text = read(response.body_mut()).map_err(|e| failed(": its answer was cut off", e))?;
     Ok((status, text))
+}
+
+/// Whether a connection that was there broke.
+fn is_break(e: &ureq::Error) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(e, ureq::Error::Io(e) if matches!(e.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof))
 }
 
 /// The body of an answer that is one.

@@ -115,6 +115,8 @@ struct Exchange<'c, 't> {
     is_pulled: bool,
     /// Whether the peer took changes and did not tell the cursor after them.
     is_ahead: bool,
+    /// Whether the peer has forgotten deletes that this database was not told of.
+    deletes_lost: bool,
     /// Tables that went neither way.
     lost: usize,
     round: Round,
@@ -128,9 +130,18 @@ pub fn round(conn: &Conn, wanted: &Wanted, transport: &mut dyn Transport) -> Res
     }
     place::install(conn)?;
     let sets = place::sets(conn, &wanted.url, asked)?;
-    let (told, round) = (Told::default(), Round::default());
-    let mut exchange =
-        Exchange { conn, wanted, transport, told, most: None, is_pulled: false, is_ahead: false, lost: 0, round };
+    let mut exchange = Exchange {
+        conn,
+        wanted,
+        transport,
+        told: Told::default(),
+        most: None,
+        is_pulled: false,
+        is_ahead: false,
+        deletes_lost: false,
+        lost: 0,
+        round: Round::default(),
+    };
     let asked: usize = sets.iter().map(Vec::len).sum();
     let mut first = None;
     for tables in sets {
@@ -152,6 +163,7 @@ fn with(exchange: &mut Exchange<'_, '_>, place: Place) -> Result<()> {
     let wanted = exchange.wanted;
     exchange.is_pulled = false;
     exchange.is_ahead = false;
+    exchange.deletes_lost = false;
     let is_ours = if wanted.pull { from_ours(exchange, &place)? } else { pull::is_ours(exchange, &place)? };
     exchange.is_pulled = is_ours;
     if is_ours {

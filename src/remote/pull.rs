@@ -70,6 +70,7 @@ pub fn all(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<Option<()>>
         }
         if answer.deletes_lost {
             // The cursor stays: the peer says so again until the tables are taken anew.
+            exchange.deletes_lost = true;
             place.tables.iter().for_each(|table| exchange.round.fail(table, DELETES_LOST));
             return Ok(Some(()));
         }

@@ -12,7 +12,8 @@ use crate::error::{excerpt, Error, Result};
 use crate::session;
 use crate::value::write_text;
 
-/// A peer that had to wait too long for fewer bytes has a line that stalled: no less would have come through.
+/// A peer that had to wait too long for fewer bytes, or was cut off from us meanwhile, has a bad line: no less would have come
+/// through.
 const SLOW: usize = 64 << 10;
 
 /// A peer's answer.
@@ -61,7 +62,7 @@ struct About<'a> {
 
 /// Sends changes; those of a record stay together.
 pub fn send(exchange: &mut Exchange<'_, '_>, place: &Place, changes: &[&RawValue]) -> Result<Said> {
-    let (mut all, mut sent) = (Said::default(), 0);
+    let (mut all, mut sent, mut broke) = (Said::default(), 0, None);
     while sent < changes.len() {
         let left = changes.get(sent..).unwrap_or_default();
         let part = left.get(..fitting(left, exchange.most)).unwrap_or(left);
@@ -80,13 +81,17 @@ pub fn send(exchange: &mut Exchange<'_, '_>, place: &Place, changes: &[&RawValue
             }
             Err(e) => {
                 let bytes = bytes(part);
-                let is_too_long = e.is_too_long() || (e.is_too_slow() && bytes > SLOW);
+                // On a slow line who is told that it was too long still sends when the peer has stopped to listen.
+                let is_too_long = e.is_too_long() || (e.is_too_slow() || e.is_broken()) && bytes > SLOW;
                 if !is_too_long {
                     return Err(e);
                 }
                 if fitting(part, Some(0)) < part.len() {
                     exchange.most = Some(bytes / 2);
                     continue;
+                }
+                if e.is_broken() && broke.replace(sent) != Some(sent) {
+                    continue; // that may have been for another reason
                 }
                 let reason = format!("the record has {bytes} bytes, and by itself is too long: {}", e.message());
                 let whole = sent..sent + part.len();
@@ -125,7 +130,9 @@ fn post(exchange: &mut Exchange<'_, '_>, place: &Place, changes: &[&RawValue]) -
     let mut request = String::with_capacity(bytes(changes) + 1024);
     request.push_str("{\"node_id\":");
     write_text(&mut request, &own_id(exchange.conn)?);
-    if let Some(pulled) = place.read(exchange.conn)?.pulled.filter(|cursor| !grove::is_time(cursor)) {
+    // Where deletes are lost, the cursor is to stay.
+    let pulled = place.read(exchange.conn)?.pulled.filter(|cursor| !exchange.deletes_lost && !grove::is_time(cursor));
+    if let Some(pulled) = pulled {
         request.push_str(&format!(",\"tables\":{},\"since\":{pulled}", place.tables_json()));
     }
     request.push_str(",\"changes\":[");

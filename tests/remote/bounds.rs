@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
-use super::endpoint::{hub, Heard, Reply};
+use super::endpoint::{hub, hub_up_to, Heard, Reply};
 use super::{common, database, digest, prepare, sync};
 
 struct Hub {
@@ -15,18 +15,21 @@ struct Hub {
     most: Arc<AtomicUsize>,
 }
 
-/// A hub that answers `status` to longer bodies.
-fn start(most: usize, status: u16) -> Hub {
+/// A hub that answers `status` to longer bodies; None where it never comes to that, as the connection breaks.
+fn start(most: usize, status: Option<u16>) -> Hub {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hub.db");
     let conn = common::open_file(&file);
     prepare(&conn, "hub");
     let most = Arc::new(AtomicUsize::new(most));
     let bound = Arc::clone(&most);
-    let (url, heard) = hub(&file, move |request| {
-        let is_too_long = request.body.len() > bound.load(Ordering::SeqCst);
-        is_too_long.then(|| Reply::Answer(status, "<html>too large</html>".to_owned()))
-    });
+    let (url, heard) = match status {
+        None => hub_up_to(bound, &file, |_| None),
+        Some(status) => hub(&file, move |request| {
+            let is_too_long = request.body.len() > bound.load(Ordering::SeqCst);
+            is_too_long.then(|| Reply::Answer(status, "<html>too large</html>".to_owned()))
+        }),
+    };
     Hub { _folder: folder, conn, url, heard, most }
 }
 
@@ -42,18 +45,31 @@ fn pushes(heard: &Heard) -> Vec<String> {
 }
 
 #[test]
-fn a_page_is_a_few_megabytes() {
-    let hub = start(5 << 20, 413);
+fn a_page_is_what_proxies_let_through() {
+    let hub = start(1 << 20, Some(413));
     let ann = database("ann");
     fill(&ann, 500, 20_000);
     assert_eq!(sync(&ann, &hub.url), "pulled=0 pushed=1000 merged=0 conflicts=0");
     assert_eq!(digest(&ann), digest(&hub.conn));
-    assert_eq!(pushes(&hub.heard).len(), 3);
+    let lengths: Vec<usize> = pushes(&hub.heard).iter().map(String::len).collect();
+    assert!(lengths.len() == 10 && lengths.iter().all(|length| *length <= 1 << 20), "{lengths:?}");
+}
+
+/// The pages after one that was too long are shorter: no push takes their last record alone.
+#[test]
+fn shorter_pages_go_whole() {
+    let hub = start(600_000, Some(413));
+    let ann = database("ann");
+    fill(&ann, 150, 20_000);
+    assert_eq!(sync(&ann, &hub.url), "pulled=0 pushed=300 merged=0 conflicts=0");
+    let lengths: Vec<usize> = pushes(&hub.heard).iter().map(String::len).collect();
+    // Of the page that was too long one is left over.
+    assert!(lengths.iter().filter(|length| **length < 200_000).count() < 2, "{lengths:?}");
 }
 
 #[test]
 fn what_is_too_long_goes_in_parts() {
-    for status in [413, 408] {
+    for status in [Some(413), Some(408), None] {
         let hub = start(100_000, status);
         let ann = database("ann");
         fill(&ann, 400, 2_000);
@@ -78,36 +94,58 @@ fn what_is_too_long_goes_in_parts() {
 
 #[test]
 fn a_record_that_is_too_long_by_itself_holds_up_nothing() {
-    let hub = start(100_000, 413);
+    for (status, why) in [(Some(413), "413"), (None, "cannot be reached")] {
+        let hub = start(100_000, status);
+        let ann = database("ann");
+        fill(&ann, 20, 2_000);
+        ann.execute("INSERT INTO tasks(id, title) VALUES ('long', hex(zeroblob(100000)))", []).unwrap();
+        ann.execute_batch("INSERT INTO tasks(id) VALUES ('last')").unwrap();
+        let told = sync(&ann, &hub.url);
+        assert!(told.starts_with("pulled=0 pushed=42 ") && told.contains(" rejected=2 ("), "{told}");
+        assert!(told.contains("the record has 200") && told.contains(why), "{told}");
+        assert_eq!(common::text(&hub.conn, "SELECT count(*) FROM tasks", []), "21");
+        hub.most.store(1_000_000, Ordering::SeqCst);
+        assert!(!sync(&ann, &hub.url).contains("rejected"));
+        assert_eq!(digest(&ann), digest(&hub.conn));
+    }
+}
+
+/// Connections break for other reasons, too: a record is not put aside for one time.
+#[test]
+fn a_long_record_is_sent_again_after_a_connection_broke() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hub.db");
+    prepare(&common::open_file(&file), "hub");
+    let mut breaks = 1;
+    let (url, _) = hub(&file, move |request| {
+        let is_cut = request.route == "/sync/push" && breaks > 0;
+        breaks -= i32::from(is_cut);
+        is_cut.then_some(Reply::Cut)
+    });
     let ann = database("ann");
-    fill(&ann, 20, 2_000);
-    ann.execute("INSERT INTO tasks(id, title) VALUES ('long', hex(zeroblob(100000)))", []).unwrap();
-    ann.execute_batch("INSERT INTO tasks(id) VALUES ('last')").unwrap();
-    let told = sync(&ann, &hub.url);
-    assert!(told.starts_with("pulled=0 pushed=42 ") && told.contains(" rejected=2 ("), "{told}");
-    assert!(told.contains("the record has 200") && told.contains("413"), "{told}");
-    assert_eq!(common::text(&hub.conn, "SELECT count(*) FROM tasks", []), "21");
-    hub.most.store(1_000_000, Ordering::SeqCst);
-    assert!(!sync(&ann, &hub.url).contains("rejected"));
-    assert_eq!(digest(&ann), digest(&hub.conn));
+    fill(&ann, 1, 200_000);
+    assert_eq!(sync(&ann, &url), "pulled=0 pushed=2 merged=0 conflicts=0");
+    assert_eq!(digest(&ann), digest(&common::open_file(&file)));
 }
 
 /// A line that stalls is no reason to put a record aside.
 #[test]
 fn a_short_record_that_came_too_slowly_is_sent_again() {
-    let hub = start(300, 408);
-    let ann = database("ann");
-    ann.execute_batch("INSERT INTO tasks(id, title) VALUES ('t', 'x')").unwrap();
-    assert!(common::error(&ann, "SELECT crdt_sync(?)", [&hub.url]).contains("408"));
-    hub.most.store(1_000_000, Ordering::SeqCst);
-    assert_eq!(sync(&ann, &hub.url), "pulled=0 pushed=2 merged=0 conflicts=0");
-    assert_eq!(digest(&ann), digest(&hub.conn));
+    for (status, why) in [(Some(408), "408"), (None, "cannot be reached")] {
+        let hub = start(300, status);
+        let ann = database("ann");
+        ann.execute_batch("INSERT INTO tasks(id, title) VALUES ('t', 'x')").unwrap();
+        assert!(common::error(&ann, "SELECT crdt_sync(?)", [&hub.url]).contains(why));
+        hub.most.store(1_000_000, Ordering::SeqCst);
+        assert_eq!(sync(&ann, &hub.url), "pulled=0 pushed=2 merged=0 conflicts=0");
+        assert_eq!(digest(&ann), digest(&hub.conn));
+    }
 }
 
 /// What others have taken is taken: else nothing that comes after it would arrive.
 #[test]
 fn a_long_value_holds_up_no_pull() {
-    let (hub, other) = (start(usize::MAX, 413), start(usize::MAX, 413));
+    let (hub, other) = (start(usize::MAX, None), start(usize::MAX, None));
     common::text(&other.conn, "SELECT crdt_node_id('other')", []);
     let ann = database("ann");
     ann.execute_batch("SELECT crdt_pragma('max_value_bytes', 1000), crdt_pragma('max_key_bytes', 100)").unwrap();

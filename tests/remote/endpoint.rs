@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What an endpoint does with a request.
@@ -24,6 +25,11 @@ pub struct Request {
 
 /// Starts an endpoint; its address.
 pub fn start(answer: impl FnMut(Request) -> Reply + Send + 'static) -> String {
+    start_up_to(Arc::new(usize::MAX.into()), answer)
+}
+
+/// One that ends the connection where a body is longer than `most`, and does not read it.
+fn start_up_to(most: Arc<AtomicUsize>, answer: impl FnMut(Request) -> Reply + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/sync", listener.local_addr().unwrap());
     let mut answer = answer;
@@ -31,7 +37,7 @@ pub fn start(answer: impl FnMut(Request) -> Reply + Send + 'static) -> String {
         let mut hanging = Vec::new();
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let Some(request) = read(&stream) else { continue };
+            let Some(request) = read(&stream, most.load(Ordering::SeqCst)) else { continue };
             match answer(request) {
                 Reply::Answer(status, body) => {
                     let _ = write!(
@@ -48,7 +54,7 @@ pub fn start(answer: impl FnMut(Request) -> Reply + Send + 'static) -> String {
     url
 }
 
-fn read(stream: &TcpStream) -> Option<Request> {
+fn read(stream: &TcpStream, most: usize) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -64,6 +70,9 @@ fn read(stream: &TcpStream) -> Option<Request> {
             _ => {}
         }
     }
+    if length > most {
+        return None;
+    }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     Some(Request { route, authorization, body: String::from_utf8(body).ok()? })
@@ -73,10 +82,19 @@ fn read(stream: &TcpStream) -> Option<Request> {
 pub type Heard = Arc<Mutex<Vec<(String, String)>>>;
 
 /// An endpoint over a database file, as anyone would write it; `first` may answer instead.
-pub fn hub(file: &Path, mut first: impl FnMut(&Request) -> Option<Reply> + Send + 'static) -> (String, Heard) {
+pub fn hub(file: &Path, first: impl FnMut(&Request) -> Option<Reply> + Send + 'static) -> (String, Heard) {
+    hub_up_to(Arc::new(usize::MAX.into()), file, first)
+}
+
+/// The same, where connections break over bodies that are longer than `most`.
+pub fn hub_up_to(
+    most: Arc<AtomicUsize>,
+    file: &Path,
+    mut first: impl FnMut(&Request) -> Option<Reply> + Send + 'static,
+) -> (String, Heard) {
     let heard = Heard::default();
     let (file, noted) = (file.to_owned(), Arc::clone(&heard));
-    let url = start(move |request| {
+    let url = start_up_to(most, move |request| {
         noted.lock().unwrap().push((request.route.clone(), request.body.clone()));
         first(&request).unwrap_or_else(|| serve(&file, &request))
     });

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{json, Value};
 
-use super::endpoint::{hub, start, Reply};
+use super::endpoint::{hub, start, Heard, Reply};
 use super::{common, database, digest, prepare, sync};
 
 const QUIET: &str = "pulled=0 pushed=0 merged=0 conflicts=0";
@@ -16,18 +16,24 @@ struct Hub {
     folder: tempfile::TempDir,
     file: PathBuf,
     url: String,
+    heard: Heard,
 }
 
 fn serve() -> Hub {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hub.db");
     prepare(&common::open_file(&file), "hub");
-    let (url, _) = hub(&file, |_| None);
-    Hub { folder, file, url }
+    let (url, heard) = hub(&file, |_| None);
+    Hub { folder, file, url, heard }
 }
 
 fn at(file: &Path) -> rusqlite::Connection {
     common::open_file(file)
+}
+
+/// A round that only pushes.
+fn push(conn: &rusqlite::Connection, url: &str) -> String {
+    common::text(conn, "SELECT crdt_sync(?, '{\"pull\":false}')", [url])
 }
 
 /// Rounds of both until nothing moves any more.
@@ -109,6 +115,24 @@ fn a_new_hub_at_the_address_gets_everything() {
     }
 }
 
+/// A push between the two must not move the cursor on which the next pull sees it: in the backup there was nothing to tell.
+#[test]
+fn a_backup_in_which_the_tables_were_empty() {
+    let hub = serve();
+    let ann = database("ann");
+    let backup = hub.folder.path().join("backup.db");
+    fs::copy(&hub.file, &backup).unwrap();
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('a'), ('b')").unwrap();
+    sync(&ann, &hub.url);
+    fs::copy(&backup, &hub.file).unwrap();
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('c')").unwrap();
+    assert!(push(&ann, &hub.url).starts_with("pulled=0 pushed=2 "));
+    assert!(sync(&ann, &hub.url).contains(" resync=1 "));
+    assert_eq!(common::text(&at(&hub.file), "SELECT count(*) FROM tasks", []), "3");
+    assert_eq!(digest(&ann), digest(&at(&hub.file)));
+    assert_eq!(sync(&ann, &hub.url), QUIET);
+}
+
 /// Sets are kept from a Grove server; one of ours at its address is to get them. The other way round it must not, but all the rest.
 #[test]
 fn a_grove_server_and_one_of_ours() {
@@ -180,4 +204,34 @@ fn deletes_that_the_peer_has_forgotten() {
     assert_eq!(sync(&ann, &hub.url), QUIET);
     assert_eq!(common::text(&ann, ids, []), "b,new");
     assert_eq!(digest(&ann), digest(&conn));
+}
+
+/// Where no record is left a peer has all of them, but not what was deleted.
+#[test]
+fn deletes_of_all_records_that_the_peer_has_forgotten() {
+    let hub = serve();
+    let ann = database("ann");
+    let conn = at(&hub.file);
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('a'), ('b')").unwrap();
+    sync(&ann, &hub.url);
+    conn.execute_batch("SELECT crdt_pragma('tombstone_ttl', '1ms'); DELETE FROM tasks").unwrap();
+    for what in ["SELECT crdt_cleanup_tombstones('tasks')", "SELECT crdt_cleanup_tombstones('tasks', 'epitaphs')"] {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert_eq!(common::text(&conn, what, []), "2");
+    }
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('c')").unwrap();
+    assert!(push(&ann, &hub.url).starts_with("pulled=0 pushed=2 "));
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('d')").unwrap();
+    hub.heard.lock().unwrap().clear();
+    for pushed in [2, 0] {
+        let told = sync(&ann, &hub.url);
+        assert!(
+            told.starts_with(&format!("pulled=0 pushed={pushed} ")) && told.contains(" failed=1 (tasks: "),
+            "{told}"
+        );
+    }
+    // Nor is the peer asked to say where it stands then.
+    let heard = hub.heard.lock().unwrap();
+    let (_, pushed) = heard.iter().find(|(route, _)| route == "/sync/push").unwrap();
+    assert!(!pushed.contains("\"since\""), "{pushed}");
 }
