@@ -11,6 +11,7 @@ use rusqlite::OptionalExtension;
 use ureq::Agent;
 
 use super::backoff::Backoff;
+use super::peer::Word;
 use super::peers::Peer;
 use super::stop::Stop;
 use super::Target;
@@ -29,7 +30,7 @@ pub struct Listener {
     pub target: Target,
     pub peer: Peer,
     /// To the thread that does the rounds.
-    pub news: Sender<()>,
+    pub words: Sender<Word>,
     /// Set after the first round: then there is a cursor to listen from.
     pub begun: Arc<AtomicBool>,
     pub stop: Arc<Stop>,
@@ -93,7 +94,7 @@ impl Listener {
             status => return Err(Failure::Refused(format!("the peer answered {status}"))),
         }
         // Whatever came between the last round and now.
-        let _ = self.news.send(());
+        let _ = self.words.send(Word::Open);
         let mut lines = BufReader::new(response.body_mut().as_reader());
         let mut event = String::new();
         while let Some(line) = next_line(&mut lines).map_err(broken)? {
@@ -103,7 +104,7 @@ impl Listener {
                 // The end of an event.
                 None if line.is_empty() => {
                     let is_news = matches!(event.as_str(), "changes" | "change" | "news");
-                    if is_news && self.news.send(()).is_err() {
+                    if is_news && self.words.send(Word::News).is_err() {
                         return Ok(());
                     }
                     event.clear();

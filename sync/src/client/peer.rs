@@ -18,14 +18,22 @@ use crate::db::{self, Use};
 /// How often the file is looked at for commits of others: a read of shared memory.
 const GLANCE: Duration = Duration::from_millis(20);
 
+/// What the one who listens to a peer tells.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// The peer can be reached again: its stream is open.
+    Open,
+    /// It has something new.
+    News,
+}
+
 /// Who goes to one peer.
 pub struct Follower {
     pub target: Target,
     pub peer: Peer,
     /// Between rounds both ways.
     pub interval: Duration,
-    /// That the peer has something new.
-    pub news: Receiver<()>,
+    pub words: Receiver<Word>,
     /// Set after the first round.
     pub begun: Arc<AtomicBool>,
     pub stop: Arc<Stop>,
@@ -74,15 +82,27 @@ impl Follower {
                 Err(error) => {
                     let wait = backoff.next();
                     tracing::warn!(peer = self.peer.url, retry_ms = wait.as_millis() as u64, "{error}");
-                    // The peer is left alone, whatever it has to tell: all of it comes with the next round.
-                    if self.stop.sleep(wait) {
-                        return Ok(());
-                    }
-                    self.news.try_iter().for_each(drop);
+                    self.rest(wait);
                     ways = Ways::Both;
                 }
             }
         }
+    }
+
+    /// Leaves the peer alone, whatever news it has: all of it comes with the next round. Until it can be reached again, if it could
+    /// not.
+    fn rest(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        while !self.stop.is_set() {
+            let left = until.saturating_duration_since(Instant::now()).min(GLANCE);
+            match self.words.recv_timeout(left) {
+                _ if left.is_zero() => break,
+                Ok(Word::Open) => break,
+                Ok(Word::News) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => thread::sleep(left),
+            }
+        }
+        self.words.try_iter().for_each(drop);
     }
 
     /// Waits for the next round; None when it is told to stop.
@@ -92,10 +112,10 @@ impl Follower {
             if left.is_zero() {
                 return Ok(Some(Ways::Both));
             }
-            match self.news.recv_timeout(left) {
-                Ok(()) => {
+            match self.words.recv_timeout(left) {
+                Ok(_) => {
                     // Several at once are one.
-                    self.news.try_iter().for_each(drop);
+                    self.words.try_iter().for_each(drop);
                     return Ok(Some(Ways::Both));
                 }
                 Err(RecvTimeoutError::Timeout) => {}

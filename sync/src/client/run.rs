@@ -52,20 +52,20 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
     let mut threads = Vec::new();
     for mut peer in peers {
         peer.url.truncate(peer.url.trim_end_matches('/').len());
-        let (tell, news) = channel();
+        let (tell, words) = channel();
         let begun = Arc::new(AtomicBool::new(false));
         if !args.no_stream {
             let listener = Listener {
                 agent: agent.clone(),
                 target: args.target.clone(),
                 peer: peer.clone(),
-                news: tell,
+                words: tell,
                 begun: Arc::clone(&begun),
                 stop: Arc::clone(&stop),
             };
             threads.push(thread::spawn(move || listener.listen()));
         }
-        let follower = Follower { target: args.target.clone(), peer, interval, news, begun, stop: Arc::clone(&stop) };
+        let follower = Follower { target: args.target.clone(), peer, interval, words, begun, stop: Arc::clone(&stop) };
         threads.push(thread::spawn(move || follower.follow()));
     }
     if !cleanup.is_zero() {
