@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::OptionalExtension;
 use ureq::Agent;
@@ -19,6 +19,8 @@ use crate::db::{self, Use};
 
 /// A stream that says nothing for so long is dead: a comment comes every 15 s.
 const SILENCE: Duration = Duration::from_secs(45);
+/// A stream that has lasted so long was none that failed.
+const STEADY: Duration = Duration::from_secs(1);
 /// How often it is looked at whether there is a cursor.
 const GLANCE: Duration = Duration::from_millis(50);
 /// Longest line that is kept. Longer ones are read and dropped: only that an event came matters.
@@ -95,10 +97,18 @@ impl Listener {
         }
         // Whatever came between the last round and now.
         let _ = self.words.send(Word::Open);
-        let mut lines = BufReader::new(response.body_mut().as_reader());
+        let opened = Instant::now();
+        let outcome = self.read(BufReader::new(response.body_mut().as_reader()));
+        if opened.elapsed() >= STEADY {
+            backoff.reset();
+        }
+        outcome
+    }
+
+    /// Tells of what comes.
+    fn read(&self, mut lines: impl BufRead) -> Result<(), Failure> {
         let mut event = String::new();
         while let Some(line) = next_line(&mut lines).map_err(broken)? {
-            backoff.reset();
             match line.strip_prefix("event:") {
                 Some(name) => event = name.trim().to_owned(),
                 // The end of an event.

@@ -82,7 +82,9 @@ impl Follower {
                 Err(error) => {
                     let wait = backoff.next();
                     tracing::warn!(peer = self.peer.url, retry_ms = wait.as_millis() as u64, "{error}");
-                    self.rest(wait);
+                    if self.rest(wait) {
+                        backoff.reset();
+                    }
                     ways = Ways::Both;
                 }
             }
@@ -90,19 +92,21 @@ impl Follower {
     }
 
     /// Leaves the peer alone, whatever news it has: all of it comes with the next round. Until it can be reached again, if it could
-    /// not.
-    fn rest(&self, wait: Duration) {
+    /// not: then true.
+    fn rest(&self, wait: Duration) -> bool {
+        let mut is_open = false;
         let until = Instant::now() + wait;
-        while !self.stop.is_set() {
+        while !self.stop.is_set() && !is_open {
             let left = until.saturating_duration_since(Instant::now()).min(GLANCE);
             match self.words.recv_timeout(left) {
+                Ok(Word::Open) => is_open = true,
                 _ if left.is_zero() => break,
-                Ok(Word::Open) => break,
                 Ok(Word::News) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(left),
             }
         }
         self.words.try_iter().for_each(drop);
+        is_open
     }
 
     /// Waits for the next round; None when it is told to stop.
