@@ -20,7 +20,7 @@ use crate::db::{self, Use};
 /// A stream that says nothing for so long is dead: a comment comes every 15 s.
 const SILENCE: Duration = Duration::from_secs(45);
 /// A stream that has lasted so long was none that failed.
-const STEADY: Duration = Duration::from_secs(1);
+const STEADY: Duration = Duration::from_millis(100);
 /// How often it is looked at whether there is a cursor.
 const GLANCE: Duration = Duration::from_millis(50);
 /// Longest line that is kept. Longer ones are read and dropped: only that an event came matters.
