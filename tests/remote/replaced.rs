@@ -171,6 +171,14 @@ fn a_grove_server_and_one_of_ours() {
     assert_eq!(sync(&ann, &url), QUIET);
 }
 
+/// Forgets that records were deleted, so many of them: the tombstones, then the epitaphs, which are a millisecond old by then.
+fn forget_deletes(conn: &rusqlite::Connection, records: &str) {
+    for what in ["SELECT crdt_cleanup_tombstones('tasks')", "SELECT crdt_cleanup_tombstones('tasks', 'epitaphs')"] {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert_eq!(common::text(conn, what, []), records);
+    }
+}
+
 /// What is sent anew would bring back records of which the peer has forgotten that they were deleted: what is new goes there, and
 /// nothing comes until the table is taken anew.
 #[test]
@@ -184,10 +192,7 @@ fn deletes_that_the_peer_has_forgotten() {
     .unwrap();
     sync(&ann, &hub.url);
     conn.execute_batch("DELETE FROM tasks WHERE id = 'a'").unwrap();
-    for what in ["SELECT crdt_cleanup_tombstones('tasks')", "SELECT crdt_cleanup_tombstones('tasks', 'epitaphs')"] {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        assert_eq!(common::text(&conn, what, []), "1");
-    }
+    forget_deletes(&conn, "1");
     ann.execute_batch("INSERT INTO tasks(id) VALUES ('new')").unwrap();
     for pushed in [2, 0] {
         let told = sync(&ann, &hub.url);
@@ -215,10 +220,7 @@ fn deletes_of_all_records_that_the_peer_has_forgotten() {
     ann.execute_batch("INSERT INTO tasks(id) VALUES ('a'), ('b')").unwrap();
     sync(&ann, &hub.url);
     conn.execute_batch("SELECT crdt_pragma('tombstone_ttl', '1ms'); DELETE FROM tasks").unwrap();
-    for what in ["SELECT crdt_cleanup_tombstones('tasks')", "SELECT crdt_cleanup_tombstones('tasks', 'epitaphs')"] {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        assert_eq!(common::text(&conn, what, []), "2");
-    }
+    forget_deletes(&conn, "2");
     ann.execute_batch("INSERT INTO tasks(id) VALUES ('c')").unwrap();
     assert!(push(&ann, &hub.url).starts_with("pulled=0 pushed=2 "));
     ann.execute_batch("INSERT INTO tasks(id) VALUES ('d')").unwrap();
