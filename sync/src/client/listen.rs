@@ -2,7 +2,7 @@
 //! cursor, so a stream that breaks loses nothing.
 
 use std::io::{BufRead, BufReader};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use crate::db::{self, Use};
 const SILENCE: Duration = Duration::from_secs(45);
 /// A stream that has lasted so long was none that failed.
 const STEADY: Duration = Duration::from_millis(100);
-/// How often it is looked at whether there is a cursor.
+/// How often it is looked at whether the peer was reached.
 const GLANCE: Duration = Duration::from_millis(50);
 /// Longest line that is kept. Longer ones are read and dropped: only that an event came matters.
 const LINE: usize = 64 * 1024;
@@ -33,8 +33,8 @@ pub struct Listener {
     pub peer: Peer,
     /// To the thread that does the rounds.
     pub words: Sender<Word>,
-    /// Set after the first round: then there is a cursor to listen from.
-    pub begun: Arc<AtomicBool>,
+    /// How often a round went well after one that failed. After the first there is a cursor to listen from.
+    pub recoveries: Arc<AtomicU32>,
     pub stop: Arc<Stop>,
 }
 
@@ -49,15 +49,11 @@ fn broken(error: impl std::fmt::Display) -> Failure {
 }
 
 impl Listener {
-    /// Listens until it is told to stop; reconnects with growing waits. A peer without streams (404, 405, 501) is left to the
-    /// interval.
+    /// Listens until it is told to stop; reconnects with growing waits, and at once when rounds go well again. A peer without
+    /// streams (404, 405, 501) is left to the interval.
     pub fn listen(self) {
         let mut backoff = Backoff::default();
-        while !self.begun.load(Ordering::SeqCst) {
-            if self.stop.sleep(GLANCE) {
-                return;
-            }
-        }
+        self.rest(Duration::MAX, 0);
         while !self.stop.is_set() {
             match self.stream(&mut backoff) {
                 _ if self.stop.is_set() => return,
@@ -71,8 +67,22 @@ impl Listener {
                 }
                 Err(Failure::Broken(error)) => tracing::debug!(peer = self.peer.url, "stream: {error}"),
             }
-            self.stop.sleep(backoff.next());
+            if self.rest(backoff.next(), self.recoveries.load(Ordering::SeqCst)) {
+                backoff.reset();
+            }
         }
+    }
+
+    /// Leaves the peer alone. Until it can be reached again, if it could not: then true.
+    fn rest(&self, wait: Duration, recoveries: u32) -> bool {
+        let begun = Instant::now();
+        while self.recoveries.load(Ordering::SeqCst) == recoveries {
+            let left = wait.saturating_sub(begun.elapsed());
+            if left.is_zero() || self.stop.sleep(left.min(GLANCE)) {
+                return false;
+            }
+        }
+        true
     }
 
     fn stream(&self, backoff: &mut Backoff) -> Result<(), Failure> {

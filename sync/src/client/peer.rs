@@ -1,6 +1,6 @@
 //! One peer of `run`: rounds whenever the time has come, the file has changed, or the peer says that it has something.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::Arc;
 use std::thread;
@@ -34,8 +34,8 @@ pub struct Follower {
     /// Between rounds both ways.
     pub interval: Duration,
     pub words: Receiver<Word>,
-    /// Set after the first round.
-    pub begun: Arc<AtomicBool>,
+    /// How often a round went well after one that failed; the first that does counts too.
+    pub recoveries: Arc<AtomicU32>,
     pub stop: Arc<Stop>,
 }
 
@@ -60,6 +60,7 @@ impl Follower {
         let conn = db::open(&self.target.database, Use::Write)?;
         self.stop.interrupts(&conn);
         let mut ways = Ways::Both;
+        let mut has_failed = true;
         // Pushes do not put the next round both ways off.
         let mut full = Instant::now();
         loop {
@@ -68,7 +69,9 @@ impl Follower {
             match round(&conn, &self.target, &self.peer, Round { ways, retry: false }, |_| ()) {
                 Ok(report) => {
                     backoff.reset();
-                    self.begun.store(true, Ordering::SeqCst);
+                    if std::mem::take(&mut has_failed) {
+                        self.recoveries.fetch_add(1, Ordering::SeqCst);
+                    }
                     tell(&self.peer.url, &report);
                     if ways == Ways::Both {
                         full = Instant::now() + self.interval;
@@ -80,6 +83,7 @@ impl Follower {
                 }
                 Err(_) if self.stop.is_set() => return Ok(()),
                 Err(error) => {
+                    has_failed = true;
                     let wait = backoff.next();
                     tracing::warn!(peer = self.peer.url, retry_ms = wait.as_millis() as u64, "{error}");
                     if self.rest(wait) {
@@ -94,19 +98,16 @@ impl Follower {
     /// Leaves the peer alone, whatever news it has: all of it comes with the next round. Until it can be reached again, if it could
     /// not: then true.
     fn rest(&self, wait: Duration) -> bool {
-        let mut is_open = false;
         let until = Instant::now() + wait;
-        while !self.stop.is_set() && !is_open {
-            let left = until.saturating_duration_since(Instant::now()).min(GLANCE);
-            match self.words.recv_timeout(left) {
-                Ok(Word::Open) => is_open = true,
-                _ if left.is_zero() => break,
-                Ok(Word::News) | Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => thread::sleep(left),
+        loop {
+            if self.words.try_iter().any(|word| word == Word::Open) {
+                return true;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.stop.sleep(left.min(GLANCE)) {
+                return false;
             }
         }
-        self.words.try_iter().for_each(drop);
-        is_open
     }
 
     /// Waits for the next round; None when it is told to stop.

@@ -1,7 +1,7 @@
 //! `grove-sync run`: stays with the peers, until it is told to stop.
 
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
 use std::sync::mpsc::channel;
 use std::sync::Arc;
 use std::thread;
@@ -53,19 +53,20 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
     for mut peer in peers {
         peer.url.truncate(peer.url.trim_end_matches('/').len());
         let (tell, words) = channel();
-        let begun = Arc::new(AtomicBool::new(false));
+        let recoveries = Arc::new(AtomicU32::new(0));
         if !args.no_stream {
             let listener = Listener {
                 agent: agent.clone(),
                 target: args.target.clone(),
                 peer: peer.clone(),
                 words: tell,
-                begun: Arc::clone(&begun),
+                recoveries: Arc::clone(&recoveries),
                 stop: Arc::clone(&stop),
             };
             threads.push(thread::spawn(move || listener.listen()));
         }
-        let follower = Follower { target: args.target.clone(), peer, interval, words, begun, stop: Arc::clone(&stop) };
+        let follower =
+            Follower { target: args.target.clone(), peer, interval, words, recoveries, stop: Arc::clone(&stop) };
         threads.push(thread::spawn(move || follower.follow()));
     }
     if !cleanup.is_zero() {
