@@ -123,6 +123,19 @@ pub fn if_due(store: &Store<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Prunes before an export from the beginning, which reads the whole log anyway and would send a record for each of its rows: once
+/// half of what would make it due has come. Not where nothing may be written.
+pub fn before_everything(store: &Store<'_>) -> Result<()> {
+    if !store.may_write.get() {
+        return Ok(());
+    }
+    let (pruned, kept) = (horizon(store.conn, "pruned")?, horizon(store.conn, "kept")?);
+    match store.last_seq()?.saturating_sub(pruned) >= LEAST.max(grown(kept) / 2) {
+        true => all(store),
+        false => Ok(()),
+    }
+}
+
 /// Prunes the whole log.
 pub fn all(store: &Store<'_>) -> Result<()> {
     let end = store.last_seq()?;

@@ -7,6 +7,8 @@ mod support;
 mod busy;
 #[path = "forgetting/filters.rs"]
 mod filters;
+#[path = "forgetting/once.rs"]
+mod once;
 #[path = "forgetting/random.rs"]
 mod random;
 #[path = "forgetting/rules.rs"]

@@ -96,6 +96,9 @@ impl Export {
             None => (Since::Start, Vec::new()),
             Some(json) => cursor::read(store, json, scope)?,
         };
+        if since == Since::Start {
+            crate::prune::before_everything(store)?;
+        }
         let (at, latest) = match since {
             Since::Start => (0, Tick::default()),
             Since::Instant(tick) => (0, tick),
