@@ -148,7 +148,7 @@ fn packed(data: &[u8]) {
         let back = pack::pack_mark(&mark, &node, &nodes).and_then(|bytes| pack::unpack_mark(&bytes, &node, &nodes));
         assert_eq!(back.ok(), Some(mark));
     }
-    if let Ok(fields) = pack::unpack_fields(data) {
+    if let Ok(fields) = pack::unpack_fields::<Vec<_>>(data) {
         assert_eq!(pack::unpack_fields(&pack::pack_fields(fields.iter().copied())).ok(), Some(fields));
     }
 }

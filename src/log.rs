@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The fields that an update's mask names, in rising order of their bits.
-    pub fn masked(&self, table: &Table, first: i64) -> Vec<FieldId> {
+    pub fn masked<C: FromIterator<FieldId>>(&self, table: &Table, first: i64) -> C {
         let word = |bit: u32| match (bit / WORD_BITS) as usize {
             0 => first,
             word => self.value(word - 1).as_i64().unwrap_or(0),

@@ -199,7 +199,7 @@ fn pass(store: &Store<'_>, end: i64, (reach, count): (i64, usize), class: (i64, 
         }
         let Some(target) = later.target.filter(|target| target.grown) else { continue };
         let packed = match &target.fields {
-            Pick::Fields(fields) => Some(crate::pack::pack_fields(fields.iter().copied())),
+            Pick::Fields(fields) => Some(crate::pack::pack_fields(fields.iter())),
             Pick::All | Pick::Later | Pick::Gone => None,
         };
         rewritten.push((target.seq, pk, packed));

@@ -204,7 +204,7 @@ impl At {
         if let Some(fields) = self.fields.as_ref().filter(|_| self.mask == mask) {
             return Rc::clone(fields);
         }
-        let fields: Rc<[FieldId]> = row.masked(table, mask).into();
+        let fields: Rc<[FieldId]> = row.masked(table, mask);
         // Further words of a mask stand elsewhere.
         let one_word = table.fields.iter().all(|field| field.bit.is_none_or(|bit| bit < WORD_BITS));
         (self.mask, self.fields) = (mask, one_word.then(|| Rc::clone(&fields)));

@@ -4,6 +4,7 @@ mod ahead;
 mod answer;
 mod clocks;
 mod compact;
+mod fields;
 mod item;
 mod json;
 mod pick;

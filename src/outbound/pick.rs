@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::ffi::ValueRef;
 use crate::log::{Event, Reader};
+use crate::outbound::fields::FieldSet;
 use crate::record::FieldId;
 use crate::schema::Table;
 
@@ -12,7 +13,7 @@ pub enum Pick {
     /// All of them.
     All,
     /// These.
-    Fields(Vec<FieldId>),
+    Fields(FieldSet),
     /// Those stamped after the cursor's instant.
     Later,
     /// None: the record is gone from the filter.
@@ -29,11 +30,7 @@ impl Pick {
             (_, more @ Pick::All) => *self = more,
             // Some by name and some by stamp: both are in all.
             (Pick::Later, _) => *self = Pick::All,
-            (Pick::Fields(have), Pick::Fields(more)) => {
-                have.extend(more);
-                have.sort_unstable();
-                have.dedup();
-            }
+            (Pick::Fields(have), Pick::Fields(more)) => have.add(more),
         }
     }
 
@@ -41,7 +38,7 @@ impl Pick {
     pub fn includes(&self, other: &Pick) -> bool {
         match (self, other) {
             (Pick::All, _) => true,
-            (Pick::Fields(have), Pick::Fields(want)) => want.iter().all(|field| have.contains(field)),
+            (Pick::Fields(have), Pick::Fields(want)) => have.includes(want),
             _ => false,
         }
     }
@@ -50,7 +47,7 @@ impl Pick {
     pub fn has(&self, field: FieldId) -> bool {
         match self {
             Pick::All | Pick::Later => true,
-            Pick::Fields(fields) => fields.contains(&field),
+            Pick::Fields(fields) => fields.has(field),
             Pick::Gone => false,
         }
     }
@@ -65,12 +62,16 @@ pub fn touches(row: &Reader<'_>, table: &Table) -> Result<bool> {
 pub fn picked(row: &Reader<'_>, table: &Table) -> Result<Option<Pick>> {
     Ok(match row.event() {
         Event::Insert | Event::Backfill => Some(Pick::All),
-        Event::Delete | Event::Suspect => Some(Pick::Fields(Vec::new())),
-        Event::Update(mask) => Some(Pick::Fields(row.masked(table, mask))).filter(|p| *p != Pick::Fields(Vec::new())),
-        Event::Part if same_set(row.value(1), row.value(2)) => None,
-        Event::Part | Event::BackfillField => {
-            row.value(0).as_i64().and_then(|f| FieldId::try_from(f).ok()).map(|f| Pick::Fields(vec![f]))
+        Event::Delete | Event::Suspect => Some(Pick::Fields(FieldSet::default())),
+        Event::Update(mask) => {
+            Some(row.masked::<FieldSet>(table, mask)).filter(|fields| !fields.is_empty()).map(Pick::Fields)
         }
+        Event::Part if same_set(row.value(1), row.value(2)) => None,
+        Event::Part | Event::BackfillField => row
+            .value(0)
+            .as_i64()
+            .and_then(|f| FieldId::try_from(f).ok())
+            .map(|f| Pick::Fields(FieldSet::from_iter([f]))),
         Event::Relay => Some(match row.value(0).as_bytes() {
             Some(bytes) => Pick::Fields(crate::pack::unpack_fields(bytes)?),
             None => Pick::All,

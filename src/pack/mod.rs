@@ -246,13 +246,9 @@ pub fn pack_fields(fields: impl Iterator<Item = FieldId>) -> Vec<u8> {
 }
 
 /// Reads back what [`pack_fields`] wrote.
-pub fn unpack_fields(bytes: &[u8]) -> Result<Vec<FieldId>> {
+pub fn unpack_fields<C: FromIterator<FieldId>>(bytes: &[u8]) -> Result<C> {
     let mut r = Reader(bytes);
-    let mut fields = Vec::new();
-    while !r.0.is_empty() {
-        fields.push(r.small()?);
-    }
-    Ok(fields)
+    std::iter::from_fn(|| (!r.0.is_empty()).then(|| r.small())).collect()
 }
 
 #[cfg(test)]

@@ -139,7 +139,7 @@ proptest! {
         let _ = write_cells(&bytes, (Tick { ts: 1, c: 0 }, 0), &[1, 2, 3], &[2], (Tick { ts: 2, c: 0 }, 0));
         let _ = unpack_part(&bytes, &Rc::from("a"), &nodes);
         let _ = unpack_mark(&bytes, &Rc::from("a"), &nodes);
-        let _ = unpack_fields(&bytes);
+        let _ = unpack_fields::<Vec<_>>(&bytes);
     }
 }
 
