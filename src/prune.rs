@@ -67,6 +67,8 @@ struct Later {
     target: Option<Target>,
     /// The earliest entry met, where it is one to drop. Filters ask when a record came to be: then it stays, naming no field.
     birth: Option<i64>,
+    /// The earliest entry met that stays.
+    next: i64,
 }
 
 type Records = HashMap<RecordKey, Later, foldhash::fast::RandomState>;
@@ -89,6 +91,8 @@ struct Plan {
     own: bool,
     /// Whether each record's earliest entry stays.
     births: bool,
+    /// Then, entries that go, each with the next one of its record that stays.
+    gone: Vec<(i64, i64)>,
 }
 
 /// How many rows must have come since so many were kept.
@@ -191,6 +195,7 @@ fn pass(store: &Store<'_>, end: i64, (reach, count): (i64, usize), class: (i64, 
     }
     drop(rows);
     crate::log::drop_entries(store.conn, &plan.drop)?;
+    crate::filter::entries_went(store, std::mem::take(&mut plan.gone))?;
     let mut rewritten: Vec<Rewritten> = Vec::new();
     for ((_, pk), later) in records {
         if let Some(seq) = later.birth {
@@ -243,7 +248,7 @@ fn consider(
             if is_of(free.key(), class) {
                 let target = (seq <= passed && !fixed).then(|| Target { seq, fields: pick.clone(), grown: false });
                 plan.own |= target.is_some() && event != Event::Relay;
-                free.insert(Later { covered: pick, target, birth: None });
+                free.insert(Later { covered: pick, target, birth: None, next: seq });
             }
             plan.keep();
             return Ok(());
@@ -275,6 +280,7 @@ impl Plan {
     fn take_of(&mut self, later: &mut Later, seq: i64, event: Event, away: bool) {
         if let Some(birth) = later.birth.take() {
             self.drop.push((birth, birth));
+            self.gone.push((birth, later.next));
             self.running = false;
         }
         if away && self.births {
@@ -282,6 +288,7 @@ impl Plan {
             self.running = false;
             self.own |= event != Event::Relay;
         } else {
+            later.next = if away { later.next } else { seq };
             self.take(seq, event, away);
         }
     }

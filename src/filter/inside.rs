@@ -1,13 +1,17 @@
 //! Which records are inside a filter, and since when: kept up to date from the log, and read by exports.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use super::row::Question;
+use crate::conn::Conn;
 use crate::error::{Error, Result};
-use crate::ffi::ValueRef;
+use crate::ffi::{Call, Out, ValueRef};
 use crate::key::Pk;
 use crate::log::Reader;
 use crate::outbound::touches;
+use crate::pass::Pass;
 use crate::schema::Table;
 use crate::store::Store;
 
@@ -158,6 +162,37 @@ pub fn was_inside(store: &Store<'_>, f: i64, t: i64, pk: &Pk, upto: i64) -> Resu
     let sql = "SELECT 1 FROM main._crdt_inside i JOIN main._crdt_filter r ON r.f = i.f
                WHERE i.f = ?1 AND i.pk = ?2 AND i.first <= ?3 AND r.t = ?4";
     Ok(store.conn.int(sql, &[f.into(), pk.as_ref(), upto.into(), t.into()])?.is_some())
+}
+
+/// Entries of the log went, each with the next one of its record that stays: who was to be sent the record by the one is to be
+/// sent it by the other.
+pub fn entries_went(store: &Store<'_>, mut gone: Vec<(i64, i64)>) -> Result<()> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    gone.sort_unstable();
+    let sql =
+        "UPDATE OR FAIL main._crdt_inside SET since = _crdt_give(0) WHERE since IS NOT NULL AND _crdt_meet(since)";
+    store.conn.run_pass(sql, &[], Rc::new(Went { gone, next: Cell::new(0) })).map(drop)
+}
+
+struct Went {
+    /// In rising order.
+    gone: Vec<(i64, i64)>,
+    /// Where the record met last enters now.
+    next: Cell<i64>,
+}
+
+impl Pass for Went {
+    fn meet(&self, row: &Call<'_, Conn>) -> bool {
+        let Some(since) = row.arg(0).as_i64() else { return false };
+        let found = self.gone.binary_search_by_key(&since, |(seq, _)| *seq).ok().and_then(|at| self.gone.get(at));
+        found.map(|(_, next)| self.next.set(*next)).is_some()
+    }
+
+    fn give(&self, _: i64) -> Out {
+        Out::Int(self.next.get())
+    }
 }
 
 /// The error where a filter is new and cannot be written down.

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::key::Pk;
 use crate::schema::Table;
 use crate::store::Store;
+pub use inside::entries_went;
 use inside::{Inside, Lately, Mode};
 pub use row::check;
 pub use trail::{Debt, Of, Trail};
