@@ -21,6 +21,7 @@ pub fn run(store: &Store<'_>) -> Result<Vec<String>> {
     check_references(store, &mut found)?;
     let sure = Sure::new(store)?;
     for table in store.catalog.tables() {
+        found.extend(table.uncaptured(store.conn)?);
         // A dropped table has no rows to compare with.
         let Some(form) = table.form_if_usable(store.conn)? else { continue };
         check_records(store, table, form, sure, &mut found)?;

@@ -147,6 +147,9 @@ fn warnings(store: &Store<'_>, out: &mut String) -> Result<()> {
     if let Some(cells) = unread {
         all.push(format!("sets were written as JSON that cannot be read, and stay as they were: {cells}"));
     }
+    for table in store.catalog.tables() {
+        all.extend(table.uncaptured(store.conn)?);
+    }
     let _ = write!(out, ",\"forks\":{forks},\"warnings\":{}", crate::functions::json_strings(&all)); // cannot fail
     Ok(())
 }

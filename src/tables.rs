@@ -64,6 +64,7 @@ impl TableFunction for Changes {
 
     fn open(conn: &Rc<Conn>, args: &[Option<Value>]) -> Result<ChangeRows> {
         crate::hooks::refuse_inside(conn, "crdt_changes", args.len())?;
+        session::refuse_after_writes(conn, "crdt_changes")?;
         let in_error = |e: Error| e.context("crdt_changes");
         let since = text_arg(args, 0, "since").map_err(in_error)?;
         let tables = text_arg(args, 1, "tables").map_err(in_error)?;
@@ -86,6 +87,7 @@ impl ChangeRows {
     /// Reads the next batch: each on a view of the state that is consistent in itself.
     fn refill(&mut self) -> Result<()> {
         let Some((_, scope, start)) = &self.going else { return Ok(()) };
+        session::refuse_after_writes(&self.conn, "crdt_changes")?;
         let read = session::read(&self.conn, |store| {
             let (mut export, scope) = (start.clone(), scope.renewed(store)?);
             let mut batch: Vec<(Item, Reached)> = Vec::new();

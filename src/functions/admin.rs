@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use crate::conn::Conn;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ffi::{Call, Out};
 use crate::fold::{fold, Into};
 use crate::schema::enable::{self, Request};
@@ -20,6 +20,7 @@ pub fn enable(call: &Call<'_, Conn>) -> Result<Out> {
     args.named(|| {
         let (name, requests) = (args.text(0, "table")?, requests(&args)?);
         let conn = args.conn();
+        refuse_hidden(conn, name)?;
         let report = session::write_new(conn, |conn| {
             let report = crate::schema::switch::enable(conn, name, &requests)?;
             // The table may be another than when rows were refused.
@@ -28,6 +29,18 @@ pub fn enable(call: &Call<'_, Conn>) -> Result<Out> {
         })?;
         Ok(Out::Text(report))
     })
+}
+
+/// Refuses a table that a temporary one hides: triggers made by its name would be the other's.
+fn refuse_hidden(conn: &Conn, name: &str) -> Result<()> {
+    let sql = "SELECT type FROM temp.sqlite_master WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE";
+    match conn.first(sql, &[name.into()], |row| row.text(0).unwrap_or_default().to_owned())? {
+        Some(kind) => Err(Error::caller(format!(
+            "'{0}' is hidden by a temporary {kind} of that name; drop that, or enable {0} on another connection",
+            crate::error::excerpt(name)
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// `crdt_retry()`

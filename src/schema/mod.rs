@@ -166,6 +166,17 @@ impl Form {
 }
 
 impl Table {
+    /// A sentence where the table is there and enabled, but not its triggers.
+    pub fn uncaptured(&self, conn: &Conn) -> Result<Option<String>> {
+        if !self.enabled || self.captured || self.form_if_usable(conn)?.is_none() {
+            return Ok(None);
+        }
+        let name = crate::sql::literal(&self.name);
+        Ok(Some(format!(
+            "the triggers of {name} are gone, as when a table is rebuilt: what is written there is not recorded until SELECT crdt_enable({name}) is called again"
+        )))
+    }
+
     /// The field of that number.
     pub fn field(&self, id: FieldId) -> Option<&Field> {
         self.fields.binary_search_by_key(&id, |f| f.id).ok().and_then(|i| self.fields.get(i))

@@ -56,3 +56,18 @@ fn a_stream_is_as_old_as_its_beginning() {
     let answer = crate::common::text(&a, "SELECT crdt_changes_since(?1)", [&cursor]);
     assert!(answer.contains("\"resync\":true"), "{answer}");
 }
+
+/// As `crdt_changes_since`: what a rollback would take back is not handed out, at its beginning or later.
+#[test]
+fn not_in_a_transaction_that_has_written() {
+    let [a] = nodes(["a"], TASKS);
+    run(&a, "INSERT INTO tasks(id) VALUES ('t1')");
+    run(&a, "BEGIN; INSERT INTO tasks(id) VALUES ('t2')");
+    for sql in ["SELECT change FROM crdt_changes(NULL)", "SELECT crdt_changes_since(NULL)"] {
+        let refused = crate::common::error(&a, sql, []);
+        assert!(refused.contains("commit first"), "{sql}: {refused}");
+    }
+    run(&a, "ROLLBACK; BEGIN");
+    assert_eq!(rows(&a, "SELECT DISTINCT pk FROM crdt_changes(NULL)"), ["'t1'"]);
+    run(&a, "COMMIT");
+}

@@ -114,3 +114,38 @@ fn sql_features_newer_than_the_host() {
     shell::run(&b, false, "ALTER TABLE tasks RENAME TO jobs; ALTER TABLE jobs RENAME TO tasks; VACUUM;");
     assert_eq!(shown, shell::run(&b, true, show));
 }
+
+/// Triggers made by the name of a table are those of a temporary one that hides it.
+#[test]
+fn a_temporary_table_hides_the_one_that_is_enabled() {
+    for temporary in ["CREATE TEMP TABLE tasks(id TEXT PRIMARY KEY NOT NULL, v)", "CREATE TEMP VIEW tasks AS SELECT 1"]
+    {
+        let [a] = nodes(["a"], "CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, v)");
+        run(&a, temporary);
+        let refused = error(&a, "SELECT crdt_enable('TASKS')", []);
+        assert!(refused.contains("temporary") && refused.contains("hidden"), "{refused}");
+        run(&a, &format!("DROP {} temp.tasks", if temporary.contains("VIEW") { "VIEW" } else { "TABLE" }));
+        run(&a, "SELECT crdt_enable('tasks'); INSERT INTO tasks VALUES ('1', 'x')");
+        assert_eq!(since(&a, None).change("v")["value"], "x");
+    }
+}
+
+/// What many tools do for an ALTER TABLE that SQLite does not have.
+#[test]
+fn a_rebuild_that_loses_the_triggers_is_told() {
+    let [a] = nodes(["a"], "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('t')");
+    run(&a, "INSERT INTO t VALUES ('1', 'x')");
+    let warned = |a: &rusqlite::Connection| status(a)["warnings"].to_string().contains("crdt_enable('t')");
+    assert!(!warned(&a));
+    sound(&a);
+    run(
+        &a,
+        "BEGIN; CREATE TABLE n(id TEXT PRIMARY KEY NOT NULL, v, w); INSERT INTO n SELECT *, 1 FROM t; DROP TABLE t;
+         ALTER TABLE n RENAME TO t; COMMIT",
+    );
+    assert!(warned(&a));
+    assert!(text(&a, "SELECT crdt_check()", []).contains("crdt_enable"));
+    run(&a, "SELECT crdt_enable('t')");
+    assert!(!warned(&a));
+    sound(&a);
+}
