@@ -106,6 +106,10 @@ fn check_records(store: &Store<'_>, table: &Table, form: &Form, sure: Sure, foun
     while found.len() < MOST && rows.step()? {
         let (pk, dead) = (Pk::from_stored(rows.column(0))?, rows.i64(1) == Some(1));
         let name = format!("{}[{}]", table.name, crate::error::excerpt(&pk.wire()));
+        if pk.is_too_long() {
+            let (has, most) = (pk.wire().len(), crate::key::MAX_KEY_BYTES);
+            found.push(format!("{name} is not sent to peers: its key has {has} bytes, and they take at most {most}"));
+        }
         if store.overlay.contains_key(&(table.id, pk.clone())) {
             continue; // not folded yet: what is stored is from before
         }

@@ -60,6 +60,11 @@ impl Pk {
         }
     }
 
+    /// Whether it is longer than any peer takes: the record stays here.
+    pub fn is_too_long(&self) -> bool {
+        matches!(self, Pk::Text(text) if text.len() > MAX_KEY_BYTES)
+    }
+
     /// As a value for SQL.
     pub fn as_ref(&self) -> ValueRef<'_> {
         match self {

@@ -142,3 +142,20 @@ fn changes_of_a_push() {
     assert_eq!(take(&a, &more)["merged"], 10);
     sound(&a);
 }
+
+/// A key of one's own that no peer would take stays here, and holds nothing up.
+#[test]
+fn own_keys_beyond_the_bound() {
+    let [a, b] = nodes(["a", "b"], TASKS);
+    let most = "k".repeat(64 * 1024);
+    a.execute("INSERT INTO tasks(id) VALUES (?1), (?1 || 'x'), ('after')", [&most]).unwrap();
+    send(&a, &b);
+    assert_eq!(rows(&b, "SELECT length(id) FROM tasks ORDER BY 1"), ["5", "65536"]);
+    assert_eq!(rows(&a, "SELECT count(DISTINCT pk) FROM crdt_changes(NULL)"), ["2"]);
+    let found = text(&a, "SELECT crdt_check()", []);
+    assert!(found.contains("not sent") && found.contains("65537"), "{found}");
+    sound(&b);
+    run(&a, "DELETE FROM tasks WHERE id > 'k'");
+    send(&a, &b);
+    assert_eq!(rows(&b, "SELECT id FROM tasks"), ["'after'"]);
+}
