@@ -13,7 +13,7 @@ use super::errors::{Refusal, Result};
 use super::Hub;
 
 /// What a long answer takes of the budget at least.
-const LEAST: usize = 64 << 10;
+pub const LEAST: usize = 64 << 10;
 
 /// Takes of the budget; what is only kept for others gives its place back where that is needed.
 fn with_room<T>(hub: &Hub, mut take: impl FnMut(&Budget) -> Result<T>) -> Result<T> {
@@ -43,16 +43,22 @@ pub fn fit(place: &mut Held, length: usize, hub: &Hub, access: &Access) -> Resul
     with_room(hub, |budget| budget.grow(place, access, length))
 }
 
-/// A text and its place in the budget.
-struct Counted {
-    text: String,
+/// Bytes and their place in the budget.
+struct Counted<T> {
+    bytes: T,
     _place: Held,
 }
 
-impl AsRef<[u8]> for Counted {
+impl<T: AsRef<[u8]>> AsRef<[u8]> for Counted<T> {
     fn as_ref(&self) -> &[u8] {
-        self.text.as_bytes()
+        self.bytes.as_ref()
     }
+}
+
+/// Bytes that go, and their place with them, when the last of them is with the client.
+pub fn counted(bytes: impl AsRef<[u8]> + Send + 'static, mut place: Held) -> Bytes {
+    place.shrink(bytes.as_ref().len());
+    Bytes::from_owner(Counted { bytes, _place: place })
 }
 
 /// An answer of any length, JSON already.
@@ -60,8 +66,7 @@ pub fn text(mut text: String, mut place: Held, hub: &Hub, access: &Access) -> Re
     text.reserve_exact(1);
     text.push('\n');
     fit(&mut place, text.len(), hub, access)?;
-    // The bytes go, and their place with them, when the last of them is with the client.
-    Ok(of(Bytes::from_owner(Counted { text, _place: place })))
+    Ok(of(counted(text, place)))
 }
 
 /// An answer of any length.

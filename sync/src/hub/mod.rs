@@ -6,6 +6,7 @@
 //! GET /stream → subscriber ← pages (shared) ← export, when `changed` tells of a commit
 //! ```
 
+mod again;
 mod answer;
 mod aside;
 mod auth;

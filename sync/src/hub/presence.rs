@@ -17,6 +17,8 @@ use super::errors::{Refusal, Result};
 /// Longest topic, node id, and data, bytes.
 const NAME: usize = 512;
 const DATA: usize = 16 << 10;
+/// What an event takes besides, about.
+const EACH: usize = 80;
 
 /// What happened.
 #[derive(Clone, Debug, Serialize)]
@@ -64,7 +66,7 @@ impl Presence {
 
     /// Tells all readers.
     fn tell(&self, version: u64) {
-        self.version.send_if_modified(|seen| std::mem::replace(seen, version) != version);
+        self.version.send_if_modified(|seen| std::mem::replace(seen, version.max(*seen)) < version);
     }
 
     /// The version, to wait for.
@@ -114,17 +116,22 @@ impl Presence {
         self.board().entries.values().filter(|entry| entry.data.is_some()).count()
     }
 
-    /// What has changed after the version that a reader saw, and the version that it has seen then.
-    pub fn after(&self, seen: u64) -> (Vec<Event>, u64) {
+    /// What has changed after the version that a reader saw, and the version that it has seen then. After `most` bytes no further
+    /// event begins.
+    pub fn after(&self, seen: u64, most: usize) -> (Vec<Event>, u64) {
         let board = self.board();
-        let mut events = Vec::new();
-        for (topic, node) in board.changes.range(seen + 1..).map(|(_, key)| key) {
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        for (version, (topic, node)) in board.changes.range(seen + 1..) {
+            if bytes >= most {
+                return (events, version - 1);
+            }
             let Some(entry) = board.entries.get(&(topic.clone(), node.clone())) else { continue };
             let kind = match &entry.data {
                 None => "leave",
                 Some(_) if entry.joined > seen => "join",
                 Some(_) => "update",
             };
+            bytes += EACH + topic.len() + node.len() + entry.data.as_ref().map_or(0, |data| data.get().len());
             events.push(Event { kind, node_id: node.clone(), topic: topic.clone(), data: entry.data.clone() });
         }
         (events, board.version)
@@ -211,7 +218,7 @@ mod tests {
     }
 
     fn told(presence: &Presence, seen: u64) -> Vec<(&'static str, String)> {
-        presence.after(seen).0.into_iter().map(|event| (event.kind, event.node_id)).collect()
+        presence.after(seen, usize::MAX).0.into_iter().map(|event| (event.kind, event.node_id)).collect()
     }
 
     #[test]
@@ -230,6 +237,31 @@ mod tests {
         presence.set(None, "tasks:1", "a", None).unwrap();
         assert_eq!(told(&presence, seen), [("leave", "a".to_owned())]);
         assert_eq!(presence.count(), 1);
+    }
+
+    #[test]
+    fn piece_by_piece() {
+        let presence = Presence::new(Duration::from_secs(30));
+        for i in 0..20 {
+            presence.set(None, "x", &i.to_string(), data(&format!("\"{}\"", "x".repeat(4_000)))).unwrap();
+        }
+        let (mut seen, mut pieces, mut nodes) = (0, 0, Vec::new());
+        while seen < presence.version() {
+            let (events, now) = presence.after(seen, 10_000);
+            assert!(events.len() <= 3 && now > seen);
+            if pieces == 1 {
+                presence.set(None, "x", "0", data("1")).unwrap();
+                presence.set(None, "x", "19", data("1")).unwrap();
+            }
+            nodes.extend(events.into_iter().map(|event| (event.kind, event.node_id)));
+            (seen, pieces) = (now, pieces + 1);
+        }
+        let expected: Vec<_> = (0..19)
+            .map(|i| ("join", i))
+            .chain([("update", 0), ("join", 19)])
+            .map(|(kind, i)| (kind, i.to_string()))
+            .collect();
+        assert_eq!(nodes, expected);
     }
 
     #[test]

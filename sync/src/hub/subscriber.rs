@@ -7,6 +7,8 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::{sleep_until, Instant};
 
+use super::again::Again;
+use super::answer;
 use super::auth::Access;
 use super::board::Owner;
 use super::budget::Held;
@@ -21,10 +23,8 @@ use super::{topics, Shared};
 
 /// A stream that is idle for that long sends a comment.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long to wait where the database was busy, or there was no room for a page, the first time; it doubles.
-const AGAIN: Duration = Duration::from_millis(100);
-/// How often it does.
-const DOUBLES: u32 = 5;
+/// Bytes of presence after which no further event begins: with the last one it is less than its place in the budget.
+const PIECE: usize = answer::LEAST / 2;
 
 /// A stream on its way.
 pub struct Subscriber {
@@ -36,8 +36,9 @@ pub struct Subscriber {
     sending: Option<Sending>,
     /// The database may have more.
     behind: bool,
-    /// How often in a row it could not be asked.
-    refused: u32,
+    /// When it may be asked again, and there may be room for presence.
+    ask: Again,
+    tell: Again,
     /// When the next comment is due.
     quiet_until: Instant,
     ended: bool,
@@ -79,7 +80,8 @@ impl Subscriber {
             place: asked.since.clone().or_else(|| asked.news.then(Place::now)),
             sending: None,
             behind: true,
-            refused: 0,
+            ask: Again::default(),
+            tell: Again::default(),
             quiet_until: Instant::now() + KEEP_ALIVE,
             ended: false,
             presence_seen: hub.presence.version(),
@@ -112,7 +114,7 @@ impl Subscriber {
         let question = pull.within(&self.access.scope, self.asked.counters, &catalog)?;
         let page = self.hub.pages.get(&self.hub, &self.access, question, generation).await?;
         self.behind = page.more;
-        self.refused = 0;
+        self.ask.done();
         self.place = Some(page.latest.clone());
         self.sending = Some(if self.asked.news { Sending::news(page) } else { Sending::new(page) });
         Ok(())
@@ -142,7 +144,7 @@ impl Subscriber {
                 }
                 Next::End => self.sending = None,
             }
-            if !self.behind {
+            if !(self.behind && self.ask.is_due()) {
                 if let Some(event) = self.wait().await {
                     return Some(event);
                 }
@@ -150,25 +152,12 @@ impl Subscriber {
                 if !refusal.is_busy() {
                     return Some(self.end(&refusal));
                 }
-                self.pause().await;
-                if Instant::now() >= self.quiet_until {
-                    return Some(sse::KEEP_ALIVE);
-                }
+                self.ask.later();
             }
         }
     }
 
-    /// Waits before the next try.
-    async fn pause(&mut self) {
-        let pause = AGAIN * 2_u32.pow(self.refused.min(DOUBLES));
-        self.refused = self.refused.saturating_add(1);
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            stopped = self.stop.changed() => self.ended |= stopped.is_err(),
-        }
-    }
-
-    /// Waits until something happens, or a comment is due.
+    /// Waits until something happens, a comment is due, or it is time to try again what could not be done.
     async fn wait(&mut self) -> Option<Bytes> {
         let tokens = async {
             match &mut self.tokens {
@@ -176,6 +165,7 @@ impl Subscriber {
                 None => std::future::pending().await,
             }
         };
+        let until = self.ask.or(self.tell.or(self.quiet_until));
         tokio::select! {
             changed = self.changed.changed() => {
                 self.behind = true;
@@ -184,26 +174,34 @@ impl Subscriber {
             told = self.presence.changed() => self.ended |= told.is_err(),
             stopped = self.stop.changed() => self.ended |= stopped.is_err(),
             () = tokens => {}
-            () = sleep_until(self.quiet_until) => return Some(sse::KEEP_ALIVE),
+            () = sleep_until(until) => return (Instant::now() >= self.quiet_until).then_some(sse::KEEP_ALIVE),
         }
         None
     }
 
-    /// What others told of themselves since, of what this stream may see and asked for.
+    /// What others told of themselves since, of what this stream may see and asked for: a piece of it, as soon as there is room.
     async fn presence(&mut self) -> Option<Bytes> {
-        if *self.presence.borrow_and_update() == self.presence_seen {
-            return None;
-        }
-        let (events, seen) = self.hub.presence.after(self.presence_seen);
-        self.presence_seen = seen;
-        let mut out = Vec::new();
-        for event in events {
-            if self.wants(&event).await.unwrap_or(false) {
-                let json = serde_json::to_string(&event).unwrap_or_default();
-                out.extend_from_slice(&sse::event("presence", json));
+        while *self.presence.borrow_and_update() > self.presence_seen && self.tell.is_due() {
+            let Ok(place) = answer::place(&self.hub, &self.access) else {
+                self.tell.later();
+                return None;
+            };
+            self.tell.done();
+            let (events, seen) = self.hub.presence.after(self.presence_seen, PIECE);
+            self.presence_seen = seen;
+            let mut out = Vec::new();
+            for event in events {
+                if self.wants(&event).await.unwrap_or(false) {
+                    let json = serde_json::to_string(&event).unwrap_or_default();
+                    out.extend_from_slice(&sse::event("presence", json));
+                }
+            }
+            if !out.is_empty() {
+                out.shrink_to_fit();
+                return Some(answer::counted(out, place));
             }
         }
-        (!out.is_empty()).then(|| Bytes::from(out))
+        None
     }
 
     async fn wants(&self, event: &Event) -> Result<bool> {

@@ -40,7 +40,7 @@ pub fn post(hub: &Hub, token: &str, path: &str, body: &Value) -> Answer {
     hub.send("POST", path, &headers, body.to_string().as_bytes())
 }
 
-fn resident(hub: &Hub) -> usize {
+pub fn resident(hub: &Hub) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", hub.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10

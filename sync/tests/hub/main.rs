@@ -15,6 +15,7 @@ mod limits;
 mod locks;
 mod page;
 mod pages;
+mod presence;
 mod proxy;
 mod routes;
 mod scopes;
