@@ -167,15 +167,18 @@ pub fn page_of(store: &Store<'_>, since: Option<&str>, scope: &Scope, page: &Pag
         Some(json) if unmoved => out.push_str(json.trim()),
         _ => out.push_str(&export.cursor(store, scope)?),
     }
-    out.push_str(if export.has_more() { ",\"has_more\":true" } else { ",\"has_more\":false" });
+    let reached = cursor::place(store.conn, export.at)?;
+    // Who asks for more at once, at the same place, would get the same.
+    let more = export.has_more() || export.waits() && reached > export.began();
+    out.push_str(if more { ",\"has_more\":true" } else { ",\"has_more\":false" });
     if export.starts_over() {
         out.push_str(",\"resync\":true");
         if since.is_some_and(|json| cursor::is_before_resync(store, json, scope)) {
             out.push_str(",\"deletes_lost\":true");
         }
     }
-    out.push('}');
-    Ok((out, cursor::place(store.conn, export.at)?))
+    out.push_str(if export.waits() { ",\"waits\":true}" } else { "}" });
+    Ok((out, reached))
 }
 
 /// Writes records until the page is full.

@@ -72,6 +72,8 @@ pub struct Export {
     /// The last log row delivered.
     pub at: i64,
     end: i64,
+    /// It ends before a record that could not be judged, as another connection held the write lock.
+    waits: bool,
     /// The latest stamp delivered.
     pub latest: Tick,
     /// The records gathered, and how many of them are told.
@@ -107,7 +109,19 @@ impl Export {
         };
         let end = store.last_seq()?;
         let given = given.map(|json| Rc::from(json.trim()));
-        Ok(Export { since, debts, given, at, end, latest, window: Rc::default(), told: 0, gathered: at, size: WINDOW })
+        Ok(Export {
+            since,
+            debts,
+            given,
+            at,
+            end,
+            waits: false,
+            latest,
+            window: Rc::default(),
+            told: 0,
+            gathered: at,
+            size: WINDOW,
+        })
     }
 
     /// The same for somebody who wants about so many records at a time.
@@ -119,6 +133,14 @@ impl Export {
     /// Whether the cursor that it began with names a place, and does not fit.
     pub fn starts_over(&self) -> bool {
         self.since == Since::Start && self.given.as_deref().is_some_and(cursor::is_place)
+    }
+
+    /// The log row that it began after.
+    pub fn began(&self) -> i64 {
+        match self.since {
+            Since::Place(seq, _) => seq,
+            Since::Start | Since::Instant(_) => 0,
+        }
     }
 
     /// Rows of the log that are left.
@@ -144,6 +166,11 @@ impl Export {
     /// Whether records may be left.
     pub fn has_more(&self) -> bool {
         self.told < self.window.found.len() || self.gathered < self.end
+    }
+
+    /// Whether it has come to a record that could not be judged yet.
+    pub fn waits(&self) -> bool {
+        self.waits && !self.has_more()
     }
 
     /// The cursor to go on from.
@@ -298,6 +325,7 @@ impl Export {
                 Verdict::Skip => continue,
                 Verdict::End => {
                     self.end = rows.seq().saturating_sub(1);
+                    self.waits = true;
                     return Ok(true);
                 }
             }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::catalog::Catalog;
 use super::dialect::Counters;
 use super::errors::{Refusal, Result};
 use super::inside;
+use super::place::Place;
 use super::scope::Scope;
 
 /// Bytes of a page, about, for those that go on while there is more; each has a record at least.
@@ -127,6 +128,26 @@ impl Question {
         format!("{}\n{}", self.request, serde_json::json!(self.options))
     }
 
+    /// The same, little of it, from where the answer has come to that was given.
+    pub fn little(&self, answer: &str) -> Result<Question> {
+        #[derive(Deserialize)]
+        struct Reached<'a> {
+            #[serde(borrow)]
+            latest_hlc: &'a RawValue,
+        }
+        let mut keys: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_str(&self.request).map_err(|e| Refusal::internal(e.to_string()))?;
+        // Any time will do without one; at the beginning the log would be pruned first.
+        let since = match serde_json::from_str(answer) {
+            Ok(Reached { latest_hlc }) => latest_hlc.to_owned(),
+            Err(_) => raw(&Place { ts: 1, ..Place::default() })?,
+        };
+        keys.insert("since".to_owned(), since);
+        keys.insert("limit".to_owned(), raw(&1)?);
+        let options = Options { remember: Some(false), ..self.options.clone() };
+        Ok(Question { request: raw(&keys)?.get().to_owned(), options, catalog: self.catalog.clone() })
+    }
+
     /// The answer of `crdt_pull`, of about so many bytes.
     pub fn ask(&self, conn: &Connection, bytes: usize) -> Result<String> {
         let options = raw(&Options { bytes: Some(bytes), ..self.options.clone() })?;
@@ -163,11 +184,6 @@ fn check_filter(conn: &Connection, table: &str, expr: &str) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Brings a pull within its scope and asks.
-pub fn pull(conn: &Connection, pull: Pull, scope: &Scope, counters: Counters, bytes: usize) -> Result<String> {
-    pull.within(scope, counters, &Arc::new(Catalog::read(conn)?))?.ask(conn, bytes)
 }
 
 /// The last row of the log; None in a database where no table was ever enabled.

@@ -40,6 +40,7 @@ mod push;
 mod readers;
 mod scope;
 mod server;
+mod settle;
 mod sse;
 mod stream;
 mod subscriber;

@@ -13,7 +13,7 @@ use super::errors::{Refusal, Result};
 use super::export::{Question, PAGE};
 use super::place::Place;
 use super::sse::one_line;
-use super::{answer, Shared};
+use super::{answer, settle, Shared};
 
 /// Answers that are kept for who comes a little later.
 const KEPT: usize = 64;
@@ -30,6 +30,8 @@ pub struct Page {
     pub latest: Place,
     /// Whether there is more after it.
     pub more: bool,
+    /// Whether it ends before what could not be judged, as somebody held the lock.
+    pub waits: bool,
     _place: Option<Held>,
 }
 
@@ -39,6 +41,8 @@ struct Answer<'a> {
     changes: Vec<&'a RawValue>,
     latest_hlc: Place,
     has_more: bool,
+    #[serde(default)]
+    waits: bool,
 }
 
 impl Page {
@@ -53,8 +57,8 @@ impl Page {
             (from, from + change.get().len())
         };
         let changes = answer.changes.iter().map(place).collect();
-        let (latest, more) = (answer.latest_hlc, answer.has_more);
-        Ok(Page { changes, latest, more, json, _place: None })
+        let (latest, more, waits) = (answer.latest_hlc, answer.has_more, answer.waits);
+        Ok(Page { changes, latest, more, waits, json, _place: None })
     }
 
     /// Change `i`, as JSON.
@@ -72,14 +76,16 @@ impl Page {
 async fn export(hub: &Shared, access: &Access, question: Question) -> Result<Arc<Page>> {
     let mut place = answer::place(hub, access)?;
     let (shared, asks) = (Arc::clone(hub), access.clone());
-    let page = hub.readers.run(move |conn| {
+    let asked = hub.readers.run(move |conn| {
         let bytes = answer::widen(&mut place, PAGE, &shared, &asks);
         metrics::counter!("grove_stream_exports_total").increment(1);
-        let page = Page::read(question.ask(conn, bytes)?)?;
-        answer::fit(&mut place, page.json.len(), &shared, &asks)?;
-        Ok(Page { _place: Some(place), ..page })
+        Ok((question.ask(conn, bytes), question, bytes, place))
     });
-    Ok(Arc::new(page.await?))
+    let (answer, question, bytes, mut place) = asked.await?;
+    let answer = settle::ended(hub, answer, question, bytes).await?;
+    let page = tokio::task::block_in_place(|| Page::read(answer))?;
+    answer::fit(&mut place, page.json.len(), hub, access)?;
+    Ok(Arc::new(Page { _place: Some(place), ..page }))
 }
 
 type Slot = Arc<OnceCell<Arc<Page>>>;
@@ -102,7 +108,8 @@ impl Pages {
         let key = format!("{generation}\n{}", question.text());
         let slot = self.slot(&key);
         let page = Arc::clone(slot.get_or_try_init(|| export(hub, access, question)).await?);
-        if page.json.len() > LONGEST_KEPT {
+        // Whoever finds that there may be more meanwhile asks anew.
+        if page.json.len() > LONGEST_KEPT || page.waits {
             self.slots.lock().unwrap_or_else(PoisonError::into_inner).by_key.remove(&key);
         }
         Ok(page)

@@ -87,7 +87,8 @@ pub async fn serve(config: Config) -> Result<(), String> {
     let io = |e: std::io::Error| e.to_string();
     let writer = db::open(database, Use::Write)?;
     let changed = Changed::start(db::open(database, Use::Read)?, POLL).map_err(io)?;
-    let (writer, thread) = Writer::start(writer, config.max_waiting.min(MOST), changed.nudge()).map_err(io)?;
+    let beside = db::open(database, Use::Read)?;
+    let (writer, thread) = Writer::start(writer, beside, config.max_waiting.min(MOST), changed.nudge()).map_err(io)?;
     let limits = limits(&config);
     let hub = Arc::new(Hub {
         readers: Readers::new(database, config.readers.min(MOST)),

@@ -113,8 +113,12 @@ impl Subscriber {
         let catalog = self.hub.catalog().await?;
         let question = pull.within(&self.access.scope, self.asked.counters, &catalog)?;
         let page = self.hub.pages.get(&self.hub, &self.access, question, generation).await?;
-        self.behind = page.more;
-        self.ask.done();
+        self.behind = page.more || page.waits;
+        // What ends before something that cannot be judged is no step forward.
+        match page.waits && !page.more {
+            true => self.ask.later(),
+            false => self.ask.done(),
+        }
         self.place = Some(page.latest.clone());
         self.sending = Some(if self.asked.news { Sending::news(page) } else { Sending::new(page) });
         Ok(())

@@ -1,7 +1,9 @@
 //! The one connection that merges pushes. Pushes that wait are committed together, each in a savepoint of its own; all are
-//! answered after the commit, which is durable.
+//! answered after the commit, which is durable. Between two commits readers that need the write lock have their turn.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::mpsc::error::TrySendError;
@@ -9,11 +11,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::changed::Nudge;
 use super::errors::{Refusal, Result};
+use super::leash::leash;
 
 /// Most pushes in a group.
 const GROUP: usize = 64;
 /// Bytes of requests after which a group takes no more.
 const GROUP_BYTES: usize = 16 << 20;
+
+/// How long a turn waits for another process's lock.
+const TURN: Duration = Duration::from_millis(250);
 
 const FAILED: &str = "the writer has failed; the hub's log tells how";
 
@@ -34,29 +40,46 @@ struct Waiting {
     answer: oneshot::Sender<Result<String>>,
 }
 
+/// What is done between two commits; false when it could not get the lock.
+type Turn = Box<dyn FnOnce(&Connection) -> bool + Send>;
+type Turns = Arc<Mutex<Vec<Turn>>>;
+
+/// What the thread is woken by.
+enum Task {
+    Push(Waiting),
+    Turns,
+}
+
 /// The queue of the writer's thread, which ends with the last of its handles.
 #[derive(Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<Task>,
+    /// Those that wait. The thread looks for them after each task: that there are some is told once.
+    turns: Turns,
 }
 
 impl Writer {
-    /// Starts the thread.
-    pub fn start(conn: Connection, waiting: usize, nudge: Nudge) -> std::io::Result<(Writer, JoinHandle<()>)> {
-        let (queue, mut jobs) = mpsc::channel::<Waiting>(waiting.max(1));
+    /// Starts the thread: `conn` commits, `beside` is for turns.
+    pub fn start(
+        conn: Connection,
+        beside: Connection,
+        waiting: usize,
+        nudge: Nudge,
+    ) -> std::io::Result<(Writer, JoinHandle<()>)> {
+        beside.busy_timeout(TURN).map_err(std::io::Error::other)?;
+        let (queue, mut tasks) = mpsc::channel::<Task>(waiting.max(1) + 1);
+        let turns = Turns::default();
+        let waiting = Arc::clone(&turns);
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
-            while let Some(first) = jobs.blocking_recv() {
-                let mut bytes = first.job.weight;
-                let mut group = vec![first];
-                while group.len() < GROUP && bytes < GROUP_BYTES {
-                    let Ok(next) = jobs.try_recv() else { break };
-                    bytes += next.job.weight;
-                    group.push(next);
+            while let Some(first) = tasks.blocking_recv() {
+                let group = gather(first, &mut tasks);
+                if !group.is_empty() {
+                    commit(&conn, group, &nudge);
                 }
-                commit(&conn, group, &nudge);
+                take_turns(&beside, &waiting);
             }
         })?;
-        Ok((Writer { queue }, thread))
+        Ok((Writer { queue, turns }, thread))
     }
 
     /// Fails when the thread has.
@@ -70,11 +93,66 @@ impl Writer {
     /// Has a job done; the answer comes when it is durable.
     pub async fn run(&self, job: Job) -> Result<String> {
         let (answer, done) = oneshot::channel();
-        self.queue.try_send(Waiting { job, answer }).map_err(|e| match e {
+        self.queue.try_send(Task::Push(Waiting { job, answer })).map_err(|e| match e {
             TrySendError::Full(_) => Refusal::busy("too many pushes wait; try again"),
             TrySendError::Closed(_) => Refusal::internal(FAILED),
         })?;
         done.await.unwrap_or_else(|_| Err(Refusal::busy("the hub is stopping")))
+    }
+
+    /// Has something done that needs the write lock, and commits by itself: after what is being committed, or not at all where
+    /// somebody else keeps the lock. It is interrupted when nobody waits for it any more.
+    pub async fn between(&self, work: impl FnOnce(&Connection) -> bool + Send + 'static) {
+        let (_leash, collar) = leash();
+        let (done, over) = oneshot::channel::<()>();
+        let turn = move |conn: &Connection| {
+            let _done = done;
+            collar.work(conn, work).unwrap_or(true)
+        };
+        let is_first = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.push(Box::new(turn));
+            turns.len() == 1
+        };
+        if is_first {
+            // A full queue has the thread come by too.
+            let _ = self.queue.try_send(Task::Turns);
+        }
+        tokio::select! {
+            _ = over => {}
+            () = self.queue.closed() => {}
+        }
+    }
+}
+
+/// The pushes that are there.
+fn gather(first: Task, tasks: &mut mpsc::Receiver<Task>) -> Vec<Waiting> {
+    let (mut bytes, mut group, mut next) = (0, Vec::new(), Some(first));
+    while let Some(task) = next {
+        if let Task::Push(push) = task {
+            bytes += push.job.weight;
+            group.push(push);
+        }
+        next = (group.len() < GROUP && bytes < GROUP_BYTES).then(|| tasks.try_recv().ok()).flatten();
+    }
+    group
+}
+
+/// Whether the write lock can be had soon.
+pub fn is_free(conn: &Connection) -> bool {
+    conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()
+}
+
+/// Does what waits for its turn, unless somebody else keeps the lock: pushes are not to wait for that once for each turn.
+fn take_turns(conn: &Connection, turns: &Turns) {
+    let waiting = std::mem::take(&mut *turns.lock().unwrap_or_else(PoisonError::into_inner));
+    if waiting.is_empty() || !is_free(conn) {
+        return;
+    }
+    for turn in waiting {
+        if !turn(conn) {
+            break;
+        }
     }
 }
 

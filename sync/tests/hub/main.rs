@@ -19,6 +19,7 @@ mod presence;
 mod proxy;
 mod routes;
 mod scopes;
+mod settle;
 mod sse;
 mod streams;
 mod swarm;
