@@ -1,7 +1,7 @@
 //! Who is at which topic, and how much of it one token may have.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use serde_json::value::RawValue;
 
@@ -26,7 +26,9 @@ pub struct Entry {
     pub changed: u64,
     /// None when it has left.
     pub data: Option<Box<RawValue>>,
+    /// When that was, to be told; and by a clock that nobody sets.
     pub updated: SystemTime,
+    pub heard: Instant,
     pub owner: Owner,
 }
 
@@ -118,7 +120,8 @@ impl Board {
         self.version += 1;
         let kind = if joined.is_some() { "update" } else { "join" };
         let (joined, changed) = (joined.unwrap_or(self.version), self.version);
-        self.insert(key, Entry { joined, changed, data, updated: SystemTime::now(), owner });
+        let (updated, heard) = (SystemTime::now(), Instant::now());
+        self.insert(key, Entry { joined, changed, data, updated, heard, owner });
         Ok(kind)
     }
 
@@ -126,8 +129,8 @@ impl Board {
     pub fn leave(&mut self, key: Key) {
         if let Some(before) = self.remove(&key) {
             self.version += 1;
-            let (changed, updated) = (self.version, SystemTime::now());
-            self.insert(key, Entry { changed, data: None, updated, ..before });
+            let (updated, heard) = (SystemTime::now(), Instant::now());
+            self.insert(key, Entry { changed: self.version, data: None, updated, heard, ..before });
         }
     }
 

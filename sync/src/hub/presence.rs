@@ -169,13 +169,11 @@ impl Presence {
 
     /// Has those leave that were not heard of, and forgets those that left long ago.
     pub fn sweep(&self) {
-        let now = SystemTime::now();
-        let age = |entry: &Entry| now.duration_since(entry.updated).unwrap_or_default();
         let mut board = self.board();
         let gone: Vec<(Key, bool)> = board
             .entries
             .iter()
-            .filter(|(_, entry)| age(entry) > if entry.data.is_some() { self.ttl } else { 4 * self.ttl })
+            .filter(|(_, entry)| entry.heard.elapsed() > if entry.data.is_some() { self.ttl } else { 4 * self.ttl })
             .map(|(key, entry)| (key.clone(), entry.data.is_some()))
             .collect();
         for (key, is_here) in gone {
@@ -286,6 +284,21 @@ mod tests {
         std::thread::sleep(Duration::from_millis(100));
         presence.sweep();
         assert_eq!(told(&presence, 0), []);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_makes_nobody_stay_or_leave() {
+        let presence = Presence::new(Duration::from_millis(100));
+        presence.set(None, "x", "a", data("1")).unwrap();
+        let hour = Duration::from_secs(3600);
+        let set = |to: SystemTime| presence.board().entries.values_mut().for_each(|entry| entry.updated = to);
+        set(SystemTime::now() - hour);
+        presence.sweep();
+        assert_eq!(presence.count(), 1);
+        set(SystemTime::now() + hour);
+        std::thread::sleep(Duration::from_millis(110));
+        presence.sweep();
+        assert_eq!(presence.count(), 0);
     }
 
     #[test]
