@@ -151,7 +151,8 @@ pub fn is_declared(reason: &str) -> bool {
 /// The reason, when an error is the table's refusal; other errors (busy, full disk, interrupt) are errors.
 pub fn refused(conn: &Conn, e: Error) -> Result<String> {
     if conn.db.autocommit() {
-        return Err(e.context(rollback::REASON));
+        // A full disk ends the transaction too, and no trigger.
+        return Err(if is_refusal(&e) { e.context(rollback::REASON) } else { e });
     }
     if is_refusal(&e) {
         Ok(e.message().to_owned())
