@@ -15,6 +15,8 @@ use crate::db::{self, Use};
 
 /// How long the write lock may take.
 const TIME: Duration = Duration::from_secs(2);
+/// What is written.
+const BYTES: usize = 256 << 10;
 /// For so long an answer is good.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -48,7 +50,7 @@ impl Readiness {
         let database = PathBuf::from(database);
         // It comes to its end, with the lock, also when this request is given up.
         let asked = tokio::task::spawn_blocking(move || {
-            let found = lock(&database);
+            let found = write(&database);
             *last = Some((Instant::now(), found.clone()));
             found
         });
@@ -58,9 +60,15 @@ impl Readiness {
     }
 }
 
-/// Takes the write lock and lets it go.
-fn lock(database: &Path) -> Result<()> {
+/// Writes about as much as a push, and rolls it back: with a cache that is too small for it, it goes to the file all the same. A commit
+/// would have all streams look for changes.
+fn write(database: &Path) -> Result<()> {
     let conn = db::open(database, Use::Write).map_err(Refusal::busy)?;
-    conn.busy_timeout(TIME)?;
-    conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(Refusal::from)
+    let written = conn.busy_timeout(TIME).and_then(|()| {
+        conn.execute_batch(&format!(
+            "PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE;
+             CREATE TABLE main._grove_ready(x); INSERT INTO main._grove_ready VALUES (zeroblob({BYTES})); ROLLBACK",
+        ))
+    });
+    written.map_err(|e| Refusal::busy(format!("the database cannot be written: {e}")))
 }

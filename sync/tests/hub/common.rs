@@ -114,10 +114,15 @@ impl Hub {
 
     /// A hub that may have so many files open.
     pub fn start_with_files(files: usize) -> Hub {
+        Hub::start_within(&format!("ulimit -n {files}"))
+    }
+
+    /// A hub that a shell starts after a command.
+    pub fn start_within(first: &str) -> Hub {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("schema.sql"), SCHEMA).unwrap();
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -n {files}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_grove-sync")]);
+        command.args(["-c", &format!("{first}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_grove-sync")]);
         let (child, url) = start(command, folder.path(), "127.0.0.1:0", &[]);
         Hub { folder, child, url, agent: agent(), token: None }
     }

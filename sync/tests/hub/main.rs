@@ -10,6 +10,7 @@ mod durable;
 mod edge;
 mod ending;
 mod follow;
+mod full;
 mod leaks;
 mod limits;
 mod locks;
