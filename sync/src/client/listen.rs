@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::OptionalExtension;
-use ureq::Agent;
+use ureq::http::Response;
+use ureq::{Agent, Body};
 
 use super::backoff::Backoff;
 use super::peer::Word;
@@ -20,8 +21,10 @@ use crate::db::{self, Use};
 /// A stream that says nothing for so long is dead: a comment comes every 15 s.
 const SILENCE: Duration = Duration::from_secs(45);
 /// A stream that has lasted so long was none that failed.
-const STEADY: Duration = Duration::from_millis(100);
-/// How often it is looked at whether the peer was reached.
+const STEADY: Duration = Duration::from_secs(5);
+/// Nor one that brought something, if it lasted so long: what is cut at once would be opened all the time.
+const USEFUL: Duration = Duration::from_millis(500);
+/// How often it is looked at whether the peer was reached first.
 const GLANCE: Duration = Duration::from_millis(50);
 /// Longest line that is kept. Longer ones are read and dropped: only that an event came matters.
 const LINE: usize = 64 * 1024;
@@ -49,14 +52,21 @@ fn broken(error: impl std::fmt::Display) -> Failure {
 }
 
 impl Listener {
-    /// Listens until it is told to stop; reconnects with growing waits, and at once when rounds go well again. A peer without
+    /// Listens until it is told to stop; reconnects with growing waits, and soon when rounds go well again. A peer without
     /// streams (404, 405, 501) is left to the interval.
     pub fn listen(self) {
         let mut backoff = Backoff::default();
-        self.rest(Duration::MAX, 0);
+        while self.recoveries.load(Ordering::SeqCst) == 0 && !self.stop.sleep(GLANCE) {}
         while !self.stop.is_set() {
-            match self.stream(&mut backoff) {
-                _ if self.stop.is_set() => return,
+            let outcome = self.open().and_then(|stream| self.hear(stream, &mut backoff));
+            if self.stop.is_set() {
+                return;
+            }
+            if matches!(outcome, Ok(()) | Err(Failure::Broken(_))) {
+                let _ = self.words.send(Word::Lost);
+            }
+            let wait = backoff.next();
+            match outcome {
                 Ok(()) => tracing::debug!(peer = self.peer.url, "the stream ended"),
                 Err(Failure::NoStreams) => {
                     tracing::info!(peer = self.peer.url, "the peer has no stream; it is asked at intervals");
@@ -67,25 +77,23 @@ impl Listener {
                 }
                 Err(Failure::Broken(error)) => tracing::debug!(peer = self.peer.url, "stream: {error}"),
             }
-            if self.rest(backoff.next(), self.recoveries.load(Ordering::SeqCst)) {
-                backoff.reset();
-            }
+            let recoveries = self.recoveries.load(Ordering::SeqCst);
+            backoff.rest(wait, &self.stop, || self.recoveries.load(Ordering::SeqCst) != recoveries);
         }
     }
 
-    /// Leaves the peer alone. Until it can be reached again, if it could not: then true.
-    fn rest(&self, wait: Duration, recoveries: u32) -> bool {
-        let begun = Instant::now();
-        while self.recoveries.load(Ordering::SeqCst) == recoveries {
-            let left = wait.saturating_sub(begun.elapsed());
-            if left.is_zero() || self.stop.sleep(left.min(GLANCE)) {
-                return false;
-            }
+    /// Asks for a stream.
+    fn open(&self) -> Result<Response<Body>, Failure> {
+        let response = self.ask()?;
+        match response.status().as_u16() {
+            200 => {}
+            404 | 405 | 501 => return Err(Failure::NoStreams),
+            status => return Err(Failure::Refused(format!("the peer answered {status}"))),
         }
-        true
+        Ok(response)
     }
 
-    fn stream(&self, backoff: &mut Backoff) -> Result<(), Failure> {
+    fn ask(&self) -> Result<Response<Body>, Failure> {
         // `news`: only that there is something, not what, from now on. Without tables: of all that may be read, those that are
         // enabled later too.
         let mut request = self.agent.get(format!("{}/stream", self.peer.url)).query("news", "1");
@@ -99,24 +107,24 @@ impl Listener {
         if let Some(token) = &self.peer.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
-        let mut response = request.call().map_err(broken)?;
-        match response.status().as_u16() {
-            200 => {}
-            404 | 405 | 501 => return Err(Failure::NoStreams),
-            status => return Err(Failure::Refused(format!("the peer answered {status}"))),
-        }
+        request.call().map_err(broken)
+    }
+
+    /// Tells of what a stream brings until it ends.
+    fn hear(&self, mut stream: Response<Body>, backoff: &mut Backoff) -> Result<(), Failure> {
         // Whatever came between the last round and now.
         let _ = self.words.send(Word::Open);
         let opened = Instant::now();
-        let outcome = self.read(BufReader::new(response.body_mut().as_reader()));
-        if opened.elapsed() >= STEADY {
+        let mut news = 0;
+        let outcome = self.read(BufReader::new(stream.body_mut().as_reader()), &mut news);
+        if opened.elapsed() >= if news > 0 { USEFUL } else { STEADY } {
             backoff.reset();
         }
         outcome
     }
 
-    /// Tells of what comes.
-    fn read(&self, mut lines: impl BufRead) -> Result<(), Failure> {
+    /// Tells of what comes, and counts it.
+    fn read(&self, mut lines: impl BufRead, news: &mut u64) -> Result<(), Failure> {
         let mut event = String::new();
         while let Some(line) = next_line(&mut lines).map_err(broken)? {
             match line.strip_prefix("event:") {
@@ -127,6 +135,7 @@ impl Listener {
                     if is_news && self.words.send(Word::News).is_err() {
                         return Ok(());
                     }
+                    *news += u64::from(is_news);
                     event.clear();
                 }
                 None => {}

@@ -25,6 +25,8 @@ pub enum Word {
     Open,
     /// It has something new.
     News,
+    /// Its stream has ended: a round tells whether it is there, and then when it is again.
+    Lost,
 }
 
 /// Who goes to one peer.
@@ -86,26 +88,10 @@ impl Follower {
                     has_failed = true;
                     let wait = backoff.next();
                     tracing::warn!(peer = self.peer.url, retry_ms = wait.as_millis() as u64, "{error}");
-                    if self.rest(wait) {
-                        backoff.reset();
-                    }
+                    // Whatever news it has: all of it comes with the next round.
+                    backoff.rest(wait, &self.stop, || self.words.try_iter().any(|word| word == Word::Open));
                     ways = Ways::Both;
                 }
-            }
-        }
-    }
-
-    /// Leaves the peer alone, whatever news it has: all of it comes with the next round. Until it can be reached again, if it could
-    /// not: then true.
-    fn rest(&self, wait: Duration) -> bool {
-        let until = Instant::now() + wait;
-        loop {
-            if self.words.try_iter().any(|word| word == Word::Open) {
-                return true;
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.stop.sleep(left.min(GLANCE)) {
-                return false;
             }
         }
     }
