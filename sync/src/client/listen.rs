@@ -24,6 +24,8 @@ const SILENCE: Duration = Duration::from_secs(45);
 const STEADY: Duration = Duration::from_secs(5);
 /// Nor one that brought something, if it lasted so long: what is cut at once would be opened all the time.
 const USEFUL: Duration = Duration::from_millis(500);
+/// Until a peer that never had a stream is asked for one again.
+const RARELY: Duration = Duration::from_secs(600);
 /// How often it is looked at whether the peer was reached first.
 const GLANCE: Duration = Duration::from_millis(50);
 /// Longest line that is kept. Longer ones are read and dropped: only that an event came matters.
@@ -42,7 +44,7 @@ pub struct Listener {
 }
 
 enum Failure {
-    NoStreams,
+    NoStreams(String),
     Refused(String),
     Broken(String),
 }
@@ -52,32 +54,37 @@ fn broken(error: impl std::fmt::Display) -> Failure {
 }
 
 impl Listener {
-    /// Listens until it is told to stop; reconnects with growing waits, and soon when rounds go well again. A peer without
-    /// streams (404, 405, 501) is left to the interval.
+    /// Listens until it is told to stop; reconnects with growing waits, and soon when rounds go well again. A peer that never had
+    /// a stream (404, 405, 501) is left to the interval, and asked again now and then.
     pub fn listen(self) {
         let mut backoff = Backoff::default();
+        let mut has_opened = false;
         while self.recoveries.load(Ordering::SeqCst) == 0 && !self.stop.sleep(GLANCE) {}
         while !self.stop.is_set() {
-            let outcome = self.open().and_then(|stream| self.hear(stream, &mut backoff));
+            // Before the request: while it hangs, rounds may go well again.
+            let recoveries = self.recoveries.load(Ordering::SeqCst);
+            let outcome = self.open().and_then(|stream| {
+                has_opened = true;
+                self.hear(stream, &mut backoff)
+            });
             if self.stop.is_set() {
                 return;
             }
             if matches!(outcome, Ok(()) | Err(Failure::Broken(_))) {
                 let _ = self.words.send(Word::Lost);
             }
-            let wait = backoff.next();
+            let mut wait = backoff.next();
             match outcome {
                 Ok(()) => tracing::debug!(peer = self.peer.url, "the stream ended"),
-                Err(Failure::NoStreams) => {
+                Err(Failure::NoStreams(_)) if !has_opened => {
                     tracing::info!(peer = self.peer.url, "the peer has no stream; it is asked at intervals");
-                    return;
+                    wait += RARELY;
                 }
-                Err(Failure::Refused(error)) => {
+                Err(Failure::NoStreams(error) | Failure::Refused(error)) => {
                     tracing::warn!(peer = self.peer.url, "stream: {error}; the peer is asked at intervals meanwhile");
                 }
                 Err(Failure::Broken(error)) => tracing::debug!(peer = self.peer.url, "stream: {error}"),
             }
-            let recoveries = self.recoveries.load(Ordering::SeqCst);
             backoff.rest(wait, &self.stop, || self.recoveries.load(Ordering::SeqCst) != recoveries);
         }
     }
@@ -87,7 +94,7 @@ impl Listener {
         let response = self.ask()?;
         match response.status().as_u16() {
             200 => {}
-            404 | 405 | 501 => return Err(Failure::NoStreams),
+            status @ (404 | 405 | 501) => return Err(Failure::NoStreams(format!("the peer answered {status}"))),
             status => return Err(Failure::Refused(format!("the peer answered {status}"))),
         }
         Ok(response)

@@ -12,6 +12,7 @@ mod ending;
 mod follow;
 mod leaks;
 mod limits;
+mod listening;
 mod locks;
 mod page;
 mod pages;
