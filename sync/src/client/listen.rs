@@ -97,7 +97,10 @@ impl Listener {
             status @ (404 | 405 | 501) => return Err(Failure::NoStreams(format!("the peer answered {status}"))),
             status => return Err(Failure::Refused(format!("the peer answered {status}"))),
         }
-        Ok(response)
+        match response.body().mime_type() {
+            Some("text/event-stream") => Ok(response),
+            other => Err(Failure::Refused(format!("the peer answered with {}", other.unwrap_or("something else")))),
+        }
     }
 
     fn ask(&self) -> Result<Response<Body>, Failure> {

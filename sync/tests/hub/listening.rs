@@ -22,6 +22,9 @@ enum Fate {
 
 const NOT_FOUND: Fate = Fate::Answer("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
 const FAILED: Fate = Fate::Answer("HTTP/1.1 500 Failed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+const PAGE: Fate = Fate::Answer(
+    "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 7\r\nconnection: close\r\n\r\n<html>\n",
+);
 
 /// What is known of the requests that went through.
 #[derive(Default)]
@@ -182,4 +185,14 @@ fn rounds_that_go_well_again_while_a_stream_is_asked_for_are_seen() {
     }
     way.set("/stream", NOT_FOUND);
     eventually("another request", || way.asked("/stream") == 2);
+}
+
+#[test]
+fn a_page_is_no_stream() {
+    let hub = Hub::start(&[]);
+    let way = Way::to(&hub, &[("/stream", PAGE)]);
+    let edge = Edge::new();
+    let _running = edge.run(&["--peer", &way.url, "--interval", "3600"]);
+    eventually("pages", || way.asked("/stream") == 3);
+    assert_eq!(way.asked("/pull"), 1, "nothing came, so there is nothing to pull");
 }
