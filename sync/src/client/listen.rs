@@ -91,7 +91,12 @@ impl Listener {
 
     /// Asks for a stream.
     fn open(&self) -> Result<Response<Body>, Failure> {
-        let response = self.ask()?;
+        let tables = self.target.tables.as_deref();
+        let mut response = self.ask(tables)?;
+        if tables.is_some() && matches!(response.status().as_u16(), 400 | 403) {
+            // The peer lacks one of them, most likely. News of tables that are not wanted cost a round in which nothing comes.
+            response = self.ask(None)?;
+        }
         match response.status().as_u16() {
             200 => {}
             status @ (404 | 405 | 501) => return Err(Failure::NoStreams(format!("the peer answered {status}"))),
@@ -103,12 +108,12 @@ impl Listener {
         }
     }
 
-    fn ask(&self) -> Result<Response<Body>, Failure> {
+    fn ask(&self, tables: Option<&[String]>) -> Result<Response<Body>, Failure> {
         // `news`: only that there is something, not what, from now on. Without tables: of all that may be read, those that are
         // enabled later too.
         let mut request = self.agent.get(format!("{}/stream", self.peer.url)).query("news", "1");
         request = request.header("Accept", "text/event-stream");
-        if let Some(tables) = &self.target.tables {
+        if let Some(tables) = tables {
             request = request.query("tables", tables.join(","));
         }
         for (name, value) in self.since().map_err(broken)? {

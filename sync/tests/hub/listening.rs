@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use crate::common::{eventually, Hub};
+use serde_json::json;
+
+use crate::common::{eventually, lww, Hub};
 use crate::edge::Edge;
 
 /// What becomes of a request.
@@ -195,4 +197,16 @@ fn a_page_is_no_stream() {
     let _running = edge.run(&["--peer", &way.url, "--interval", "3600"]);
     eventually("pages", || way.asked("/stream") == 3);
     assert_eq!(way.asked("/pull"), 1, "nothing came, so there is nothing to pull");
+}
+
+#[test]
+fn it_listens_to_a_peer_that_lacks_one_of_the_tables() {
+    let hub = Hub::start(&[]);
+    let edge = Edge::new();
+    edge.open().execute_batch("CREATE TABLE own(id INTEGER PRIMARY KEY); SELECT crdt_enable('own')").unwrap();
+    let _running = edge.run(&["--peer", &hub.url, "--tables", "tasks,own", "--interval", "3600"]);
+    eventually("a stream", || streams(&hub) == 1.0);
+    hub.push(&[lww("tasks", "a", "title", 1, "a", json!("x"))]).ok();
+    let there = || edge.open().query_row("SELECT count(*) FROM tasks", [], |row| row.get::<_, i64>(0)) == Ok(1);
+    eventually("what the stream told of", there);
 }
