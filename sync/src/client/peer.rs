@@ -36,7 +36,7 @@ pub struct Follower {
     /// Between rounds both ways.
     pub interval: Duration,
     pub words: Receiver<Word>,
-    /// How often a round went well after one that failed; the first that does counts too.
+    /// How often a round went well after one that failed; the first that does counts too, as does the first that pulls.
     pub recoveries: Arc<AtomicU32>,
     pub stop: Arc<Stop>,
 }
@@ -86,6 +86,9 @@ impl Follower {
                 Err(_) if self.stop.is_set() => return Ok(()),
                 Err(error) => {
                     has_failed = true;
+                    if self.recoveries.load(Ordering::SeqCst) == 0 && has_pulled(&conn, &self.peer.url) {
+                        self.recoveries.fetch_add(1, Ordering::SeqCst);
+                    }
                     let wait = backoff.next();
                     tracing::warn!(peer = self.peer.url, retry_ms = wait.as_millis() as u64, "{error}");
                     // Whatever news it has: all of it comes with the next round.
@@ -119,6 +122,12 @@ impl Follower {
         }
         Ok(None)
     }
+}
+
+/// Whether the peer was ever pulled from.
+fn has_pulled(conn: &Connection, url: &str) -> bool {
+    let sql = "SELECT 1 FROM _crdt_remote WHERE url = ?1 AND pulled IS NOT NULL";
+    conn.query_row(sql, [url], |_| Ok(())).is_ok()
 }
 
 fn tell(url: &str, report: &Report) {

@@ -200,6 +200,16 @@ fn a_page_is_no_stream() {
 }
 
 #[test]
+fn it_listens_though_pushes_fail() {
+    let hub = Hub::start(&[]);
+    let way = Way::to(&hub, &[("/push", FAILED)]);
+    let edge = Edge::new();
+    edge.open().execute("INSERT INTO tasks(id) VALUES ('a')", []).unwrap();
+    let _running = edge.run(&["--peer", &way.url, "--interval", "3600"]);
+    eventually("a stream", || streams(&hub) == 1.0);
+}
+
+#[test]
 fn it_listens_to_a_peer_that_lacks_one_of_the_tables() {
     let hub = Hub::start(&[]);
     let edge = Edge::new();
