@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
@@ -159,24 +159,26 @@ impl Listener {
         Ok(())
     }
 
-    /// Where a Grove server is to begin, which knows no `news` and would send everything: at the earliest of its cursors.
     fn since(&self) -> Result<Vec<(&'static str, String)>, String> {
-        #[derive(serde::Deserialize)]
-        struct Cursor {
-            ts: i64,
-            c: i64,
-            node: String,
-        }
-        let conn = db::open(&self.target.database, Use::Read)?;
-        let sql = "SELECT pulled FROM _crdt_remote WHERE url = ?1 AND instr(pulled ->> 'node', '~') = 0 ORDER BY pulled ->> 'ts' LIMIT 1";
-        let pulled = conn
-            .query_row(sql, [&self.peer.url], |row| row.get::<_, String>(0))
-            .optional()
-            .map_err(|e| e.to_string())?;
-        let Some(pulled) = pulled else { return Ok(Vec::new()) };
-        let Cursor { ts, c, node } = serde_json::from_str(&pulled).map_err(|e| format!("_crdt_remote: {e}"))?;
-        Ok(vec![("since_ts", ts.to_string()), ("since_count", c.to_string()), ("since_node", node)])
+        since(&db::open(&self.target.database, Use::Read)?, &self.peer.url)
     }
+}
+
+/// Where a Grove server is to begin, which knows no `news` and would send everything: at the earliest of its cursors. Not at that of a
+/// table that had nothing: the round that comes with the stream asks for it.
+fn since(conn: &Connection, url: &str) -> Result<Vec<(&'static str, String)>, String> {
+    #[derive(serde::Deserialize)]
+    struct Cursor {
+        ts: i64,
+        c: i64,
+        node: String,
+    }
+    let sql = "SELECT pulled FROM _crdt_remote WHERE url = ?1 AND instr(pulled ->> 'node', '~') = 0
+         ORDER BY pulled ->> 'ts' = 0, pulled ->> 'ts' LIMIT 1";
+    let pulled = conn.query_row(sql, [url], |row| row.get::<_, String>(0)).optional().map_err(|e| e.to_string())?;
+    let Some(pulled) = pulled else { return Ok(Vec::new()) };
+    let Cursor { ts, c, node } = serde_json::from_str(&pulled).map_err(|e| format!("_crdt_remote: {e}"))?;
+    Ok(vec![("since_ts", ts.to_string()), ("since_count", c.to_string()), ("since_node", node)])
 }
 
 /// The next line, cut at [`LINE`] bytes; None at the end.
@@ -229,6 +231,18 @@ pub fn agent(target: &Target) -> Result<Agent, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_table_is_no_place_to_begin_at() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE _crdt_remote(url, pulled)").unwrap();
+        for (ts, node, begin) in [(0, "", "0"), (9, "grove", "9"), (8, "grove", "8"), (7, "hub~1f", "8")] {
+            let pulled = format!("{{\"ts\":{ts},\"c\":0,\"node\":\"{node}\"}}");
+            conn.execute("INSERT INTO _crdt_remote VALUES ('peer', ?1)", [pulled]).unwrap();
+            assert_eq!(since(&conn, "peer").unwrap()[0], ("since_ts", begin.to_owned()));
+        }
+        assert_eq!(since(&conn, "other"), Ok(Vec::new()));
+    }
 
     #[test]
     fn lines_are_cut_not_refused() {
