@@ -25,6 +25,8 @@ pub enum Word {
     Open,
     /// It has something new.
     News,
+    /// Its stream has ended: a round tells whether it is there, and then when it is again.
+    Lost,
 }
 
 /// Who goes to one peer.
@@ -34,7 +36,7 @@ pub struct Follower {
     /// Between rounds both ways.
     pub interval: Duration,
     pub words: Receiver<Word>,
-    /// How often a round went well after one that failed; the first that does counts too.
+    /// How often a round went well after one that failed; the first that does counts too, as does the first that pulls.
     pub recoveries: Arc<AtomicU32>,
     pub stop: Arc<Stop>,
 }
@@ -84,28 +86,15 @@ impl Follower {
                 Err(_) if self.stop.is_set() => return Ok(()),
                 Err(error) => {
                     has_failed = true;
+                    if self.recoveries.load(Ordering::SeqCst) == 0 && has_pulled(&conn, &self.peer.url) {
+                        self.recoveries.fetch_add(1, Ordering::SeqCst);
+                    }
                     let wait = backoff.next();
                     tracing::warn!(peer = self.peer.url, retry_ms = wait.as_millis() as u64, "{error}");
-                    if self.rest(wait) {
-                        backoff.reset();
-                    }
+                    // Whatever news it has: all of it comes with the next round.
+                    backoff.rest(wait, &self.stop, || self.words.try_iter().any(|word| word == Word::Open));
                     ways = Ways::Both;
                 }
-            }
-        }
-    }
-
-    /// Leaves the peer alone, whatever news it has: all of it comes with the next round. Until it can be reached again, if it could
-    /// not: then true.
-    fn rest(&self, wait: Duration) -> bool {
-        let until = Instant::now() + wait;
-        loop {
-            if self.words.try_iter().any(|word| word == Word::Open) {
-                return true;
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.stop.sleep(left.min(GLANCE)) {
-                return false;
             }
         }
     }
@@ -133,6 +122,12 @@ impl Follower {
         }
         Ok(None)
     }
+}
+
+/// Whether the peer was ever pulled from.
+fn has_pulled(conn: &Connection, url: &str) -> bool {
+    let sql = "SELECT 1 FROM _crdt_remote WHERE url = ?1 AND pulled IS NOT NULL";
+    conn.query_row(sql, [url], |_| Ok(())).is_ok()
 }
 
 fn tell(url: &str, report: &Report) {

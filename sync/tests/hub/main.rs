@@ -13,6 +13,7 @@ mod follow;
 mod full;
 mod leaks;
 mod limits;
+mod listening;
 mod locks;
 mod page;
 mod pages;
