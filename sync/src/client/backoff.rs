@@ -10,7 +10,7 @@ use super::stop::Stop;
 const FIRST: Duration = Duration::from_millis(500);
 /// At most.
 const MOST: Duration = Duration::from_secs(30);
-/// Between waits that signs end, at least.
+/// Between waits that signs end, at least; more where it has failed for long.
 const APART: Duration = Duration::from_secs(2);
 /// How often it is looked for signs.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -53,7 +53,8 @@ impl Backoff {
 
     /// Whether a wait may end before its time; then it is noted that it does.
     fn may_hasten(&mut self) -> bool {
-        let may = self.hastened.is_none_or(|last| last.elapsed() >= APART);
+        let failing = self.failing_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let may = self.hastened.is_none_or(|last| last.elapsed() >= (failing / 8).clamp(APART, MOST));
         if may {
             self.hastened = Some(Instant::now());
         }
@@ -110,5 +111,8 @@ mod tests {
         assert!(waited(&mut backoff) >= long, "it failed in spite of the sign");
         backoff.hastened = Instant::now().checked_sub(APART);
         assert!(waited(&mut backoff) < long);
+        backoff.failing_since = Instant::now().checked_sub(APART * 16);
+        backoff.hastened = Instant::now().checked_sub(APART);
+        assert!(waited(&mut backoff) >= long, "it has failed for long");
     }
 }

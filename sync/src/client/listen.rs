@@ -38,7 +38,7 @@ pub struct Listener {
     pub peer: Peer,
     /// To the thread that does the rounds.
     pub words: Sender<Word>,
-    /// How often a round went well after one that failed. After the first there is a cursor to listen from.
+    /// How often a round went well after one that failed or a stream that ended. After the first there is a cursor to listen from.
     pub recoveries: Arc<AtomicU32>,
     pub stop: Arc<Stop>,
 }

@@ -1,5 +1,6 @@
 //! One peer of `run`: rounds whenever the time has come, the file has changed, or the peer says that it has something.
 
+use std::iter::once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::Arc;
@@ -36,7 +37,8 @@ pub struct Follower {
     /// Between rounds both ways.
     pub interval: Duration,
     pub words: Receiver<Word>,
-    /// How often a round went well after one that failed; the first that does counts too, as does the first that pulls.
+    /// How often a round went well after one that failed or a stream that ended; the first that does counts too, as does the first that
+    /// pulls.
     pub recoveries: Arc<AtomicU32>,
     pub stop: Arc<Stop>,
 }
@@ -78,7 +80,7 @@ impl Follower {
                     if ways == Ways::Both {
                         full = Instant::now() + self.interval;
                     }
-                    match self.wait(&conn, seen, full)? {
+                    match self.wait(&conn, seen, full, &mut has_failed)? {
                         Some(next) => ways = next,
                         None => return Ok(()),
                     }
@@ -99,17 +101,23 @@ impl Follower {
         }
     }
 
-    /// Waits for the next round; None when it is told to stop.
-    fn wait(&self, conn: &Connection, mut seen: Seen, full: Instant) -> Result<Option<Ways>, String> {
+    /// Waits for the next round; None when it is told to stop. `is_lost`: the stream has ended.
+    fn wait(
+        &self,
+        conn: &Connection,
+        mut seen: Seen,
+        full: Instant,
+        is_lost: &mut bool,
+    ) -> Result<Option<Ways>, String> {
         while !self.stop.is_set() {
             let left = full.saturating_duration_since(Instant::now()).min(GLANCE);
             if left.is_zero() {
                 return Ok(Some(Ways::Both));
             }
             match self.words.recv_timeout(left) {
-                Ok(_) => {
+                Ok(word) => {
                     // Several at once are one.
-                    self.words.try_iter().for_each(drop);
+                    *is_lost |= once(word).chain(self.words.try_iter()).filter(|word| *word == Word::Lost).count() > 0;
                     return Ok(Some(Ways::Both));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
