@@ -93,8 +93,8 @@ pub fn plan_with(
     let old = known.and_then(|table| left_view(catalog, table));
     let views: Vec<&str> = [Some(view.as_str()), old.as_deref()].into_iter().flatten().collect();
     let present = present(conn, t, &views)?;
-    let intact = known.is_some_and(|table| table.enabled) && !fields.changed && same(&present, &objects);
-    let missed = known.map_or(Missed::Nothing, |table| Missed::by(table, &present, &objects));
+    let missed = known.map_or(Ok(Missed::Nothing), |table| Missed::by(conn, table, &present, &objects))?;
+    let intact = known.is_some() && missed == Missed::Nothing && !fields.changed && same(&present, &objects);
     let mut plan = Plan {
         table: shape.name.clone(),
         fields: wishes.iter().map(|(column, kind)| (column.name.clone(), kind.clone())).collect(),

@@ -1,5 +1,7 @@
 //! What was written past a table's triggers, as far as the schema tells.
 
+use crate::conn::Conn;
+use crate::error::Result;
 use crate::schema::install::Object;
 use crate::schema::script::Present;
 use crate::schema::Table;
@@ -17,15 +19,28 @@ pub enum Missed {
 
 impl Missed {
     /// By the triggers that stand there, and those that should.
-    pub fn by(table: &Table, present: &[Present], objects: &[Object]) -> Missed {
+    pub fn by(conn: &Conn, table: &Table, present: &[Present], objects: &[Object]) -> Result<Missed> {
         if !table.enabled || !table.captured {
-            Missed::Writes
-        } else if lacks_clash(table.id, present, objects) {
-            Missed::Rows
-        } else {
-            Missed::Nothing
+            return Ok(Missed::Writes);
         }
+        let lacks = if lacks_clash(table.id, present, objects) { Missed::Rows } else { Missed::Nothing };
+        Ok(lacks.max(overtaken(conn, table)?))
     }
+}
+
+/// What triggers of the application's may have hidden that are newer than ours: they fire before ours.
+fn overtaken(conn: &Conn, table: &Table) -> Result<Missed> {
+    // Where RAISE ends the statement and leaves the row as it was written, ours do not fire at all.
+    let sql = "SELECT max(1 + (text LIKE '%raise%' AND (text LIKE '%ignore%' OR text LIKE '%fail%') AND text NOT LIKE '%before%'))
+               FROM (SELECT *, rowid, lower(sql) AS text FROM main.sqlite_schema) WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE
+               AND name NOT GLOB '_crdt_[0-9]*_*' AND rowid > (SELECT min(rowid) FROM main.sqlite_schema
+               WHERE type = 'trigger' AND substr(name, 1, length(?2)) = ?2)";
+    let ours = format!("_crdt_{}_", table.id);
+    Ok(match conn.int(sql, &[table.name.as_str().into(), ours.as_str().into()])? {
+        None => Missed::Nothing,
+        Some(1) => Missed::Rows,
+        Some(_) => Missed::Writes,
+    })
 }
 
 /// Whether a unique index has no triggers that note what a REPLACE removes through it.
