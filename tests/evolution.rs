@@ -4,6 +4,7 @@ mod common;
 mod support;
 
 mod evolution {
+    mod afterwards;
     mod alter;
     mod columns;
     mod fixture;

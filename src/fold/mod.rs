@@ -22,6 +22,7 @@ use crate::types::Type;
 
 mod append;
 mod edits;
+mod order;
 mod replay;
 mod write;
 
@@ -142,7 +143,9 @@ impl Fold<'_, '_> {
             self.take(&rows)?;
             if self.written.len() >= CHUNK {
                 self.deleted.retain(|_, seq| *seq > rows.seq().saturating_sub(LATELY));
+                let last = order::hold_back(&mut self.written);
                 self.flush()?;
+                self.written = last;
             }
         }
         Ok(())

@@ -94,8 +94,12 @@ fn replay(
         return Ok(());
     }
     let form = table.form(store.conn)?;
+    let mut writes: Vec<Write> = slot.writes().collect();
+    // A record waits because its row is not there, or, a deleted one, because it is.
+    let there = || Ok(now.alive() != crate::pending::has(store, key.0, &key.1)?);
+    super::order::inserts_first(&mut writes, there)?;
     let mut replay = Replay { store, into, table, form, key, cells };
-    slot.writes().try_for_each(|write| replay.write(now, write))
+    writes.into_iter().try_for_each(|write| replay.write(now, write))
 }
 
 /// Records of one table on their way to the database.

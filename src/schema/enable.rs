@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::record::FieldId;
 use crate::schema::fields::Fields;
 use crate::schema::install::{Object, Target};
+use crate::schema::missed::Missed;
 pub use crate::schema::script::install_script;
 use crate::schema::script::{Present, Script};
 use crate::schema::shape::{Affinity, Column, Shape};
@@ -28,8 +29,8 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// The statements; empty when everything is as it should be.
     pub script: String,
-    /// Whether the table's rows are taken in: it is enabled for the first time, or capture was off.
-    pub first: bool,
+    /// What the triggers that were there may have missed.
+    pub missed: Missed,
     /// Fields that become columns here.
     pub new: Vec<FieldId>,
 }
@@ -92,14 +93,14 @@ pub fn plan_with(
     let old = known.and_then(|table| left_view(catalog, table));
     let views: Vec<&str> = [Some(view.as_str()), old.as_deref()].into_iter().flatten().collect();
     let present = present(conn, t, &views)?;
-    let intact = known.is_some_and(|table| table.enabled) && !fields.changed && same(&present, &objects);
-    let first = known.is_none_or(|table| !table.enabled);
+    let missed = known.map_or(Ok(Missed::Nothing), |table| Missed::by(conn, table, &present, &objects))?;
+    let intact = known.is_some() && missed == Missed::Nothing && !fields.changed && same(&present, &objects);
     let mut plan = Plan {
         table: shape.name.clone(),
         fields: wishes.iter().map(|(column, kind)| (column.name.clone(), kind.clone())).collect(),
         warnings: warnings(&shape, known, &wishes, requests),
         script: String::new(),
-        first,
+        missed,
         new: fields.new.clone(),
     };
     if !intact {

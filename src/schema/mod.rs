@@ -7,6 +7,7 @@ pub mod enable;
 mod fields;
 pub mod heirs;
 pub mod install;
+pub mod missed;
 mod script;
 pub mod shape;
 pub mod switch;

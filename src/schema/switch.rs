@@ -9,6 +9,7 @@ use crate::functions::json_strings;
 use crate::key::Pk;
 use crate::record::{FieldId, Record};
 use crate::schema::enable::{left_view, plan_with, present, Request};
+use crate::schema::missed::Missed;
 use crate::schema::{heirs, Catalog, Form, Table, Tracked};
 use crate::sql::ident;
 use crate::store::Store;
@@ -36,7 +37,6 @@ pub fn enable_with(
     let catalog = Catalog::current(conn)?;
     let plan = plan_with(conn, catalog.as_deref(), name, requests, false, columns)?;
     let known = catalog.as_ref().and_then(|catalog| catalog.by_name(&plan.table)).cloned();
-    let was_off = known.as_ref().is_some_and(|table| plan.first || !table.captured);
     let end = || -> Result<i64> { Ok(conn.int("SELECT max(seq) FROM main._crdt_log", &[])?.unwrap_or(0)) };
     let before = end()?;
     if !plan.script.is_empty() {
@@ -45,8 +45,8 @@ pub fn enable_with(
             let mut store = session::open(conn)?;
             fold(&mut store, Into::Database)?;
             drop_values(&store, known, &plan.table)?;
-            if was_off {
-                reconcile(&mut store, &plan.table, &plan.new)?;
+            if plan.missed > Missed::Nothing {
+                reconcile(&mut store, &plan.table, &plan.new, plan.missed)?;
             }
             heirs::settle(&mut store)?;
         }
@@ -150,8 +150,8 @@ pub fn records(store: &Store<'_>, table: &Table) -> Result<Vec<crate::key::Pk>> 
     Ok(all)
 }
 
-/// Capture was off: what changed meanwhile is recorded as local writes. What columns that are `new` held has been.
-fn reconcile(store: &mut Store<'_>, name: &str, new: &[FieldId]) -> Result<()> {
+/// Writes were missed: what changed meanwhile is recorded as local writes. What columns that are `new` held has been.
+fn reconcile(store: &mut Store<'_>, name: &str, new: &[FieldId], missed: Missed) -> Result<()> {
     let table = std::rc::Rc::clone(store.catalog.enabled(name)?);
     let form = table.form(store.conn)?;
     let mut keys: std::collections::BTreeSet<_> = records(store, &table)?.into_iter().collect();
@@ -161,10 +161,11 @@ fn reconcile(store: &mut Store<'_>, name: &str, new: &[FieldId]) -> Result<()> {
         let before = store.load(&table, &pk)?;
         let mut now = before.clone().unwrap_or_default();
         let cells = row::read(store.conn, form, &pk)?;
-        if cells.is_none() && pending::has(store, table.id, &pk)? {
-            continue; // its row was not there before either
+        if (cells.is_none() || missed == Missed::Rows) && pending::has(store, table.id, &pk)? {
+            continue; // its row was not there before either, or is not what it should be
         }
-        compare(store, (&table, &pk), form, &mut now, cells.as_deref(), new)?;
+        let clock = store.clock;
+        compare(store, (&table, &pk), (form, missed), &mut now, cells.as_deref(), new)?;
         for (tracked, cell) in form.tracked.iter().zip(cells.into_iter().flatten()) {
             let other = tracked.ty != Type::Lww && row::shown(&now, tracked).is_some_and(|shown| shown != cell);
             if other && !row::is_bare(&now, tracked, &cell) && is_read(&cell) {
@@ -172,6 +173,7 @@ fn reconcile(store: &mut Store<'_>, name: &str, new: &[FieldId]) -> Result<()> {
             }
         }
         if before.as_ref() == Some(&now) {
+            store.clock = clock; // nothing has the stamp
             continue;
         }
         store.save(&table, &pk, before.as_ref(), &now)?;
@@ -214,7 +216,7 @@ fn drop_values(store: &Store<'_>, before: &Table, name: &str) -> Result<()> {
 fn compare(
     store: &mut Store<'_>,
     (table, pk): (&Table, &Pk),
-    form: &Form,
+    (form, missed): (&Form, Missed),
     record: &mut Record,
     cells: Option<&[crate::ffi::Value]>,
     new: &[FieldId],
@@ -233,6 +235,9 @@ fn compare(
     for (tracked, cell) in form.tracked.iter().zip(cells).filter(|(tracked, _)| !new.contains(&tracked.field)) {
         let field = tracked.field;
         match tracked.ty {
+            // The cell is what the latest write made it, and that has its stamp.
+            Type::Lww if missed == Missed::Rows && record.lww.get(&field).is_none_or(|lww| lww.hlc != stamp) => {}
+            Type::Counter | Type::Set if missed == Missed::Rows && row::is_bare(record, tracked, cell) => {}
             Type::Lww => {
                 let json = crate::value::to_json(cell.as_ref(), tracked.column.form);
                 // A value that was not kept (the triggers were lost unnoticed) may have changed: it counts as written.

@@ -54,6 +54,50 @@ fn triggers_fire_on_merged_rows_and_record_nothing() {
     same(&a, &b, "seen");
 }
 
+const PARTS: &str = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v, n INTEGER DEFAULT 0, s TEXT DEFAULT '[]')";
+const PARTS_ENABLED: &str = "SELECT crdt_enable('t', 'n:counter', 's:set')";
+const COUNTED: &str = r#"TRIGGER counted AFTER INSERT ON t BEGIN
+    UPDATE t SET n = n + 10, s = '["trigger"]', v = v || '!' WHERE id = new.id; END"#;
+
+/// What they do to a new row is logged before the row.
+#[test]
+fn triggers_newer_than_ours() {
+    for kind in ["", "TEMP"] {
+        let counted = format!("CREATE {kind} {COUNTED}");
+        let moved = format!(
+            r#"CREATE {kind} TRIGGER moved AFTER UPDATE OF id ON t BEGIN
+            UPDATE t SET n = n + 5, s = '["moved"]', v = v || '>' WHERE id = new.id; END"#
+        );
+        let steps = [
+            &*counted,
+            &moved,
+            r#"INSERT INTO t VALUES ('1', 'a', 1, '["given"]'), ('2', 'b', 2, '["trigger"]'), ('3', 'c', 3, '[]')"#,
+            "DELETE FROM t WHERE id = '1'",
+            r#"INSERT INTO t VALUES ('1', 'again', 5, '["new"]')"#,
+            r#"BEGIN; DELETE FROM t WHERE id = '3'; INSERT INTO t VALUES ('3', 'd', 4, '["x"]'); UPDATE t SET n = n + 1; COMMIT"#,
+            "UPDATE t SET id = '4' WHERE id = '2'",
+            "UPDATE t SET id = '2' WHERE id = '4'",
+            "UPDATE t SET n = n * 2; DELETE FROM t WHERE id = '3'; INSERT INTO t VALUES ('3', 'e', 0, '[]')",
+        ];
+        follow(PARTS, PARTS_ENABLED, &steps);
+    }
+}
+
+/// More than the fold writes in one go.
+#[test]
+fn many_rows_under_a_newer_trigger() {
+    let a = node("a", &format!("{PARTS}; {PARTS_ENABLED}; CREATE {COUNTED}"));
+    // Four log rows for each row, and one here: where the first hundred thousand end, a row's insert is still to come.
+    run(&a, "INSERT INTO t VALUES ('0', 'v', 1, '[]'); UPDATE t SET v = 'w'");
+    run(
+        &a,
+        "WITH RECURSIVE ids(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < 26000)
+         INSERT INTO t SELECT 'r' || id, 'v', 1, '[]' FROM ids",
+    );
+    assert_eq!(rows(&a, "SELECT n, s, count(*) FROM t GROUP BY n, s"), [r#"11, '["trigger"]', 26001"#]);
+    sound(&a);
+}
+
 #[test]
 fn views_with_instead_of_triggers() {
     let ddl = "
