@@ -135,6 +135,8 @@ fn of_tables_that_are_not_captured() {
     assert!(error(&a, "SELECT crdt_alter('t', 'ADD COLUMN x')", []).contains("not enabled"));
     run(&a, "ALTER TABLE t DROP COLUMN a; SELECT crdt_enable('t'); DROP TABLE other; CREATE TABLE other(id TEXT PRIMARY KEY NOT NULL)");
     assert!(error(&a, "SELECT crdt_alter('other', 'ADD COLUMN x')", []).contains("crdt_enable"));
+    assert!(text(&a, "SELECT crdt_check()", []).contains("crdt_enable('other')"));
+    run(&a, "SELECT crdt_enable('other')");
     sound(&a);
 }
 
