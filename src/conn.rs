@@ -15,6 +15,7 @@ use crate::ffi::{Attachment, Db, Stmt, ValueRef};
 use crate::foreign::Foreign;
 use crate::rollback::Rollbacks;
 use crate::schema::Catalog;
+use crate::tail::Tail;
 
 /// Most statements kept; past that the cache starts over.
 const MAX_STATEMENTS: usize = 256;
@@ -57,6 +58,8 @@ pub struct Conn {
     pub prune_due: Cell<i64>,
     /// The foreign keys, as read when rows began to be shown.
     pub foreign: RefCell<Rc<Foreign>>,
+    /// What the page of a readable view shown last was made from.
+    pub tail: RefCell<Option<Tail>>,
     /// What triggers rolled back in the call under way.
     pub rollbacks: Rollbacks,
     _attachment: Attachment,
@@ -82,6 +85,7 @@ impl Conn {
             batch: RefCell::default(),
             pass: RefCell::default(),
             foreign: RefCell::default(),
+            tail: RefCell::default(),
             rollbacks: Rollbacks::default(),
             _attachment: attachment,
         }

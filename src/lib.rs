@@ -94,6 +94,7 @@ mod remote;
 mod restamp;
 mod session;
 mod status;
+mod tail;
 
 // The edge to SQL.
 mod functions;

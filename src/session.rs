@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::fold::{fold, Into};
 use crate::schema::{heirs, upgrade, Catalog, FORMAT};
 use crate::store::Store;
+use crate::tail::{self, Mark, Tail};
 use crate::{pending, rollback};
 
 /// Runs `work` with write access: all of it happens, or nothing. Our tables are made if they are not there yet.
@@ -94,10 +95,32 @@ pub fn read<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Op
 
 /// As [`read`], without ever writing: also for what a view calls, where the schema cannot be trusted.
 pub fn peek<T>(conn: &Conn, work: impl FnOnce(&Store<'_>) -> Result<T>) -> Result<Option<T>> {
+    peek_with(conn, |store| {
+        fold(store, Into::Memory)?;
+        work(store)
+    })
+}
+
+/// As [`peek`], for work that is done piece by piece: with what the piece before folded, if nothing was written since. The work is
+/// told what the fold was made from.
+pub fn peek_from<T>(
+    conn: &Conn,
+    tail: Option<Tail>,
+    work: impl FnOnce(&mut Store<'_>, Mark) -> Result<T>,
+) -> Result<Option<T>> {
+    peek_with(conn, |store| {
+        let mark = tail::mark(store)?;
+        if !tail.is_some_and(|tail| tail.give(store, mark)) {
+            fold(store, Into::Memory)?;
+        }
+        work(store, mark)
+    })
+}
+
+fn peek_with<T>(conn: &Conn, work: impl FnOnce(&mut Store<'_>) -> Result<T>) -> Result<Option<T>> {
     let in_memory = || {
         let Some(mut store) = Store::open(conn)? else { return Ok(None) };
-        fold(&mut store, Into::Memory)?;
-        work(&store).map(Some)
+        work(&mut store).map(Some)
     };
     conn.outermost.set(conn.db.autocommit());
     let outcome = fresh_catalog(conn, || match conn.run("SAVEPOINT crdt", &[]) {

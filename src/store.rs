@@ -83,6 +83,7 @@ pub fn stamped(clock: Tick, at: i64, limit: i64) -> Tick {
 impl<'a> Store<'a> {
     /// The state as it is now; None in a database without our tables.
     pub fn open(conn: &'a Conn) -> Result<Option<Store<'a>>> {
+        drop(conn.tail.take());
         let Some(catalog) = Catalog::current(conn)? else { return Ok(None) };
         let row = conn.first("SELECT self, ts, c, folded FROM main._crdt_state", &[], |row| {
             Some((row.i64(0)?, row.i64(1)?, u32::try_from(row.i64(2)?).ok()?, row.i64(3)?))

@@ -46,8 +46,10 @@ pub(super) fn prefix(store: &mut Store<'_>, end: i64) -> Result<()> {
         return Ok(());
     }
     let conn = store.conn;
-    let first = "SELECT t FROM main._crdt_log WHERE seq > ?1 ORDER BY seq LIMIT 1";
-    let Some(table) = conn.int(first, &[store.folded.into()])?.and_then(|t| store.table(t)) else { return Ok(()) };
+    let first = "SELECT t, m FROM main._crdt_log WHERE seq > ?1 ORDER BY seq LIMIT 1";
+    let first = conn.first(first, &[store.folded.into()], |row| (row.i64(0), Event::of(row.i64(1))))?;
+    let Some((Some(t), Event::Insert)) = first else { return Ok(()) };
+    let Some(table) = store.table(t) else { return Ok(()) };
     let Some(form) = table.form_if_usable(conn)? else { return Ok(()) };
     let &[class] = form.shape.classes.as_slice() else { return Ok(()) };
     // In a UTF-16 database SQLite has another order than we.

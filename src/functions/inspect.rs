@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::args::Args;
 use crate::conn::Conn;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ffi::{Call, Out, ValueRef};
 use crate::key::Pk;
 use crate::outbound::with_values;
@@ -12,9 +12,6 @@ use crate::record::Record;
 use crate::schema::Table;
 use crate::store::Store;
 use crate::{digest, session};
-
-/// Records in one page of the readable view.
-const SHADOW_PAGE: usize = 500;
 
 /// `crdt_inspect(table, pk)`
 pub fn inspect(call: &Call<'_, Conn>) -> Result<Out> {
@@ -97,51 +94,4 @@ pub fn check(call: &Call<'_, Conn>) -> Result<Out> {
         let found = session::read(args.conn(), crate::check::run)?.unwrap_or_default();
         Ok(Out::Text(if found.is_empty() { "ok".to_owned() } else { super::json_strings(&found) }))
     })
-}
-
-/// What the view `_<table>_crdt` reads. `crdt_shadow(table, page)`: the rows after those of `page`, as an array of arrays.
-/// `crdt_shadow(row, n)`: column `n` of such a row. SQLite's `json_extract` would not do: 3.40 does not trust it.
-pub fn shadow(call: &Call<'_, Conn>) -> Result<Out> {
-    let args = Args::new(call, "crdt_shadow", "table, page", 2, 2)?;
-    args.named(|| {
-        if let ValueRef::Integer(n) = args.value(1) {
-            return cell(args.json(0, "row")?, n);
-        }
-        let name = args.text(0, "table")?;
-        let after = args.optional(1, "json")?.map(last_key).transpose()?;
-        let page = session::peek(args.conn(), |store| {
-            let Ok(table) = store.catalog.enabled(name).cloned() else { return Ok(None) };
-            let form = table.form(store.conn)?;
-            let after = after.map(|wire| Pk::from_wire(&form.shape.classes, &wire));
-            let mut rows = Vec::new();
-            for pk in digest::keys_after(store, &table, after.as_ref(), SHADOW_PAGE)? {
-                if let Some(record) = with_values(store, &table, &pk)? {
-                    crate::inspect::shadow(&table, &pk.wire(), &record, &mut rows);
-                }
-            }
-            Ok((!rows.is_empty()).then(|| format!("[{}]", rows.join(","))))
-        })?;
-        Ok(page.flatten().map_or(Out::Null, Out::Text))
-    })
-}
-
-/// Column `n` of a row, as SQLite's JSON functions give it; NULL where there is none.
-fn cell(row: &str, n: i64) -> Result<Out> {
-    let row: Vec<serde_json::Value> =
-        serde_json::from_str(row).map_err(|_| Error::caller("crdt_shadow: row is one of an answer of crdt_shadow"))?;
-    let cell = usize::try_from(n).ok().and_then(|n| row.into_iter().nth(n));
-    Ok(match cell {
-        Some(serde_json::Value::String(text)) => Out::Text(text),
-        Some(serde_json::Value::Number(number)) => number.as_i64().map_or(Out::Null, Out::Int),
-        _ => Out::Null,
-    })
-}
-
-fn last_key(page: &str) -> Result<String> {
-    let rows: Vec<Vec<serde_json::Value>> =
-        serde_json::from_str(page).map_err(|_| Error::caller("crdt_shadow: page is an answer of crdt_shadow"))?;
-    match rows.last().and_then(|row| row.first()) {
-        Some(serde_json::Value::String(key)) => Ok(key.clone()),
-        _ => Err(Error::caller("crdt_shadow: page is an answer of crdt_shadow")),
-    }
 }

@@ -8,6 +8,7 @@ mod inspect;
 mod pull;
 mod push;
 mod remote;
+mod shadow;
 mod sync;
 
 pub use admin::json_strings;
@@ -56,5 +57,5 @@ pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     to.function(c"crdt_status", -1, writes, conn, inspect::status)?;
     to.function(c"_crdt_meet", -1, writes, conn, crate::pass::meet)?;
     to.function(c"_crdt_give", 1, writes, conn, crate::pass::give)?;
-    to.function(c"crdt_shadow", 2, reads, conn, inspect::shadow)
+    to.function(c"crdt_shadow", 2, reads, conn, shadow::shadow)
 }

@@ -94,7 +94,8 @@ pub fn plan_with(
     let views: Vec<&str> = [Some(view.as_str()), old.as_deref()].into_iter().flatten().collect();
     let present = present(conn, t, &views)?;
     let missed = known.map_or(Ok(Missed::Nothing), |table| Missed::by(conn, table, &present, &objects))?;
-    let intact = known.is_some() && missed == Missed::Nothing && !fields.changed && same(&present, &objects);
+    let whole = same(&present, &objects) && are_there(conn, &target.shared())?;
+    let intact = known.is_some() && missed == Missed::Nothing && !fields.changed && whole;
     let mut plan = Plan {
         table: shape.name.clone(),
         fields: wishes.iter().map(|(column, kind)| (column.name.clone(), kind.clone())).collect(),
@@ -226,7 +227,7 @@ fn check_view(conn: &Conn, target: &Target<'_>) -> Result<()> {
     let name = target.view_name();
     let sql = "SELECT type, sql FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE";
     let other = conn.first(sql, &[name.as_str().into()], |row| {
-        row.text(0) != Some("view") || !row.text(1).unwrap_or_default().contains("crdt_shadow(")
+        row.text(0) != Some("view") || !row.text(1).unwrap_or_default().contains("crdt_shadow")
     })?;
     if other == Some(true) {
         return Err(Error::caller(format!(
@@ -282,7 +283,7 @@ fn check_rows(conn: &Conn, shape: &Shape, tracked: &[Tracked]) -> Result<()> {
 pub fn present(conn: &Conn, t: i64, views: &[&str]) -> Result<Vec<Present>> {
     let mut rows = conn.stmt(
         "SELECT name, type, sql FROM main.sqlite_schema
-         WHERE type = 'trigger' AND substr(name, 1, length(?1)) = ?1 OR type = 'view' AND sql LIKE '%crdt_shadow(%'",
+         WHERE type = 'trigger' AND substr(name, 1, length(?1)) = ?1 OR type = 'view' AND sql LIKE '%crdt_shadow%'",
     )?;
     let prefix = format!("_crdt_{t}_");
     rows.bind(1, prefix.as_str())?;
@@ -300,4 +301,15 @@ pub fn present(conn: &Conn, t: i64, views: &[&str]) -> Result<Vec<Present>> {
 fn same(present: &[Present], objects: &[Object]) -> bool {
     present.len() == objects.len()
         && objects.iter().all(|object| present.iter().any(|there| there.name == object.name && there.sql == object.sql))
+}
+
+/// Whether objects that tables share stand in the schema.
+fn are_there(conn: &Conn, shared: &[Object]) -> Result<bool> {
+    let sql = "SELECT 1 FROM main.sqlite_schema WHERE type IN ('view', 'trigger') AND name = ?1";
+    for object in shared {
+        if conn.int(sql, &[object.name.as_str().into()])?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -77,9 +77,40 @@ impl Target<'_> {
             all.push(self.suspect(clash, i, false));
         }
         let name = self.view_name();
-        let sql = fill(VIEW, &[("view", &ident(&name)), ("table", &literal(&self.shape.name))]);
-        all.push(Object { name, sql: sql.trim_end().trim_end_matches(';').to_owned() });
+        let sql = fill(VIEW, &[("view", &ident(&name)), ("t", &self.t.to_string())]);
+        let sql = sql.find("CREATE").and_then(|from| sql.get(from..)).unwrap_or_default().trim_end().to_owned();
+        all.push(Object { name, sql });
         Ok(all)
+    }
+
+    /// What the table's triggers need that is not the table's own: the view that rows go through, and its trigger. Tables of the
+    /// same width share them.
+    pub fn shared(&self) -> [Object; 2] {
+        let columns = |prefix: &str, count| (0..count).map(|i| format!("{prefix}{i}")).collect::<String>();
+        let (keys, graves) = (self.shape.key.len(), self.lww().count());
+        let [log_keys, new_keys] = [",k", ",new.k"].map(|prefix| columns(prefix, keys));
+        let [grave_columns, new_values] = [",v", ",new.v"].map(|prefix| columns(prefix, graves));
+        let name = format!("_crdt_0{}", self.gone().trim_start_matches("_crdt"));
+        let nulls = ",NULL".repeat(keys + graves);
+        let values = [
+            ("name", name.as_str()),
+            ("view", &self.gone()),
+            ("log_keys", &log_keys),
+            ("grave_columns", &grave_columns),
+            ("new_keys", &new_keys),
+            ("new_values", &new_values),
+            ("nulls", &nulls),
+        ];
+        let object = |name: &str, template| Object {
+            name: name.to_owned(),
+            sql: fill(section(TRIGGERS, template), &values).trim_end_matches(';').to_owned(),
+        };
+        [object(&self.gone(), "gone"), object(&name, "bury")]
+    }
+
+    /// The view that rows go through, by how many columns of the log and of the grave they take.
+    fn gone(&self) -> String {
+        format!("_crdt_gone_{}_{}", self.shape.key.len(), self.lww().count())
     }
 
     /// The log's columns and expressions that name the row `row` (`new`, `old`): for statements that read the table.
@@ -155,6 +186,7 @@ impl Target<'_> {
             ("name", ident(&name)),
             ("table", ident(&self.shape.name)),
             ("t", self.t.to_string()),
+            ("gone", self.gone()),
             ("log_keys", self.key_columns()),
             ("new_keys", self.new_keys()),
             ("old_keys", self.keys("old.")),
@@ -223,8 +255,7 @@ impl Target<'_> {
         let when = clash.when.as_ref().filter(|_| insert).map_or_else(String::new, |when| format!(" WHEN {when}"));
         let kind = format!("{}{i}", if insert { "clash" } else { "move" });
         let (found, limit) = (format!("({}) AND ({other})", clash.condition), if clash.one { "" } else { " LIMIT 1" });
-        let same = if clash.one { &clash.condition } else { &found };
-        let more = [("event", event.as_str()), ("when", &when), ("found", &found), ("limit", limit), ("same", same)];
+        let more = [("event", event.as_str()), ("when", &when), ("found", &found), ("limit", limit)];
         self.trigger(&kind, "suspect", &more)
     }
 

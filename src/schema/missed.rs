@@ -45,10 +45,13 @@ fn overtaken(conn: &Conn, table: &Table) -> Result<Missed> {
 
 /// Whether a unique index has no triggers that note what a REPLACE removes through it.
 fn lacks_clash(t: i64, present: &[Present], objects: &[Object]) -> bool {
-    // Not the name, which counts the indexes, nor what goes to the grave, which changes with the columns.
-    fn looks_for(sql: &str) -> &str {
+    // Not the name, which counts the indexes, nor what goes to the grave, which changes with the columns: when it is asked, and for
+    // which row. (Triggers made by earlier versions look for the row twice.)
+    fn looks_for(sql: &str) -> [&str; 2] {
         let body = sql.split_once(" BEFORE ").map_or(sql, |(_, body)| body);
-        body.split_once("_crdt_grave").map_or(body, |(found, _)| found)
+        let (when, rest) = body.split_once(" BEGIN").unwrap_or((body, ""));
+        let row = rest.split_once(" AS o WHERE ").map_or(rest, |(_, row)| row);
+        [when, row.split_once(';').map_or(row, |(row, _)| row)]
     }
     let clash = format!("_crdt_{t}_clash");
     let mut clashes = objects.iter().filter(|object| object.name.starts_with(&clash));

@@ -85,7 +85,7 @@ impl Script<'_> {
         for Present { name, kind, .. } in &self.present {
             out.push_str(&format!("DROP {} main.{};\n", kind.to_ascii_uppercase(), ident(name)));
         }
-        for object in &self.objects {
+        for object in self.target.shared().iter().chain(&self.objects) {
             out.push_str(&object.sql);
             out.push_str(";\n");
         }

@@ -77,6 +77,10 @@ fn renew(conn: &Conn, table: &Table) -> Result<()> {
     for there in present.iter().filter(|there| !objects.iter().any(|o| o.name == there.name && o.sql == there.sql)) {
         script.push_str(&format!("DROP {} main.{};\n", there.kind.to_ascii_uppercase(), ident(&there.name)));
     }
+    for object in target.shared() {
+        script.push_str(&object.sql);
+        script.push_str(";\n");
+    }
     for object in objects.iter().filter(|o| !present.iter().any(|there| o.name == there.name && o.sql == there.sql)) {
         let taken = "SELECT 1 FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE";
         let ours = present.iter().any(|there| there.name.eq_ignore_ascii_case(&object.name));

@@ -7,7 +7,7 @@ const T: &str = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v); CREATE TABLE o
     SELECT crdt_enable('t'), crdt_enable('other');";
 
 fn views(conn: &rusqlite::Connection) -> Vec<String> {
-    rows(conn, "SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY 1")
+    rows(conn, "SELECT name FROM sqlite_schema WHERE type = 'view' AND name NOT GLOB '_crdt_gone_*' ORDER BY 1")
 }
 
 #[test]
@@ -18,7 +18,7 @@ fn a_renamed_table_leaves_no_view_behind() {
         let a = node("a", T);
         run(&a, "INSERT INTO t VALUES ('1', 'x'); ALTER TABLE t RENAME TO t2; UPDATE t2 SET v = 'y'");
         assert_eq!(views(&a), ["'_other_crdt'", "'_t_crdt'"]);
-        assert_eq!(rows(&a, "SELECT * FROM _t_crdt"), Vec::<String>::new());
+        assert_eq!(rows(&a, "SELECT pk_hash, field_name FROM _t_crdt"), ["'1', 'v'"]);
         run(&a, &format!("SELECT {call}"));
         let left: &[&str] =
             if call.contains("disable") { &["'_other_crdt'"] } else { &["'_other_crdt'", "'_t2_crdt'"] };

@@ -1,5 +1,8 @@
 //! What can be SELECTed: the view of each table, and the table-valued functions.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+
 use serde_json::{json, Value};
 
 use crate::support::*;
@@ -159,4 +162,50 @@ fn a_big_table_streams() {
     let one = timed("SELECT * FROM crdt_changes(NULL, NULL) LIMIT 1");
     assert!(one * 4 < all, "one row in {one:?}, all in {all:?}");
     assert!(rows(&a, "SELECT count(DISTINCT pk_hash) FROM _tasks_crdt") == ["20000"]);
+}
+
+/// What SQLite does for a view of a table whose writes are not folded yet grows with the table, not with its square: a view cannot
+/// fold, and what one page folded in memory is there for the next.
+#[test]
+fn a_view_of_what_is_not_folded() {
+    let steps = |count: u32| {
+        let a = node("a", TASKS);
+        run(&a, &format!("WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) INSERT INTO tasks(id, title) SELECT i, i FROM n"));
+        let done = Arc::new(AtomicU32::new(0));
+        let count_them = Arc::clone(&done);
+        let handler = move || {
+            count_them.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        a.progress_handler(100, Some(handler)).unwrap();
+        let shown = rows(&a, "SELECT count(DISTINCT pk_hash) FROM _tasks_crdt");
+        a.progress_handler(0, None::<fn() -> bool>).unwrap();
+        assert_eq!(shown, [count.to_string()]);
+        done.load(Ordering::Relaxed)
+    };
+    let (few, many) = (steps(1_000), steps(16_000));
+    assert!(few > 100 && many < 24 * few, "{few} for 1,000 rows, {many} for 16,000");
+}
+
+/// Rows that come while a view is being read are shown or not, never half, and those that were there are shown once.
+#[test]
+fn a_view_read_while_rows_come() {
+    let a = node("a", TASKS);
+    run(&a, "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200) INSERT INTO tasks(id, title) SELECT printf('b%04d', i), i FROM n");
+    let mut stmt = a.prepare("SELECT pk_hash FROM _tasks_crdt WHERE field_name = 'title'").unwrap();
+    let mut shown = stmt.query([]).unwrap();
+    let mut keys: Vec<String> = Vec::new();
+    while let Some(row) = shown.next().unwrap() {
+        keys.push(row.get(0).unwrap());
+        if keys.len() == 10 {
+            run(&a, "INSERT INTO tasks(id, title) VALUES ('a', 'before'), ('c', 'behind'); DELETE FROM tasks WHERE id = 'b1100'");
+        }
+    }
+    keys.retain(|key| key.starts_with('b') && key != "b1100");
+    let mut once = keys.clone();
+    once.dedup();
+    assert_eq!((keys.len(), once.len()), (1199, 1199));
+    drop(shown);
+    drop(stmt);
+    assert_eq!(rows(&a, "SELECT count(DISTINCT pk_hash) FROM _tasks_crdt WHERE pk_hash IN ('a', 'c')"), ["2"]);
 }

@@ -1,0 +1,126 @@
+//! `crdt_shadow`: what the readable views `_<table>_crdt` are made of.
+
+use std::rc::Rc;
+
+use super::args::Args;
+use super::json_strings;
+use crate::conn::Conn;
+use crate::digest::keys_after;
+use crate::error::{Error, Result};
+use crate::ffi::{Call, Out, ValueRef};
+use crate::key::Pk;
+use crate::outbound::with_values;
+use crate::schema::Table;
+use crate::session;
+use crate::store::Store;
+use crate::tail::Tail;
+
+/// Records in one page.
+const PAGE: usize = 500;
+
+/// `crdt_shadow(t, NULL)`: the pages of table number `t`, as a JSON array. `crdt_shadow(t, page)`: the rows of a page, as an array
+/// of arrays. `crdt_shadow(row, n)`: column `n` of such a row. SQLite's `json_extract` would not do: 3.40 does not trust it.
+/// Views that earlier versions made give a table's name, and for a page the rows of the one before.
+pub fn shadow(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_shadow", "table, page", 2, 2)?;
+    args.named(|| {
+        if let (ValueRef::Text(_), ValueRef::Integer(n)) = (args.value(0), args.value(1)) {
+            return cell(args.json(0, "row")?, n);
+        }
+        let page = args.optional(1, "json")?;
+        let answer = match args.value(0) {
+            ValueRef::Integer(t) => {
+                let table =
+                    |store: &Store<'_>| store.catalog.by_id(t).filter(|table| table.enabled && table.captured).cloned();
+                match page.map(page_of).transpose()? {
+                    None => on_table(args.conn(), &table, &pages)?,
+                    Some(after) => on_table(args.conn(), &table, &|store, table| rows(store, table, after.as_deref()))?,
+                }
+            }
+            _ => {
+                let name = args.text(0, "table")?;
+                let after = page.map(last_key).transpose()?;
+                let table = |store: &Store<'_>| store.catalog.enabled(name).ok().cloned();
+                on_table(args.conn(), &table, &|store, table| rows(store, table, after.as_deref()))?
+            }
+        };
+        Ok(answer.map_or(Out::Null, Out::Text))
+    })
+}
+
+/// Runs `work` on a table, if it is there.
+fn on_table(
+    conn: &Conn,
+    table: &dyn Fn(&Store<'_>) -> Option<Rc<Table>>,
+    work: &dyn Fn(&Store<'_>, &Rc<Table>) -> Result<Option<String>>,
+) -> Result<Option<String>> {
+    let tail = conn.tail.take();
+    let answer = session::peek_from(conn, tail, |store, mark| {
+        let answer = table(store).map_or(Ok(None), |table| work(store, &table));
+        if !store.overlay.is_empty() {
+            conn.tail.replace(Some(Tail::of(store, mark)));
+        }
+        answer
+    })?;
+    Ok(answer.flatten())
+}
+
+/// The keys after which the pages begin, each in an array of its own; the first page begins after none.
+fn pages(store: &Store<'_>, table: &Rc<Table>) -> Result<Option<String>> {
+    let mut pages = vec!["[]".to_owned()];
+    let mut after: Option<Pk> = None;
+    loop {
+        let keys = keys_after(store, table, after.as_ref(), PAGE)?;
+        match keys.into_iter().nth(PAGE - 1) {
+            Some(last) => {
+                pages.push(json_strings(&[last.wire().into_owned()]));
+                after = Some(last);
+            }
+            None => return Ok(Some(format!("[{}]", pages.join(",")))),
+        }
+    }
+}
+
+/// The rows of the page that begins after a key.
+fn rows(store: &Store<'_>, table: &Rc<Table>, after: Option<&str>) -> Result<Option<String>> {
+    let form = table.form(store.conn)?;
+    let after = after.map(|wire| Pk::from_wire(&form.shape.classes, wire));
+    let mut rows = Vec::new();
+    for pk in keys_after(store, table, after.as_ref(), PAGE)? {
+        if let Some(record) = with_values(store, table, &pk)? {
+            crate::inspect::shadow(table, &pk.wire(), &record, &mut rows);
+        }
+    }
+    Ok((!rows.is_empty()).then(|| format!("[{}]", rows.join(","))))
+}
+
+/// Column `n` of a row, as SQLite's JSON functions give it; NULL where there is none.
+fn cell(row: &str, n: i64) -> Result<Out> {
+    let row: Vec<serde_json::Value> =
+        serde_json::from_str(row).map_err(|_| Error::caller("crdt_shadow: row is one of an answer of crdt_shadow"))?;
+    let cell = usize::try_from(n).ok().and_then(|n| row.into_iter().nth(n));
+    Ok(match cell {
+        Some(serde_json::Value::String(text)) => Out::Text(text),
+        Some(serde_json::Value::Number(number)) => number.as_i64().map_or(Out::Null, Out::Int),
+        _ => Out::Null,
+    })
+}
+
+fn no_page<T>(_: T) -> Error {
+    Error::caller("crdt_shadow: page is one of an answer of crdt_shadow")
+}
+
+/// The key after which a page begins.
+fn page_of(page: &str) -> Result<Option<String>> {
+    let keys: Vec<String> = serde_json::from_str(page).map_err(no_page)?;
+    Ok(keys.into_iter().next())
+}
+
+/// The key of the last of the rows that an earlier version's view gives.
+fn last_key(page: &str) -> Result<String> {
+    let rows: Vec<Vec<serde_json::Value>> = serde_json::from_str(page).map_err(no_page)?;
+    match rows.last().and_then(|row| row.first()) {
+        Some(serde_json::Value::String(key)) => Ok(key.clone()),
+        _ => Err(no_page(())),
+    }
+}
