@@ -33,15 +33,15 @@ pub fn shadow(call: &Call<'_, Conn>) -> Result<Out> {
                 let table =
                     |store: &Store<'_>| store.catalog.by_id(t).filter(|table| table.enabled && table.captured).cloned();
                 match page.map(page_of).transpose()? {
-                    None => on_table(args.conn(), &table, &pages)?,
-                    Some(after) => on_table(args.conn(), &table, &|store, table| rows(store, table, after.as_deref()))?,
+                    None => on_table(args.conn(), table, pages)?,
+                    Some(after) => on_table(args.conn(), table, |store, table| rows(store, table, after.as_deref()))?,
                 }
             }
             _ => {
                 let name = args.text(0, "table")?;
                 let after = page.map(last_key).transpose()?;
                 let table = |store: &Store<'_>| store.catalog.enabled(name).ok().cloned();
-                on_table(args.conn(), &table, &|store, table| rows(store, table, after.as_deref()))?
+                on_table(args.conn(), table, |store, table| rows(store, table, after.as_deref()))?
             }
         };
         Ok(answer.map_or(Out::Null, Out::Text))
@@ -51,8 +51,8 @@ pub fn shadow(call: &Call<'_, Conn>) -> Result<Out> {
 /// Runs `work` on a table, if it is there.
 fn on_table(
     conn: &Conn,
-    table: &dyn Fn(&Store<'_>) -> Option<Rc<Table>>,
-    work: &dyn Fn(&Store<'_>, &Rc<Table>) -> Result<Option<String>>,
+    table: impl FnOnce(&Store<'_>) -> Option<Rc<Table>>,
+    work: impl FnOnce(&Store<'_>, &Rc<Table>) -> Result<Option<String>>,
 ) -> Result<Option<String>> {
     let tail = conn.tail.take();
     let answer = session::peek_from(conn, tail, |store, mark| {
