@@ -30,7 +30,8 @@ struct Over {
 pub fn write(conn: &Conn, rows: &Rc<Rows>) -> Result<Vec<usize>> {
     let Some(last) = rows.len().checked_sub(1) else { return Ok(Vec::new()) };
     let range = [rows.get(0, 0), rows.get(0, 1), rows.get(last, 1)];
-    if !is_near(conn, &range, rows.len())? {
+    let [ValueRef::Integer(t), ..] = range else { return Ok((0..=last).collect()) };
+    if !is_near(conn, t, rows.len(), |i| (i <= last).then(|| rows.get(i, 1)))? {
         return Ok((0..=last).collect());
     }
     let over = Rc::new(Over { rows: Rc::clone(rows), next: Cell::new(0), left: RefCell::default() });

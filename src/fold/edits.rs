@@ -56,7 +56,8 @@ pub(super) fn write(store: &Store<'_>, table: &Rc<Table>, all: &Rc<[Keyed]>) -> 
     let me = store.nodes.number(&store.me)?;
     let edits = Rc::new(Edits { table: Rc::clone(table), me, all: Rc::clone(all), now: RefCell::default() });
     let pass = || Rc::<Edits>::clone(&edits);
-    if is_near(conn, &range, all.len())? {
+    let key = |i| all.get(i).map(|((_, pk), _): &Keyed| pk.as_ref());
+    if is_near(conn, table.id, all.len(), key)? {
         conn.run_pass(RANGE, &range, pass())?;
     } else {
         // Each is looked for.
