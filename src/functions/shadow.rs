@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use super::args::Args;
-use super::json_strings;
 use crate::conn::Conn;
 use crate::digest::keys_after;
 use crate::error::{Error, Result};
@@ -18,30 +17,25 @@ use crate::tail::Tail;
 /// Records in one page.
 const PAGE: usize = 500;
 
-/// `crdt_shadow(t, NULL)`: the pages of table number `t`, as a JSON array. `crdt_shadow(t, page)`: the rows of a page, as an array
-/// of arrays. `crdt_shadow(row, n)`: column `n` of such a row. SQLite's `json_extract` would not do: 3.40 does not trust it.
-/// Views that earlier versions made give a table's name, and for a page the rows of the one before.
+/// `crdt_shadow(t, page)`: the rows of table number `t` that come after those of `page`, as an array of arrays; NULL after the last.
+/// `crdt_shadow(row, n)`: column `n` of such a row. SQLite's `json_extract` would not do: 3.40 does not trust it.
+/// Views that earlier versions made give the table's name.
 pub fn shadow(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_shadow", "table, page", 2, 2)?;
     args.named(|| {
         if let (ValueRef::Text(_), ValueRef::Integer(n)) = (args.value(0), args.value(1)) {
             return cell(args.json(0, "row")?, n);
         }
-        let page = args.optional(1, "json")?;
+        let after = args.optional(1, "json")?.map(last_key).transpose()?;
+        let work = |store: &Store<'_>, table: &Rc<Table>| rows(store, table, after.as_deref());
         let answer = match args.value(0) {
             ValueRef::Integer(t) => {
-                let table =
-                    |store: &Store<'_>| store.catalog.by_id(t).filter(|table| table.enabled && table.captured).cloned();
-                match page.map(page_of).transpose()? {
-                    None => on_table(args.conn(), table, pages)?,
-                    Some(after) => on_table(args.conn(), table, |store, table| rows(store, table, after.as_deref()))?,
-                }
+                let table = |store: &Store<'_>| store.catalog.by_id(t).filter(|t| t.enabled && t.captured).cloned();
+                on_table(args.conn(), table, work)?
             }
             _ => {
                 let name = args.text(0, "table")?;
-                let after = page.map(last_key).transpose()?;
-                let table = |store: &Store<'_>| store.catalog.enabled(name).ok().cloned();
-                on_table(args.conn(), table, |store, table| rows(store, table, after.as_deref()))?
+                on_table(args.conn(), |store| store.catalog.enabled(name).ok().cloned(), work)?
             }
         };
         Ok(answer.map_or(Out::Null, Out::Text))
@@ -57,28 +51,12 @@ fn on_table(
     let tail = conn.tail.take();
     let answer = session::peek_from(conn, tail, |store, mark| {
         let answer = table(store).map_or(Ok(None), |table| work(store, &table));
-        if !store.overlay.is_empty() {
+        if !store.overlay.is_empty() && matches!(answer, Ok(Some(_))) {
             conn.tail.replace(Some(Tail::of(store, mark)));
         }
         answer
     })?;
     Ok(answer.flatten())
-}
-
-/// The keys after which the pages begin, each in an array of its own; the first page begins after none.
-fn pages(store: &Store<'_>, table: &Rc<Table>) -> Result<Option<String>> {
-    let mut pages = vec!["[]".to_owned()];
-    let mut after: Option<Pk> = None;
-    loop {
-        let keys = keys_after(store, table, after.as_ref(), PAGE)?;
-        match keys.into_iter().nth(PAGE - 1) {
-            Some(last) => {
-                pages.push(json_strings(&[last.wire().into_owned()]));
-                after = Some(last);
-            }
-            None => return Ok(Some(format!("[{}]", pages.join(",")))),
-        }
-    }
 }
 
 /// The rows of the page that begins after a key.
@@ -107,16 +85,10 @@ fn cell(row: &str, n: i64) -> Result<Out> {
 }
 
 fn no_page<T>(_: T) -> Error {
-    Error::caller("crdt_shadow: page is one of an answer of crdt_shadow")
+    Error::caller("crdt_shadow: page is an answer of crdt_shadow")
 }
 
-/// The key after which a page begins.
-fn page_of(page: &str) -> Result<Option<String>> {
-    let keys: Vec<String> = serde_json::from_str(page).map_err(no_page)?;
-    Ok(keys.into_iter().next())
-}
-
-/// The key of the last of the rows that an earlier version's view gives.
+/// The key of the last row of a page.
 fn last_key(page: &str) -> Result<String> {
     let rows: Vec<Vec<serde_json::Value>> = serde_json::from_str(page).map_err(no_page)?;
     match rows.last().and_then(|row| row.first()) {
