@@ -194,7 +194,7 @@ fn update(conn: &Conn, form: &Form, key: &[Value], record: &Record, live: &[Valu
 }
 
 /// The cells that do not show the state: index and what they should hold.
-fn differing(form: &Form, record: &Record, live: &[Value]) -> Vec<(usize, Value)> {
+pub fn differing(form: &Form, record: &Record, live: &[Value]) -> Vec<(usize, Value)> {
     let cells = form.tracked.iter().zip(live).enumerate();
     cells
         .filter_map(|(i, (tracked, cell))| {

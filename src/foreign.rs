@@ -84,6 +84,19 @@ impl Foreign {
         self.keys.is_empty()
     }
 
+    /// Whether some key refers to rows of a table by that column.
+    pub fn names(&self, parent: &str, column: &str) -> bool {
+        let of = |key: &&Key| key.parent.eq_ignore_ascii_case(parent);
+        self.keys.iter().filter(of).any(|key| key.columns.iter().any(|(_, to)| to.eq_ignore_ascii_case(column)))
+    }
+
+    /// Whether a column is part of some key, of the child's or the parent's side.
+    pub fn concerns(&self, table: &str, column: &str) -> bool {
+        let of = |key: &&Key| key.child.eq_ignore_ascii_case(table);
+        let named = |key: &Key| key.columns.iter().any(|(from, _)| from.eq_ignore_ascii_case(column));
+        self.names(table, column) || self.keys.iter().filter(of).any(named)
+    }
+
     /// The tables that a table's rows refer to.
     pub fn parents<'f>(&'f self, child: &'f str) -> impl Iterator<Item = &'f str> {
         self.keys.iter().filter(move |key| key.child.eq_ignore_ascii_case(child)).map(|key| key.parent.as_str())

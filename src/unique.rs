@@ -35,6 +35,13 @@ pub struct Claim {
     values: Vec<Value>,
 }
 
+impl Index {
+    /// Whether its claims cannot be told without a row.
+    pub fn is_opaque(&self) -> bool {
+        self.opaque
+    }
+}
+
 /// The unique indexes of a table, those left out that can only tell a record from itself.
 pub fn read(conn: &Conn, form: &Form) -> Result<Vec<Index>> {
     let shape = &form.shape;
