@@ -15,6 +15,8 @@ mod clock;
 mod counter;
 #[path = "semantics/cursor.rs"]
 mod cursor;
+#[path = "semantics/defaults.rs"]
+mod defaults;
 #[path = "semantics/digest.rs"]
 mod digest;
 #[path = "semantics/edges.rs"]
