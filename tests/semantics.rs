@@ -47,3 +47,5 @@ mod stream;
 mod surface;
 #[path = "semantics/views.rs"]
 mod views;
+#[path = "semantics/zero.rs"]
+mod zero;
