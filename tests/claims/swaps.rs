@@ -261,3 +261,91 @@ fn unique_references() {
         same_but_mine(&a, &b);
     }
 }
+
+/// Values that go round in any way, over many rows and several merges: no row goes from the table.
+#[test]
+fn rows_dealt_out_anew() {
+    let mut seed = 7u64;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (seed >> 33) as usize % below
+    };
+    for column in ["u TEXT UNIQUE", "u INTEGER NOT NULL UNIQUE", "u INTEGER NOT NULL UNIQUE CHECK (u < 9)"] {
+        let ddl = people(&format!("{column}, w INTEGER")) + "CREATE UNIQUE INDEX i ON t(w); SELECT crdt_enable('t');";
+        let [a, b] = nodes(["a", "b"], &ddl);
+        run(&a, "PRAGMA ignore_check_constraints = ON");
+        for i in 0..9 {
+            run(&a, &format!("INSERT INTO t(id, u, w) VALUES ('{i}', {i}, {i})"));
+        }
+        send(&a, &b);
+        run(
+            &b,
+            "UPDATE t SET mine = id || '!'; INSERT INTO kept(t) SELECT id FROM t; INSERT INTO held(t) SELECT id FROM t",
+        );
+        let local = rows(&b, "SELECT rowid, id, mine FROM t ORDER BY id");
+        for _ in 0..25 {
+            for unique in ["u", "w"] {
+                let some: Vec<usize> = (0..9).filter(|_| random(3) > 0).collect();
+                let mut values: Vec<String> = some
+                    .iter()
+                    .map(|i| rows(&a, &format!("SELECT {unique} FROM t WHERE id = '{i}'")).remove(0))
+                    .collect();
+                for i in (1..values.len()).rev() {
+                    values.swap(i, random(i + 1));
+                }
+                for i in &some {
+                    run(&a, &format!("UPDATE t SET {unique} = 1000 + {i} WHERE id = '{i}'"));
+                }
+                for (i, value) in some.iter().zip(values) {
+                    run(&a, &format!("UPDATE t SET {unique} = {value} WHERE id = '{i}'"));
+                }
+            }
+            assert_eq!(send(&a, &b)["pending"], 0, "{column}");
+            assert_eq!(rows(&b, "SELECT rowid, id, mine FROM t ORDER BY id"), local, "{column}");
+            assert_eq!(rows(&b, "SELECT count(*) FROM kept UNION ALL SELECT count(*) FROM held"), ["9", "9"]);
+            same_but_mine(&a, &b);
+        }
+    }
+}
+
+/// Rows of enabled tables that follow the value: what they say is merged, whatever the actions do meanwhile.
+#[test]
+fn enabled_rows_that_refer_to_the_value() {
+    for action in ["", "ON UPDATE CASCADE", "ON UPDATE SET NULL", "ON UPDATE RESTRICT", "DEFERRABLE INITIALLY DEFERRED"]
+    {
+        let ddl = format!(
+            "{NAMED} CREATE TABLE c(id TEXT PRIMARY KEY NOT NULL, u TEXT REFERENCES t(u) {action}, mine);
+             SELECT crdt_enable('c', 'mine:none');"
+        );
+        for referring in [false, true] {
+            let [a, b] = nodes(["a", "b"], &ddl);
+            run(&a, "INSERT INTO t(id, u) VALUES ('x', 'one'), ('y', 'two'), ('z', 'three')");
+            run(&a, "INSERT INTO c(id, u) VALUES ('1', 'one'), ('2', 'two'), ('3', 'three')");
+            send(&a, &b);
+            run(&b, "UPDATE t SET mine = 'mine ' || id; UPDATE c SET mine = 'mine ' || id");
+            run(&a, "PRAGMA foreign_keys = OFF");
+            swap(&a, "t", &[("x", "'two'"), ("y", "'one'")]);
+            if referring {
+                run(&a, "UPDATE c SET u = 'two' WHERE id = '1'");
+            }
+            send(&a, &b);
+            same_but_mine(&a, &b);
+            let children = rows(&a, "SELECT id, u FROM c ORDER BY id");
+            assert_eq!(rows(&b, "SELECT id, u FROM c ORDER BY id"), children, "{action} {referring}");
+            assert_eq!(rows(&b, "SELECT pk, reason FROM crdt_pending()"), [""; 0], "{action} {referring}");
+            assert_eq!(rows(&b, "PRAGMA foreign_key_check"), [""; 0]);
+            if action != "ON UPDATE RESTRICT" {
+                let mine = ["'mine x'", "'mine y'", "'mine z'", "'mine 1'", "'mine 2'", "'mine 3'"];
+                assert_eq!(
+                    rows(
+                        &b,
+                        "SELECT mine FROM (SELECT id, mine FROM t ORDER BY id)
+                     UNION ALL SELECT mine FROM (SELECT id, mine FROM c ORDER BY id)"
+                    ),
+                    mine,
+                    "{action} {referring}"
+                );
+            }
+        }
+    }
+}
