@@ -198,7 +198,11 @@ fn insert(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], record: &Record) -> 
 }
 
 fn update(conn: &Conn, form: &Form, key: &[Value], record: &Record, live: &[Value]) -> Result<()> {
-    row::update(conn, form, key, &differing(form, record, live))
+    let cells = differing(form, record, live);
+    if conn.foreign.borrow().pins(conn, form, key, &cells)? {
+        return Err(Error::sqlite(FOREIGN_KEY, foreign::FAILED));
+    }
+    row::update(conn, form, key, &cells)
 }
 
 /// The cells that do not show the state: index and what they should hold.
