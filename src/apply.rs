@@ -16,6 +16,7 @@ const UNIQUE: i32 = 2067;
 const PRIMARY_KEY: i32 = 1555;
 const ROWID: i32 = 2579;
 const FOREIGN_KEY: i32 = 787;
+const CONSTRAINT: i32 = 19;
 
 /// What became of a record's row.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,7 +65,7 @@ pub fn apply(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record, known: Know
         (true, None) => insert(conn, form, pk, &key, record).map(|cells| inserted = cells),
         (false, Some(live)) => {
             keep_values(form, record, &live);
-            delete(conn, form, &key)
+            delete(conn, form, pk, &key, known.quiet)
         }
         (false, None) => return Ok(Shown::Yes),
     };
@@ -109,10 +110,10 @@ pub fn insist<'r>(conn: &Conn, records: impl Iterator<Item = (&'r Form, &'r Pk, 
 /// The reason, where it cannot be taken away.
 pub fn vacate(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<Option<String>> {
     let (Some(key), Some(live)) = (pk.decode(&form.shape.classes), row::read(conn, form, pk)?) else { return Ok(None) };
-    let mut reason = try_delete(conn, form, &key)?;
+    let mut reason = try_delete(conn, form, pk, &key)?;
     if reason.as_deref() == Some(foreign::FAILED) && !conn.foreign.borrow().holds(conn, form, &key)? {
         foreign::put_off(conn)?;
-        reason = try_delete(conn, form, &key)?;
+        reason = try_delete(conn, form, pk, &key)?;
     }
     if reason.is_none() {
         keep_values(form, record, &live);
@@ -120,16 +121,24 @@ pub fn vacate(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<
     Ok(reason)
 }
 
-fn try_delete(conn: &Conn, form: &Form, key: &[Value]) -> Result<Option<String>> {
-    delete(conn, form, key).map_or_else(|e| refused(conn, e).map(Some), |()| Ok(None))
+fn try_delete(conn: &Conn, form: &Form, pk: &Pk, key: &[Value]) -> Result<Option<String>> {
+    delete(conn, form, pk, key, false).map_or_else(|e| refused(conn, e).map(Some), |()| Ok(None))
 }
 
-/// Deletes a row that no row of a table that is not enabled refers to.
-fn delete(conn: &Conn, form: &Form, key: &[Value]) -> Result<()> {
+/// Deletes a row that no row of a table that is not enabled refers to. `quiet`: no trigger can put it back.
+fn delete(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], quiet: bool) -> Result<()> {
     if conn.foreign.borrow().holds(conn, form, key)? {
         return Err(Error::sqlite(FOREIGN_KEY, foreign::FAILED));
     }
-    row::delete(conn, form, key)
+    row::delete(conn, form, key)?;
+    if !quiet && row::exists(conn, form, pk)? {
+        conn.db.without_triggers(|| row::delete(conn, form, key))?;
+        // Temporary triggers fire all the same.
+        if row::exists(conn, form, pk)? {
+            return Err(Error::sqlite(CONSTRAINT, "a trigger of the application put the row back"));
+        }
+    }
+    Ok(())
 }
 
 /// The record with all its values in it, those too that its row holds.
@@ -163,7 +172,6 @@ pub fn refused(conn: &Conn, e: Error) -> Result<String> {
 
 /// Whether an error is about values or constraints, and not about the database.
 pub fn is_refusal(e: &Error) -> bool {
-    const CONSTRAINT: i32 = 19;
     const ERROR: i32 = 1;
     const MISMATCH: i32 = 20;
     const TOO_BIG: i32 = 18;
@@ -190,11 +198,15 @@ fn insert(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], record: &Record) -> 
 }
 
 fn update(conn: &Conn, form: &Form, key: &[Value], record: &Record, live: &[Value]) -> Result<()> {
-    row::update(conn, form, key, &differing(form, record, live))
+    let cells = differing(form, record, live);
+    if conn.foreign.borrow().pins(conn, form, key, &cells)? {
+        return Err(Error::sqlite(FOREIGN_KEY, foreign::FAILED));
+    }
+    row::update(conn, form, key, &cells)
 }
 
 /// The cells that do not show the state: index and what they should hold.
-fn differing(form: &Form, record: &Record, live: &[Value]) -> Vec<(usize, Value)> {
+pub fn differing(form: &Form, record: &Record, live: &[Value]) -> Vec<(usize, Value)> {
     let cells = form.tracked.iter().zip(live).enumerate();
     cells
         .filter_map(|(i, (tracked, cell))| {

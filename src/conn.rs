@@ -111,6 +111,16 @@ impl Conn {
         Ok(self.db.changes())
     }
 
+    /// As [`Conn::run`], by a statement that is not kept.
+    pub fn run_once(&self, sql: &str, values: &[ValueRef<'_>]) -> Result<i64> {
+        self.check_transaction()?;
+        let mut stmt = self.db.prepare(sql)?;
+        stmt.bind_all(values)?;
+        while stmt.step()? {}
+        self.check_transaction()?;
+        Ok(self.db.changes())
+    }
+
     /// Fails where the transaction is gone that a savepoint of ours is in: what was run now would stay. SQLite rolls it back by itself when
     /// memory runs out while it undoes a statement that failed for any reason, and tells that reason only.
     fn check_transaction(&self) -> Result<()> {

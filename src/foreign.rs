@@ -27,6 +27,8 @@ struct Key {
     columns: Vec<(String, String)>,
     /// A parent cannot go before its children.
     holds: bool,
+    /// Nor can it change what they refer to.
+    pins: bool,
     /// The child's table is enabled.
     ours: bool,
 }
@@ -54,12 +56,13 @@ impl Foreign {
     fn read(conn: &Conn, catalog: &Catalog) -> Result<Foreign> {
         let mut all = Foreign::default();
         let mut rows = conn.stmt(
-            "SELECT m.name, f.id, f.\"table\", f.\"from\", coalesce(f.\"to\", k.name), f.on_delete
+            "SELECT m.name, f.id, f.\"table\", f.\"from\", coalesce(f.\"to\", k.name), f.on_delete, f.on_update
              FROM main.sqlite_schema m, pragma_foreign_key_list(m.name, 'main') f
              LEFT JOIN pragma_table_info(f.\"table\", 'main') k ON f.\"to\" IS NULL AND k.pk = f.seq + 1
              WHERE m.type = 'table' ORDER BY m.name, f.id, f.seq",
         )?;
         let mut last = None;
+        let stays = |action: Option<&str>| matches!(action, Some("NO ACTION" | "RESTRICT"));
         while rows.step()? {
             let text = |i| rows.text(i).unwrap_or_default().to_owned();
             let (child, column) = (text(0), (text(3), text(4)));
@@ -71,7 +74,8 @@ impl Foreign {
                     child,
                     parent: text(2),
                     columns: vec![column],
-                    holds: matches!(rows.text(5), Some("NO ACTION" | "RESTRICT")),
+                    holds: stays(rows.text(5)),
+                    pins: stays(rows.text(6)),
                 }),
             }
             last = Some(id);
@@ -82,6 +86,19 @@ impl Foreign {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// Whether some key refers to rows of a table by that column.
+    pub fn names(&self, parent: &str, column: &str) -> bool {
+        let of = |key: &&Key| key.parent.eq_ignore_ascii_case(parent);
+        self.keys.iter().filter(of).any(|key| key.columns.iter().any(|(_, to)| to.eq_ignore_ascii_case(column)))
+    }
+
+    /// Whether a column is part of some key, of the child's or the parent's side.
+    pub fn concerns(&self, table: &str, column: &str) -> bool {
+        let of = |key: &&Key| key.child.eq_ignore_ascii_case(table);
+        let named = |key: &Key| key.columns.iter().any(|(from, _)| from.eq_ignore_ascii_case(column));
+        self.names(table, column) || self.keys.iter().filter(of).any(named)
     }
 
     /// The tables that a table's rows refer to.
@@ -189,6 +206,36 @@ impl Foreign {
             );
             let values: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
             if conn.stmt(&sql).is_ok() && conn.int(&sql, &values)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether rows of a table that is not enabled refer to a row by what `cells` would change. Where the check is put off, SQLite finds out
+    /// too late.
+    pub fn pins(&self, conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)]) -> Result<bool> {
+        let strangers = |k: &&Key| k.pins && !k.ours && k.parent.eq_ignore_ascii_case(&form.shape.name);
+        for stranger in self.keys.iter().filter(strangers) {
+            let named = |name: &str| stranger.columns.iter().any(|(_, to)| to.eq_ignore_ascii_case(name));
+            let name = |i: usize| form.tracked.get(i).map_or("", |tracked| tracked.column.name.as_str());
+            let changed: Vec<_> = cells.iter().filter(|(i, _)| named(name(*i))).collect();
+            if changed.is_empty() {
+                continue;
+            }
+            let same = |(at, (i, _)): (usize, &&(usize, Value))| {
+                format!("\"p\".{} IS ?{}", ident(name(*i)), key.len() + at + 1)
+            };
+            let sql = format!(
+                "SELECT 1 FROM main.{} AS \"p\" WHERE {} AND NOT ({}) AND EXISTS (SELECT 1 FROM main.{} AS \"c\" WHERE {})",
+                ident(&stranger.parent),
+                row::key_condition(form),
+                changed.iter().enumerate().map(same).collect::<Vec<_>>().join(" AND "),
+                ident(&stranger.child),
+                stranger.refers(true)
+            );
+            let values = key.iter().chain(changed.iter().map(|(_, value)| value)).map(Value::as_ref);
+            if conn.stmt(&sql).is_ok() && conn.int(&sql, &values.collect::<Vec<_>>())?.is_some() {
                 return Ok(true);
             }
         }

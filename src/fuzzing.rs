@@ -84,7 +84,7 @@ fn keys(data: &[u8]) {
             let refs: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
             assert_eq!(Pk::encode(&classes, &refs), pk);
         }
-        assert_eq!(pk.wire(), text);
+        assert!(pk.wire() == text || pk.wire() == crate::key::one_zero(text), "{text} became {pk:?}");
     }
     if values.is_empty() {
         return;
@@ -94,7 +94,8 @@ fn keys(data: &[u8]) {
     let wire = pk.wire().into_owned();
     assert_eq!(Pk::from_wire(&classes, &wire), pk);
     let back = pk.decode(&classes).unwrap_or_else(|| panic!("{values:?} is written {wire}, which names no row"));
-    let same = back.iter().zip(&values).all(|(a, b)| value::identical(a.as_ref(), b.as_ref()));
+    let zero = |a: &Value, b: &Value| matches!((a, b), (Value::Real(a), Value::Real(b)) if *a == 0.0 && *b == 0.0);
+    let same = back.iter().zip(&values).all(|(a, b)| zero(a, b) || value::identical(a.as_ref(), b.as_ref()));
     assert!(same && back.len() == values.len(), "{values:?} is written {wire}, read {back:?}");
 }
 

@@ -3,7 +3,9 @@
 //! A TEXT value in a key column of text affinity is itself; an INTEGER value in one of integer affinity is its decimal text;
 //! every other single key and every composite key is a JSON array of the values in the order of the key's declaration.
 //! No two keys share a text: a text that is exactly what a key of another type would be written as is put in an array itself.
-//! Pure.
+//! SQL finds 0.0 and -0.0 equal whatever the column, so they are one key, written 0.0. Pure.
+
+use std::borrow::Cow;
 
 use crate::error::{Error, Result};
 use crate::ffi::{Value, ValueRef};
@@ -47,13 +49,14 @@ impl Pk {
     /// The key that a wire text names in a table with the key columns `classes`.
     pub fn from_wire(classes: &[KeyClass], text: &str) -> Pk {
         match classes {
-            [KeyClass::Integer] => decimal(text).map_or_else(|| Pk::Text(text.to_owned()), Pk::Int),
-            _ => Pk::Text(text.to_owned()),
+            [KeyClass::Integer] => decimal(text).map_or_else(|| Pk::Text(one_zero(text).into_owned()), Pk::Int),
+            [KeyClass::Text] => Pk::Text(text.to_owned()), // holds no number
+            _ => Pk::Text(one_zero(text).into_owned()),
         }
     }
 
     /// The wire text.
-    pub fn wire(&self) -> std::borrow::Cow<'_, str> {
+    pub fn wire(&self) -> Cow<'_, str> {
         match self {
             Pk::Int(i) => i.to_string().into(),
             Pk::Text(text) => text.as_str().into(),
@@ -135,9 +138,30 @@ impl Pk {
         };
         let refs: Vec<_> = values.iter().map(Value::as_ref).collect();
         // A text that another writer spelled differently would come back as another key: it names no row here.
-        (values.len() == classes.len() && Pk::encode(classes, &refs) == *self).then_some(values)
+        let exact = || Pk::encode(classes, &refs) == *self || matches!(self, Pk::Text(text) if is_older(text, &refs));
+        (values.len() == classes.len() && exact()).then_some(values)
     }
 }
+
+/// A key's text with 0.0 for -0.0, where it is an array as we write it.
+pub fn one_zero(text: &str) -> Cow<'_, str> {
+    if !text.contains(NEGATIVE_ZERO) || !text.starts_with('[') {
+        return text.into();
+    }
+    let values = split(text).unwrap_or_default();
+    let refs: Vec<_> = values.iter().map(Value::as_ref).collect();
+    match is_older(text, &refs) {
+        true => array(&refs).into(),
+        false => text.into(),
+    }
+}
+
+/// Whether a text is how an array was written when 0.0 and -0.0 were two keys. Such records may be stored.
+fn is_older(text: &str, values: &[ValueRef<'_>]) -> bool {
+    text.contains(NEGATIVE_ZERO) && array_of(values.iter().copied()) == text
+}
+
+const NEGATIVE_ZERO: &str = "-0.0";
 
 /// The places of keys, with the numbers of their tables, in their order; equal ones stay in theirs. Most keys are told apart by
 /// their number.
@@ -166,12 +190,19 @@ fn is_array_of_another(text: &str) -> bool {
 }
 
 fn array(values: &[ValueRef<'_>]) -> String {
+    array_of(values.iter().map(|value| match value {
+        ValueRef::Real(r) if *r == 0.0 => ValueRef::Real(0.0),
+        value => *value,
+    }))
+}
+
+fn array_of<'v>(values: impl Iterator<Item = ValueRef<'v>>) -> String {
     let mut out = String::from("[");
-    for (i, value) in values.iter().enumerate() {
+    for (i, value) in values.enumerate() {
         if i > 0 {
             out.push(',');
         }
-        value::encode(&mut out, *value, Form::Plain);
+        value::encode(&mut out, value, Form::Plain);
     }
     out.push(']');
     out
@@ -262,6 +293,29 @@ mod tests {
     }
 
     #[test]
+    fn zero_is_one_key() {
+        let zero = |classes: &[KeyClass], values: &[Value]| (wire(classes, values), classes.to_vec());
+        for (text, classes) in [
+            zero(&[Other], &[Value::Real(-0.0)]),
+            zero(&[Integer], &[Value::Real(-0.0)]),
+            zero(&[Text, Other], &[text("-0.0"), Value::Real(-0.0)]),
+        ] {
+            let older = text.replace("0.0]", "-0.0]");
+            assert!(text.ends_with("0.0]") && !text.ends_with("-0.0]"), "{text}");
+            assert_eq!(Pk::from_wire(&classes, &older).wire(), text);
+            assert_eq!(Pk::from_wire(&classes, &text).wire(), text);
+            let stored = Pk::Text(older).decode(&classes);
+            assert!(stored.is_some_and(|values| values.last() == Some(&Value::Real(0.0))), "as stored before");
+        }
+        // Other texts are other keys still.
+        for (classes, text) in [(vec![Text], "[-0.0]"), (vec![Other], "[ -0.0]"), (vec![Other], "[\"-0.0\"]")] {
+            assert_eq!(Pk::from_wire(&classes, text).wire(), text);
+        }
+        assert_eq!(Pk::from_wire(&[Other], "[ -0.0]").decode(&[Other]), None);
+        assert_ne!(wire(&[Other], &[Value::Integer(0)]), wire(&[Other], &[Value::Real(0.0)]));
+    }
+
+    #[test]
     fn decimal_is_canonical() {
         for bad in ["", "-", "-0", "01", "+1", " 1", "1.0", "9223372036854775808"] {
             assert_eq!(decimal(bad), None, "{bad}");
@@ -301,7 +355,8 @@ mod tests {
             let text = wire(&classes, &values);
             let back = Pk::from_wire(&classes, &text).decode(&classes);
             let same = back.as_ref().is_some_and(|b| b.len() == values.len()
-                && b.iter().zip(&values).all(|(x, y)| crate::value::identical(x.as_ref(), y.as_ref())));
+                && b.iter().zip(&values).all(|(x, y)| crate::value::identical(x.as_ref(), y.as_ref())
+                    || matches!((x, y), (Value::Real(x), Value::Real(y)) if x == y)));
             prop_assert!(same, "{} gives {:?}", text, back);
         }
 

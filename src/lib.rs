@@ -76,6 +76,7 @@ mod pending;
 mod putback;
 mod rollback;
 mod show;
+mod spare;
 mod stream;
 mod unique;
 mod walk;

@@ -24,6 +24,7 @@ const MAX_PASSES: usize = 5;
 type Cells = Vec<Option<Value>>;
 
 /// Watches which rows are written besides those that the merge writes.
+#[derive(Clone)]
 pub struct Watch {
     /// Whether anything could write besides: a trigger of the application's, or a foreign key's action.
     possible: bool,

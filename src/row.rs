@@ -230,6 +230,16 @@ pub fn update(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)])
     Ok(())
 }
 
+/// As [`update`], by a statement that is not kept.
+pub fn update_once(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)]) -> Result<()> {
+    if cells.is_empty() {
+        return Ok(());
+    }
+    let sql = text(form, Text::Update(places(cells)));
+    conn.rollbacks.watch(conn, form, key, || conn.run_once(&sql, &values(key, cells)))?;
+    Ok(())
+}
+
 /// Deletes a row.
 pub fn delete(conn: &Conn, form: &Form, key: &[Value]) -> Result<()> {
     let sql = text(form, Text::Delete);

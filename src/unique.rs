@@ -35,6 +35,13 @@ pub struct Claim {
     values: Vec<Value>,
 }
 
+impl Index {
+    /// Whether its claims cannot be told without a row.
+    pub fn is_opaque(&self) -> bool {
+        self.opaque
+    }
+}
+
 /// The unique indexes of a table, those left out that can only tell a record from itself.
 pub fn read(conn: &Conn, form: &Form) -> Result<Vec<Index>> {
     let shape = &form.shape;
@@ -143,7 +150,7 @@ fn cells(conn: &Conn, form: &Form, key: &[Value], record: &Record) -> Result<Vec
 }
 
 /// What a column makes of a value, by the rules of <https://sqlite.org/datatype3.html#type_affinity>.
-fn coerce(conn: &Conn, value: Value, column: &Column) -> Result<Value> {
+pub fn coerce(conn: &Conn, value: Value, column: &Column) -> Result<Value> {
     let cast = |value: &Value, ty: &str| -> Result<Value> {
         let cast =
             conn.first(&format!("SELECT CAST(?1 AS {ty})"), &[value.as_ref()], |row| row.column(0).to_value())?;

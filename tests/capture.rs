@@ -8,6 +8,8 @@ mod support;
 mod columns;
 #[path = "capture/follow.rs"]
 mod follow;
+#[path = "capture/reinsert.rs"]
+mod reinsert;
 #[path = "capture/replace.rs"]
 mod replace;
 #[path = "capture/shapes.rs"]

@@ -15,5 +15,7 @@ mod random;
 mod refusals;
 #[path = "claims/retry.rs"]
 mod retry;
+#[path = "claims/swaps.rs"]
+mod swaps;
 #[path = "claims/world.rs"]
 mod world;

@@ -15,6 +15,8 @@ mod clock;
 mod counter;
 #[path = "semantics/cursor.rs"]
 mod cursor;
+#[path = "semantics/defaults.rs"]
+mod defaults;
 #[path = "semantics/digest.rs"]
 mod digest;
 #[path = "semantics/edges.rs"]
@@ -45,3 +47,5 @@ mod stream;
 mod surface;
 #[path = "semantics/views.rs"]
 mod views;
+#[path = "semantics/zero.rs"]
+mod zero;

@@ -12,6 +12,8 @@
 //! an older rival that took the claim.
 
 mod parents;
+mod probe;
+mod swap;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -19,10 +21,9 @@ use std::rc::Rc;
 use crate::apply::{self, apply, insist, is_declared, is_overruled, Known, Shown};
 use crate::clock::Hlc;
 use crate::error::Result;
-use crate::ffi::Value;
 use crate::foreign;
 use crate::key::Pk;
-use crate::log::{self, Event, Reader};
+use crate::log;
 use crate::pending;
 use crate::putback::Watch;
 use crate::record::Record;
@@ -161,7 +162,10 @@ impl<'r, 'c> Retry<'r, 'c> {
     /// Tries every waiting record, oldest claim first, until nothing moves any more.
     fn pass(&mut self) -> Result<()> {
         loop {
-            let all = self.find()?;
+            let mut all = self.find()?;
+            if self.trade(&all)? {
+                all = self.find()?;
+            }
             self.taken.clear();
             self.waiting.clear();
             for waiting in &all {
@@ -215,9 +219,6 @@ impl<'r, 'c> Retry<'r, 'c> {
             Verdict::Took(displaced) => (self.show(table, form, pk, &mut now)?, displaced),
         };
         match &outcome {
-            Shown::Yes if !self.watch.quiet() && is_overruled(self.store.conn, form, pk, &now)? => {
-                insist(self.store.conn, std::iter::once((form, pk, &mut now)))?;
-            }
             Shown::Pending(reason) if !is_declared(reason) => self.stays(table, pk),
             // What is left of it is no picture of the record, and must not keep others from their claims.
             Shown::Pending(_) | Shown::Claimed(_) if now.alive() => {
@@ -227,18 +228,28 @@ impl<'r, 'c> Retry<'r, 'c> {
             }
             _ => {}
         }
+        moved |= outcome == Shown::Yes;
+        self.finish(waiting, &before, now, outcome)?;
+        Ok(moved)
+    }
+
+    /// Notes what came of a record.
+    fn finish(&mut self, waiting: &Waiting, before: &Record, mut now: Record, outcome: Shown) -> Result<()> {
+        let Waiting { table, pk, .. } = waiting;
+        let form = table.form(self.store.conn)?;
+        if outcome == Shown::Yes && !self.watch.quiet() && is_overruled(self.store.conn, form, pk, &now)? {
+            insist(self.store.conn, std::iter::once((form, pk, &mut now)))?;
+        }
         if outcome == Shown::Yes && now == Record::default() {
             crate::left::forget(self.store, table.id, pk)?; // the row of a record that left a peer's filter is gone at last
-        } else if now != before {
-            self.store.save(table, pk, Some(&before), &now)?;
+        } else if now != *before {
+            self.store.save(table, pk, Some(before), &now)?;
         }
-        moved |= outcome == Shown::Yes;
         let reason = match outcome {
             Shown::Yes => None,
             Shown::Pending(reason) | Shown::Claimed(reason) => Some(reason),
         };
-        pending::set(self.store, table.id, pk, reason.as_deref())?;
-        Ok(moved)
+        pending::set(self.store, table.id, pk, reason.as_deref())
     }
 
     /// Writes the row of a record that has its claims.
@@ -260,7 +271,7 @@ impl<'r, 'c> Retry<'r, 'c> {
             // A clash that the indexes' definitions did not tell.
             let age = self.age(form, pk, now)?;
             let mut rivals = Vec::new();
-            for rival in probe(self.store, form, pk, now)? {
+            for rival in probe::probe(self.store, form, pk, now)? {
                 rivals.push((rival, reason.clone()));
             }
             if let Verdict::Took(true) = self.displace(table, form, (pk, &age), rivals)? {
@@ -362,35 +373,4 @@ fn claimed(failed: &str, holder: &Pk) -> String {
 
 fn excerpt(pk: &Pk) -> String {
     crate::error::excerpt(&pk.wire())
-}
-
-/// The keys of the rows that stand in the way of a record, as our own triggers note them before a write that is ignored:
-/// for claims that the definitions of the indexes do not tell.
-fn probe(store: &Store<'_>, form: &Form, pk: &Pk, record: &Record) -> Result<Vec<Pk>> {
-    let Some(key) = pk.decode(&form.shape.classes) else { return Ok(Vec::new()) };
-    let whole = apply::complete(store.conn, form, pk, record)?;
-    let cells: Vec<(usize, Value)> =
-        form.tracked.iter().enumerate().filter_map(|(i, t)| Some((i, row::shown(&whole, t)?))).collect();
-    let mark = store.last_seq()?;
-    store.conn.run("SAVEPOINT crdt_probe", &[])?;
-    let probe = || -> Result<Vec<Pk>> {
-        if let Err(e) = row::probe(store.conn, form, &key, &cells) {
-            apply::refused(store.conn, e)?;
-        }
-        let mut found = Vec::new();
-        let mut rows = Reader::new(store.conn, mark, i64::MAX)?;
-        while rows.step()? {
-            if rows.event() == Event::Suspect {
-                found.push(rows.key(&form.shape.classes));
-            }
-        }
-        // One row may stand in the way by several of its values.
-        found.sort_unstable();
-        found.dedup();
-        Ok(found)
-    };
-    let found = probe();
-    store.conn.run("ROLLBACK TO crdt_probe", &[])?;
-    store.conn.run("RELEASE crdt_probe", &[])?;
-    Ok(found?.into_iter().filter(|found| found != pk).collect())
 }

@@ -144,7 +144,7 @@ impl Fold<'_, '_> {
             if self.written.len() >= CHUNK {
                 self.deleted.retain(|_, seq| *seq > rows.seq().saturating_sub(LATELY));
                 let last = order::hold_back(&mut self.written);
-                self.flush()?;
+                self.flush(false)?;
                 self.written = last;
             }
         }

@@ -3,14 +3,18 @@
 use std::rc::Rc;
 
 use super::replay::{whole, Replay};
-use super::{edits, Fold, Into, Slot, Suspicion, What, Write};
+use super::{edits, order, Fold, Into, Slot, Suspicion, What, Write};
 use crate::batch::Rows;
 use crate::cells::Cells;
 use crate::error::Result;
+use crate::ffi::Value;
+use crate::key::Pk;
 use crate::pack::Nodes;
 use crate::record::Record;
-use crate::schema::Table;
+use crate::row;
+use crate::schema::{Form, Table};
 use crate::store::{RecordKey, Saves, Store, TOGETHER};
+use crate::types::Type;
 use crate::walk::Walk;
 
 impl Fold<'_, '_> {
@@ -19,11 +23,11 @@ impl Fold<'_, '_> {
         for (key, Suspicion { seq, stamp, .. }) in std::mem::take(&mut self.suspects) {
             let Some(table) = self.store.table(key.0) else { continue };
             let Some(form) = table.form_if_usable(self.store.conn)? else { continue };
-            if !crate::row::exists(self.store.conn, form, &key.1)? {
+            if !row::exists(self.store.conn, form, &key.1)? {
                 self.written.push((key, Write { stamp, what: What::Delete(seq) }));
             }
         }
-        self.flush()?;
+        self.flush(true)?;
         self.store.folded = end;
         if self.into == Into::Database {
             self.store.conn.run("DELETE FROM main._crdt_grave WHERE seq <= ?1", &[end.into()])?;
@@ -32,12 +36,12 @@ impl Fold<'_, '_> {
         Ok(self.cells)
     }
 
-    /// Writes the records met so far.
-    pub(super) fn flush(&mut self) -> Result<()> {
+    /// Writes the records met so far; `last` where the log tells no more of them.
+    pub(super) fn flush(&mut self, last: bool) -> Result<()> {
         let mut out: Option<Out<'_>> = None;
         for (key, slot) in slots(std::mem::take(&mut self.written)) {
             if self.into == Into::Memory {
-                to_memory(self.store, &mut self.cells, key, slot)?;
+                to_memory(self.store, &mut self.cells, key, slot, last)?;
                 continue;
             }
             if out.as_ref().is_none_or(|out| out.table.id != key.0) {
@@ -45,7 +49,7 @@ impl Fold<'_, '_> {
                     out.write(self.store, &mut self.cells)?;
                 }
                 out = match self.store.table(key.0) {
-                    Some(table) => Some(Out::new(self.store, table)?),
+                    Some(table) => Some(Out::new(self.store, table, last)?),
                     None => None,
                 };
             }
@@ -72,10 +76,10 @@ fn slots(written: Vec<(RecordKey, Write)>) -> impl Iterator<Item = (RecordKey, S
     })
 }
 
-fn to_memory(store: &mut Store<'_>, cells: &mut Cells, key: RecordKey, slot: Slot) -> Result<()> {
+fn to_memory(store: &mut Store<'_>, cells: &mut Cells, key: RecordKey, slot: Slot, last: bool) -> Result<()> {
     let Some(table) = store.table(key.0) else { return Ok(()) };
     let mut now = store.load(&table, &key.1)?.unwrap_or_default();
-    replay(store, Into::Memory, &table, (&key, slot), &mut now, cells)?;
+    replay(store, (Into::Memory, last), &table, (&key, slot), &mut now, cells)?;
     store.overlay.insert(key, now);
     Ok(())
 }
@@ -83,7 +87,7 @@ fn to_memory(store: &mut Store<'_>, cells: &mut Cells, key: RecordKey, slot: Slo
 /// Does to a record what was written.
 fn replay(
     store: &Store<'_>,
-    into: Into,
+    (into, last): (Into, bool),
     table: &Table,
     (key, slot): (&RecordKey, Slot),
     now: &mut Record,
@@ -97,9 +101,23 @@ fn replay(
     let mut writes: Vec<Write> = slot.writes().collect();
     // A record waits because its row is not there, or, a deleted one, because it is.
     let there = || Ok(now.alive() != crate::pending::has(store, key.0, &key.1)?);
-    super::order::inserts_first(&mut writes, there)?;
+    order::deletes_first(&mut writes, || parts(store, form, &key.1, last))?;
+    order::inserts_first(&mut writes, there)?;
     let mut replay = Replay { store, into, table, form, key, cells };
     writes.into_iter().try_for_each(|write| replay.write(now, write))
+}
+
+/// A row's counters and sets, where they are what the log ends with; None where there is no row.
+fn parts(store: &Store<'_>, form: &Form, pk: &Pk, last: bool) -> Result<Option<order::Values>> {
+    if !last || form.tracked.iter().all(|tracked| tracked.ty == Type::Lww) {
+        return Ok(row::exists(store.conn, form, pk)?.then(Vec::new));
+    }
+    let cells = row::read(store.conn, form, pk)?;
+    let parts = |cells: Vec<Value>| {
+        let all = form.tracked.iter().zip(cells);
+        all.filter(|(tracked, _)| tracked.ty != Type::Lww).map(|(tracked, cell)| (tracked.field, cell)).collect()
+    };
+    Ok(cells.map(parts))
 }
 
 /// Records of one table on their way to the database.
@@ -113,12 +131,14 @@ struct Out<'c> {
     /// A walk through those of them that are not to be edited.
     behind: Walk<'c>,
     saves: Saves,
+    /// The log tells no more of them.
+    last: bool,
 }
 
 impl<'c> Out<'c> {
-    fn new(store: &Store<'c>, table: Rc<Table>) -> Result<Out<'c>> {
+    fn new(store: &Store<'c>, table: Rc<Table>, last: bool) -> Result<Out<'c>> {
         let [walk, behind] = [Walk::new(store, table.id)?, Walk::new(store, table.id)?];
-        Ok(Out { table, walk, fresh: Rows::new(4), edits: Vec::new(), behind, saves: Saves::default() })
+        Ok(Out { table, walk, fresh: Rows::new(4), edits: Vec::new(), behind, saves: Saves::default(), last })
     }
 
     fn add(&mut self, store: &Store<'_>, cells: &mut Cells, key: RecordKey, slot: Slot) -> Result<()> {
@@ -144,7 +164,7 @@ impl<'c> Out<'c> {
         before: Option<Record>,
     ) -> Result<()> {
         let mut now = before.clone().unwrap_or_default();
-        replay(store, Into::Database, &self.table, (key, slot), &mut now, cells)?;
+        replay(store, (Into::Database, self.last), &self.table, (key, slot), &mut now, cells)?;
         self.saves.add(store, &self.table, &key.1, before.as_ref(), &now)
     }
 

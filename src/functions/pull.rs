@@ -14,6 +14,7 @@ use crate::compact::Format;
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::{Call, Out};
+use crate::key::one_zero;
 use crate::outbound::{Item, Scope};
 use crate::{peers, session};
 
@@ -38,10 +39,17 @@ struct PullRequest<'a> {
 
 #[derive(Deserialize, Default)]
 struct Filter {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "keys")]
     pk_filter: Option<HashSet<String>>,
     #[serde(default)]
     field_filter: Option<HashSet<String>>,
+}
+
+/// Keys as records have them.
+fn keys<'de, D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Option<HashSet<String>>, D::Error> {
+    let keys = Option::<HashSet<String>>::deserialize(from)?;
+    let both = |key: String| [one_zero(&key).into_owned(), key]; // as a text it is another key
+    Ok(keys.map(|keys| keys.into_iter().flat_map(both).collect()))
 }
 
 impl Filter {

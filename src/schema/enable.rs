@@ -9,6 +9,7 @@ use std::rc::Rc;
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::record::FieldId;
+use crate::schema::defaults;
 use crate::schema::fields::Fields;
 use crate::schema::install::{Object, Target};
 use crate::schema::missed::Missed;
@@ -96,10 +97,12 @@ pub fn plan_with(
     let missed = known.map_or(Ok(Missed::Nothing), |table| Missed::by(conn, table, &present, &objects))?;
     let whole = same(&present, &objects) && are_there(conn, &target.shared())?;
     let intact = known.is_some() && missed == Missed::Nothing && !fields.changed && whole;
+    let mut warnings = warnings(&shape, known, &wishes, requests);
+    warnings.extend(defaults::warnings(conn, &wishes)?);
     let mut plan = Plan {
         table: shape.name.clone(),
         fields: wishes.iter().map(|(column, kind)| (column.name.clone(), kind.clone())).collect(),
-        warnings: warnings(&shape, known, &wishes, requests),
+        warnings,
         script: String::new(),
         missed,
         new: fields.new.clone(),

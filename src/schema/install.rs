@@ -164,7 +164,11 @@ impl Target<'_> {
         let name = format!("crdt: {}.{}", self.shape.name, tracked.column.name);
         let (good, why) = match tracked.ty {
             Type::Set => (
-                format!("{column} IS NULL OR typeof({column}) = 'text' AND (SELECT type FROM json_tree({column}) LIMIT 1) IS 'array'"),
+                // json_tree raises an error of its own where the text is no JSON: most such text is told by how it begins, before.
+                format!(
+                    "{column} IS NULL OR typeof({column})='text' AND ({column}>='[' AND {column}<'\\' OR {column} GLOB '[^!-.0-Z\\-~]*') \
+                     AND (SELECT type FROM json_tree({column}) LIMIT 1) IS 'array'"
+                ),
                 format!("{name} is a set; write a JSON array or NULL"),
             ),
             _ => (

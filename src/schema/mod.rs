@@ -3,6 +3,7 @@
 pub mod alter;
 mod catalog;
 mod columns;
+mod defaults;
 pub mod enable;
 mod fields;
 pub mod heirs;
