@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
+use crate::aside::Aside;
 use crate::clock::Tick;
 use crate::error::{Error, Result};
 use crate::ffi::{Attachment, Db, Stmt, ValueRef};
@@ -59,6 +60,8 @@ pub struct Conn {
     pub foreign: RefCell<Rc<Foreign>>,
     /// What triggers rolled back in the call under way.
     pub rollbacks: Rollbacks,
+    /// What rows had that are away for the moment.
+    pub aside: Aside,
     _attachment: Attachment,
 }
 
@@ -83,6 +86,7 @@ impl Conn {
             pass: RefCell::default(),
             foreign: RefCell::default(),
             rollbacks: Rollbacks::default(),
+            aside: Aside::default(),
             _attachment: attachment,
         }
     }
