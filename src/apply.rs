@@ -110,6 +110,7 @@ pub fn insist<'r>(conn: &Conn, records: impl Iterator<Item = (&'r Form, &'r Pk, 
 /// The reason, where it cannot be taken away.
 pub fn vacate(conn: &Conn, form: &Form, pk: &Pk, record: &mut Record) -> Result<Option<String>> {
     let (Some(key), Some(live)) = (pk.decode(&form.shape.classes), row::read(conn, form, pk)?) else { return Ok(None) };
+    conn.aside.keep(conn, form, pk, &key)?;
     let mut reason = try_delete(conn, form, pk, &key)?;
     if reason.as_deref() == Some(foreign::FAILED) && !conn.foreign.borrow().holds(conn, form, &key)? {
         foreign::put_off(conn)?;
@@ -183,6 +184,12 @@ fn insert(conn: &Conn, form: &Form, pk: &Pk, key: &[Value], record: &Record) -> 
     let cells: Vec<(usize, Value)> =
         form.tracked.iter().enumerate().filter_map(|(i, t)| Some((i, row::shown(record, t)?))).collect();
     if row::key_is_exact(&form.shape.classes, key) {
+        for rest in conn.aside.of(form, pk) {
+            match row::insert_with(conn, form, key, &cells, &rest) {
+                Err(e) => refused(conn, e)?,
+                Ok(()) => return Ok(cells),
+            };
+        }
         return row::insert(conn, form, key, &cells).map(|()| cells);
     }
     // Affinity may make another key of it: then the row is taken back.

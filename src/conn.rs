@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
+use crate::aside::Aside;
 use crate::clock::Tick;
 use crate::error::{Error, Result};
 use crate::ffi::{Attachment, Db, Stmt, ValueRef};
@@ -62,6 +63,8 @@ pub struct Conn {
     pub tail: RefCell<Option<Tail>>,
     /// What triggers rolled back in the call under way.
     pub rollbacks: Rollbacks,
+    /// What rows had that are away for the moment.
+    pub aside: Aside,
     _attachment: Attachment,
 }
 
@@ -87,6 +90,7 @@ impl Conn {
             foreign: RefCell::default(),
             tail: RefCell::default(),
             rollbacks: Rollbacks::default(),
+            aside: Aside::default(),
             _attachment: attachment,
         }
     }

@@ -59,6 +59,7 @@ mod scope;
 
 // In.
 mod apply;
+mod aside;
 mod batch;
 mod claims;
 mod coming;

@@ -76,11 +76,7 @@ fn text(form: &Form, what: Text) -> Rc<str> {
 
 fn write(form: &Form, what: &Text) -> String {
     let (table, key, n) = (ident(&form.shape.name), key_condition(form), form.shape.key.len());
-    let columns = |cells: &[usize]| -> Vec<String> {
-        cells.iter().filter_map(|i| form.tracked.get(*i)).map(|t| ident(&t.column.name)).collect()
-    };
-    // A constraint's own conflict rule (ON CONFLICT REPLACE) must not remove other rows.
-    let rule = if form.shape.own_conflict_rule { " OR ABORT" } else { "" };
+    let (columns, rule) = (|cells: &[usize]| columns(form, cells), rule(form));
     match what {
         Text::Exists => format!("SELECT 1 FROM main.{table} WHERE {key}"),
         Text::Read => {
@@ -123,18 +119,35 @@ fn write(form: &Form, what: &Text) -> String {
             let places = list((0..=form.tracked.len()).map(|i| format!("c{i}")));
             format!("INSERT{rule} INTO main.{table}({names}) SELECT {places} FROM _crdt_batch")
         }
-        Text::Insert(cells) | Text::Probe(cells) => {
-            let rule = if matches!(what, Text::Probe(_)) { " OR IGNORE" } else { rule };
-            let names = list(form.shape.key.iter().map(|k| ident(k)).chain(columns(cells)));
-            let marks = list((1..=n + cells.len()).map(|i| format!("?{i}")));
-            format!("INSERT{rule} INTO main.{table}({names}) VALUES ({marks})")
-        }
+        Text::Insert(cells) => insert_of(form, rule, columns(cells)),
+        Text::Probe(cells) => insert_of(form, " OR IGNORE", columns(cells)),
         Text::Update(cells) => {
             let sets = list(columns(cells).iter().enumerate().map(|(i, c)| format!("{c} = ?{}", n + i + 1)));
             format!("UPDATE{rule} main.{table} SET {sets} WHERE {key}")
         }
         Text::Delete => format!("DELETE FROM main.{table} WHERE {key}"),
     }
+}
+
+/// An INSERT of the key and further columns, quoted.
+fn insert_of(form: &Form, rule: &str, more: Vec<String>) -> String {
+    let marks = list((1..=form.shape.key.len() + more.len()).map(|i| format!("?{i}")));
+    let names = list(form.shape.key.iter().map(|k| ident(k)).chain(more));
+    format!("INSERT{rule} INTO main.{}({names}) VALUES ({marks})", ident(&form.shape.name))
+}
+
+/// A constraint's own conflict rule (ON CONFLICT REPLACE) must not remove other rows.
+fn rule(form: &Form) -> &'static str {
+    if form.shape.own_conflict_rule {
+        " OR ABORT"
+    } else {
+        ""
+    }
+}
+
+/// The quoted names of tracked columns.
+fn columns(form: &Form, cells: &[usize]) -> Vec<String> {
+    cells.iter().filter_map(|i| form.tracked.get(*i)).map(|t| ident(&t.column.name)).collect()
 }
 
 fn values<'v>(key: &'v [Value], cells: &'v [(usize, Value)]) -> Vec<ValueRef<'v>> {
@@ -198,6 +211,22 @@ pub fn insert(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)])
     spelled(conn, form, key, cells)?;
     let sql = text(form, Text::Insert(places(cells)));
     written(conn.rollbacks.watch(conn, form, key, || conn.run(&sql, &values(key, cells)))?)
+}
+
+/// As [`insert`], with values of further columns.
+pub fn insert_with(
+    conn: &Conn,
+    form: &Form,
+    key: &[Value],
+    cells: &[(usize, Value)],
+    rest: &[(String, Value)],
+) -> Result<()> {
+    spelled(conn, form, key, cells)?;
+    let more = columns(form, &places(cells)).into_iter().chain(rest.iter().map(|(name, _)| name.clone()));
+    let sql = insert_of(form, rule(form), more.collect());
+    let all: Vec<ValueRef<'_>> =
+        values(key, cells).into_iter().chain(rest.iter().map(|(_, value)| value.as_ref())).collect();
+    written(conn.rollbacks.watch(conn, form, key, || conn.run_once(&sql, &all))?)
 }
 
 /// The SQL that inserts the rows of a batch: the key of one column, then all tracked columns.

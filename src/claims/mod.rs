@@ -61,6 +61,7 @@ pub fn retry(store: &Store<'_>, which: Which, broken: &BTreeSet<RecordKey>) -> R
     }
     let before = pending::list(store.conn)?;
     let outcome = settle(store, which, broken);
+    store.conn.aside.clear();
     let resumed = foreign::resume(store.conn);
     outcome?;
     resumed?;
@@ -96,6 +97,7 @@ fn settle(store: &Store<'_>, which: Which, broken: &BTreeSet<RecordKey>) -> Resu
     let mut watch = Watch::new(store)?;
     let timid = which == Which::Safe && rollback::is_possible(store.conn, &store.catalog)?;
     loop {
+        store.conn.aside.clear();
         store.conn.run("SAVEPOINT crdt_retry", &[])?;
         let mut retry = Retry::new(store, &mut watch, mark, timid, broken);
         retry.pass()?;

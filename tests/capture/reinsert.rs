@@ -62,7 +62,7 @@ fn counters_and_sets_put_back() {
                     "BEGIN; UPDATE t SET n = n + 3, s = '[\"x\",\"y\"]'; DELETE FROM t; COMMIT",
                     "UPDATE t SET v = 'go'; DELETE FROM t",
                 ];
-                for to in if kind.is_empty() { 7..8 } else { 4..9 } {
+                for to in if kind.is_empty() { 7..8 } else { 6..9 } {
                     follow(PARTS, PARTS_ENABLED, &steps[..to]);
                 }
             }

@@ -228,17 +228,29 @@ fn swaps_in_all_kinds_of_tables() {
     }
 }
 
-/// A row that must not take another value for the moment goes for the moment, as rows did before.
+/// A row that must not take another value for the moment goes for the moment, and comes back with what is local.
 #[test]
 fn a_trigger_that_lets_no_other_value_be() {
-    let guard = "CREATE TRIGGER g BEFORE UPDATE OF u ON t WHEN new.u NOT IN ('one', 'two') BEGIN SELECT RAISE(ABORT, 'no'); END";
-    let [a, b] = nodes(["a", "b"], NAMED);
-    run(&a, "INSERT INTO t(id, u) VALUES ('x', 'one'), ('y', 'two')");
-    send(&a, &b);
-    run(&b, guard);
-    swap(&a, "t", &[("x", "'two'"), ("y", "'one'")]);
-    assert_eq!(send(&a, &b)["pending"], 0);
-    same_but_mine(&a, &b);
+    let guard = "CREATE TRIGGER g BEFORE UPDATE OF u ON t WHEN new.u NOT IN ('one', 'two') BEGIN SELECT RAISE(ABORT, 'no'); END;
+        CREATE TABLE filler(id INTEGER PRIMARY KEY)";
+    for tail in ["", " WITHOUT ROWID", " STRICT"] {
+        let ddl = format!(
+            "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, \"mine, VALUES (\" TEXT, u TEXT NOT NULL UNIQUE, g TEXT AS (u || id), v TEXT){tail};
+             SELECT crdt_enable('t', 'mine, VALUES (:none');"
+        );
+        let [a, b] = nodes(["a", "b"], &ddl);
+        run(&a, "INSERT INTO t(id, u) VALUES ('x', 'one'), ('y', 'two'), ('z', 'three')");
+        send(&a, &b);
+        run(&b, "UPDATE t SET \"mine, VALUES (\" = 'mine ' || id");
+        run(&b, guard);
+        let mine = if tail == " WITHOUT ROWID" { "id" } else { "rowid" };
+        let mine = format!("SELECT id, {mine}, \"mine, VALUES (\" FROM t ORDER BY id");
+        let before = rows(&b, &mine);
+        swap(&a, "t", &[("x", "'two'"), ("y", "'one'")]);
+        assert_eq!(send(&a, &b)["pending"], 0);
+        assert_eq!(rows(&b, &mine), before);
+        same_but_mine(&a, &b);
+    }
 }
 
 /// A column that refers to a parent takes no value for the moment that has none.
