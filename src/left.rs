@@ -49,6 +49,7 @@ pub fn known(record: &Record, table: &Table) -> Known {
     for stamp in lww.chain(&record.tomb).chain(&record.row) {
         author(&stamp.node, stamp.tick());
     }
+    record.shed.iter().for_each(|(node, tick)| author(node, *tick));
     for (field, lww) in &record.lww {
         for name in names(table, *field) {
             known.stamps.insert(name, lww.hlc.clone());

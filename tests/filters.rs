@@ -3,6 +3,8 @@
 mod common;
 mod support;
 
+#[path = "filters/dropped.rs"]
+mod dropped;
 #[path = "filters/entering.rs"]
 mod entering;
 #[path = "filters/expressions.rs"]

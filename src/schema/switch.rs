@@ -207,7 +207,9 @@ fn drop_values(store: &Store<'_>, before: &Table, name: &str) -> Result<()> {
             lww.saved = None;
         }
         now.let_go(|field| dropped.contains(&field));
-        store.save(&table, &pk, Some(&record), &now)?;
+        if now != record {
+            store.save(&table, &pk, Some(&record), &now)?;
+        }
     }
     Ok(())
 }
