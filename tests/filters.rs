@@ -7,6 +7,8 @@ mod support;
 mod dropped;
 #[path = "filters/entering.rs"]
 mod entering;
+#[path = "filters/evolving.rs"]
+mod evolving;
 #[path = "filters/expressions.rs"]
 mod expressions;
 #[path = "filters/leaving.rs"]
