@@ -76,6 +76,7 @@ mod pending;
 mod putback;
 mod rollback;
 mod show;
+mod stays;
 mod stream;
 mod unique;
 mod walk;

@@ -49,6 +49,9 @@ pub fn enable_with(
                 reconcile(&mut store, &plan.table, &plan.new, plan.missed)?;
             }
             heirs::settle(&mut store)?;
+            if let Some(table) = store.table(known.id) {
+                crate::stays::again(&mut store, &table)?;
+            }
         }
     }
     let rows = match known {

@@ -104,3 +104,43 @@ fn a_value_that_the_hub_has_not_seen_stays() {
     sync(&hub, &peer, &mut cursor);
     has_let_go(&peer);
 }
+
+/// The peer's own write keeps the row, and goes with its column before the hub has it: the hub does not tell again.
+#[test]
+fn a_write_that_goes_with_its_column_unsent() {
+    let [hub, peer] = nodes(["hub", "peer"], TASKS);
+    run(&hub, "SELECT crdt_filter('tasks', 'owner = ''ann'''); INSERT INTO tasks VALUES ('t1', 'ann', 'a', 'g')");
+    let mut cursor = None;
+    sync(&hub, &peer, &mut cursor);
+    run(&peer, "UPDATE tasks SET gone = 'mine'");
+    moved(&hub);
+    sync(&hub, &peer, &mut cursor);
+    assert_eq!(rows(&peer, "SELECT gone FROM tasks"), ["'mine'"]);
+    run(&peer, "ALTER TABLE tasks RENAME TO jobs; SELECT crdt_enable('jobs')");
+    assert_eq!(rows(&peer, "SELECT gone FROM jobs"), ["'mine'"]);
+    run(&peer, "ALTER TABLE jobs RENAME TO tasks; SELECT crdt_enable('tasks')");
+    run(&peer, DROP);
+    has_let_go(&peer);
+    assert_eq!(rows(&peer, "SELECT count(*) FROM _crdt_stays"), ["0"]);
+}
+
+/// The row is inside again before the column goes, by a write or by another filter: it stays.
+#[test]
+fn a_row_that_is_inside_again_stays() {
+    for again in ["UPDATE tasks SET owner = 'ann'", "SELECT crdt_filter('tasks', 'owner IS NOT NULL')"] {
+        let [hub, peer] = nodes(["hub", "peer"], TASKS);
+        run(&hub, "SELECT crdt_filter('tasks', 'owner = ''ann'''); INSERT INTO tasks VALUES ('t1', 'ann', 'a', 'g')");
+        let mut cursor = None;
+        sync(&hub, &peer, &mut cursor);
+        run(&peer, "UPDATE tasks SET gone = 'mine'");
+        moved(&hub);
+        sync(&hub, &peer, &mut cursor);
+        assert_eq!(rows(&peer, "SELECT count(*) FROM _crdt_stays"), ["1"]);
+        run(&hub, again);
+        sync(&hub, &peer, &mut cursor);
+        run(&peer, DROP);
+        assert_eq!(rows(&peer, "SELECT title FROM tasks"), ["'later'"], "{again}");
+        assert_eq!(rows(&peer, "SELECT count(*) FROM _crdt_stays"), ["0"]);
+        sound(&peer);
+    }
+}

@@ -69,7 +69,9 @@ impl World {
             now: 1_700_000_000_000,
         };
         world.run(HUB, "INSERT INTO tasks VALUES ('t0', 'ann', 'a', 'b', 'c'), ('t1', 'ann', 'a', 'b', 'c')");
-        (1..4).for_each(|i| drop(world.send(HUB, i)));
+        for i in 1..4 {
+            world.send(HUB, i);
+        }
         world.alter(REPLICA);
         world
     }
@@ -82,10 +84,6 @@ impl World {
 
     fn alter(&mut self, i: usize) -> bool {
         let Some(sql) = CHANGES.get(self.nodes[i].altered) else { return false };
-        if i == REPLICA {
-            // A write that keeps a record here, and goes with its column before the hub has it, does not make the hub tell again.
-            self.send(REPLICA, HUB);
-        }
         self.nodes[i].altered += 1;
         self.run(i, sql);
         true
@@ -130,8 +128,12 @@ impl World {
             Step::Delete(i, id, true) => {
                 self.run(i, &format!("INSERT OR REPLACE INTO tasks(id, owner) VALUES ('t{id}', 'ann')"));
             }
-            Step::Alter(i) => drop(self.alter(i)),
-            Step::Send(i, j) if i != j => drop(self.send(i, j)),
+            Step::Alter(i) => {
+                self.alter(i);
+            }
+            Step::Send(i, j) if i != j => {
+                self.send(i, j);
+            }
             Step::Send(..) => {}
         }
     }
