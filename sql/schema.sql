@@ -92,6 +92,10 @@ CREATE TABLE IF NOT EXISTS _crdt_inside(f INTEGER NOT NULL, pk NOT NULL, first I
 CREATE TABLE IF NOT EXISTS _crdt_left(t INTEGER NOT NULL, pk NOT NULL, ts INTEGER NOT NULL, c INTEGER NOT NULL,
   PRIMARY KEY(t, pk)) WITHOUT ROWID;
 
+-- What the sender said of records that it told to have left and that stay here, as they hold what it had not seen: the change.
+CREATE TABLE IF NOT EXISTS _crdt_stays(t INTEGER NOT NULL, pk NOT NULL, change TEXT NOT NULL,
+  PRIMARY KEY(t, pk)) WITHOUT ROWID;
+
 -- Names under which peers may still send a field: its column was renamed here.
 CREATE TABLE IF NOT EXISTS _crdt_alias(
   t INTEGER NOT NULL, name TEXT NOT NULL COLLATE NOCASE, f INTEGER NOT NULL, PRIMARY KEY(t, name)) WITHOUT ROWID;

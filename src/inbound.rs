@@ -21,7 +21,7 @@ use crate::schema::{Catalog, Form, Table};
 use crate::show::{show, Work};
 use crate::store::Store;
 use crate::walk::Walk;
-use crate::{coming, conflicts, drafted, row, whole};
+use crate::{coming, conflicts, drafted, row, stays, whole};
 
 /// Records that are merged and shown at a time, where no row has to do with another: bounds the memory. Few where assertions
 /// are on, so that tests come past the end of a window.
@@ -147,6 +147,7 @@ impl Merging {
     fn merge_records(&mut self, store: &Store<'_>, incoming: &[Incoming<'_>]) -> Result<(Vec<Work>, Option<Hlc>)> {
         let mut all = Vec::new();
         let until = crate::cleanup::dropped_until(store)?;
+        let mut staying = stays::any(store)?;
         let Merging { hooks, log, report } = self;
         let mut pass = Pass { store, hooks, report, log, own: None, until, twins: 0 };
         let mut walk: Option<Walk<'_>> = None;
@@ -165,9 +166,15 @@ impl Merging {
                 let empty = now == Record::default();
                 if !empty && left::covers(leaving.known, &now, table) {
                     (dropped, now, touched) = (before.is_some(), Record::default(), Touched::default());
+                } else if let Some(known) = leaving.known.filter(|_| !empty) {
+                    stays::keep(store, table, pk, known)?;
+                    staying = true;
                 }
                 pass.report.merged += u64::from(dropped);
                 pass.report.unchanged += leaving.times - u64::from(dropped);
+            }
+            if staying && (!record.changes.is_empty() || now == Record::default()) {
+                stays::drop(store, table.id, pk)?; // it may have entered again, or is gone
             }
             pass.merge_record((table, pk), &record.changes, before.as_ref(), &mut now, &mut touched)?;
             if touched.changes > 0 || dropped {
@@ -195,6 +202,9 @@ pub fn count_twins(store: &Store<'_>, twins: i64) -> Result<()> {
 /// Whether the records can be merged some at a time: nothing that becomes of one has to do with another.
 fn is_apart(store: &Store<'_>, incoming: &[Incoming<'_>]) -> Result<bool> {
     if incoming.len() <= WINDOW || !store.catalog.hooks.all().is_empty() || !Watch::new(store)?.is_lone(store) {
+        return Ok(false);
+    }
+    if stays::any(store)? {
         return Ok(false);
     }
     let mut last = None;

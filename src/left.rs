@@ -8,10 +8,10 @@ use crate::change::{Body, Change, Known, Names, TOMBSTONE};
 use crate::clock::{Hlc, Tick};
 use crate::error::{unless_missing, Result};
 use crate::key::Pk;
-use crate::pending;
 use crate::record::{FieldId, Record};
 use crate::schema::Table;
 use crate::store::{RecordKey, Store};
+use crate::{pending, stays};
 
 /// Calls `f` with every stamp of a record that only its author can have written: those of counters, sets, kept changes.
 fn own_stamps(record: &Record, f: &mut dyn FnMut(&Rc<str>, Tick)) {
@@ -49,6 +49,7 @@ pub fn known(record: &Record, table: &Table) -> Known {
     for stamp in lww.chain(&record.tomb).chain(&record.row) {
         author(&stamp.node, stamp.tick());
     }
+    record.shed.iter().for_each(|(node, tick)| author(node, *tick));
     for (field, lww) in &record.lww {
         for name in names(table, *field) {
             known.stamps.insert(name, lww.hlc.clone());
@@ -122,6 +123,7 @@ pub fn forget(store: &Store<'_>, t: i64, pk: &Pk) -> Result<()> {
     store.any_left.set(Some(true));
     store.conn.run("DELETE FROM main._crdt_parts WHERE t = ?1 AND pk = ?2", &key)?;
     store.conn.run("DELETE FROM main._crdt_waiting WHERE t = ?1 AND pk = ?2", &key)?;
+    stays::drop(store, t, pk)?;
     store.conn.run(
         "INSERT OR REPLACE INTO main._crdt_left(t, pk, ts, c) VALUES (?1, ?2, ?3, ?4)",
         &[t.into(), pk.as_ref(), store.clock.ts.into(), i64::from(store.clock.c).into()],

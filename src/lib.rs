@@ -78,6 +78,7 @@ mod putback;
 mod rollback;
 mod show;
 mod spare;
+mod stays;
 mod stream;
 mod unique;
 mod walk;

@@ -54,7 +54,9 @@ pub fn delete(record: &mut Record, values: Vec<(FieldId, Option<String>)>, stamp
     let stamps = record.stamps();
     let replaced = record.lww.values().flat_map(Lww::others);
     let before = record.known_by_delete();
-    let seen: Seen = stamps.iter().chain(replaced).chain(&before).filter(|seen| seen.node != stamp.node).collect();
+    let shed: Vec<Hlc> = record.shed.iter().map(|(node, tick)| tick.by(node)).collect();
+    let seen: Seen =
+        stamps.iter().chain(replaced).chain(&before).chain(&shed).filter(|seen| seen.node != stamp.node).collect();
     record.join_tomb(stamp, Some(seen));
 }
 
@@ -202,6 +204,16 @@ mod tests {
         set(&mut record, 1, &of(r#"["b","c"]"#), &of(r#"["a"]"#), &at(3));
         assert_eq!(record.elements(1), [r#""a""#]);
         assert_eq!(record.latest(), Some(at(3)));
+    }
+
+    #[test]
+    fn a_delete_has_seen_what_a_dropped_column_held() {
+        let mut record = Record::default();
+        record.lww.insert(1, Lww::live(Hlc::new(1, 0, &Rc::from("b")), None));
+        record.lww.insert(2, Lww::live(Hlc::new(2, 0, &Rc::from("c")), None));
+        record.let_go(|field| field == 1);
+        delete(&mut record, Vec::new(), &at(3));
+        assert!(record.tomb_seen.is_some_and(|seen| seen.knows(&Hlc::new(1, 0, &Rc::from("b")))));
     }
 
     #[test]

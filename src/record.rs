@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::clock::Hlc;
+use crate::clock::{Hlc, Tick};
 use crate::types::counter::Part;
 use crate::types::lww::Lww;
 use crate::types::seen::Seen;
@@ -40,6 +40,8 @@ pub struct Record {
     pub kept: BTreeMap<FieldId, Kept>,
     /// Parts of counters and marks of sets up to this stamp are of an earlier life, which was forgotten, and count no more.
     pub forgotten: Option<Hlc>,
+    /// Each author's latest stamp in fields that were let go with their columns: known here, and no part of the state.
+    pub shed: BTreeMap<Rc<str>, Tick>,
     /// Field states were forgotten: only the key and the tombstone remain.
     pub epitaph: bool,
     /// The parts are stored in rows of their own.
@@ -165,13 +167,20 @@ impl Record {
     }
 
     /// Lets go of lww fields that are no columns any more and whose values went with their columns. That someone wrote them
-    /// stays known as a sign of the row's life.
+    /// stays known as a sign of the row's life, and by whom: a peer may keep their values, and asks whether they are known.
     pub fn let_go(&mut self, ended: impl Fn(FieldId) -> bool) {
         let gone = |(field, lww): &(&FieldId, &Lww)| lww.saved.is_none() && ended(**field);
         let gone: Vec<FieldId> = self.lww.iter().filter(gone).map(|(field, _)| *field).collect();
         for lww in gone.iter().filter_map(|field| self.lww.remove(field)).collect::<Vec<_>>() {
             self.join_row(&lww.hlc);
+            std::iter::once(&lww.hlc).chain(lww.others()).for_each(|stamp| self.shed(stamp));
         }
+    }
+
+    /// Remembers a write that the record shows no more.
+    fn shed(&mut self, hlc: &Hlc) {
+        let latest = self.shed.entry(Rc::clone(&hlc.node)).or_default();
+        *latest = hlc.tick().max(*latest);
     }
 
     /// Drops the values and field states; key and tombstone remain.
@@ -225,6 +234,7 @@ mod tests {
         record.lww.insert(3, Lww { saved: Some("1".into()), ..Lww::live(at(4), None) });
         record.let_go(|field| field > 1);
         assert_eq!(record.lww.keys().copied().collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(record.shed, BTreeMap::from([(Rc::from("n"), at(6).tick())]));
         assert_eq!(record.visible_row(), Some(&at(6)));
         assert!(record.alive());
     }

@@ -57,8 +57,10 @@ struct Stream<'s, 'a> {
 impl<'s, 'a> Stream<'s, 'a> {
     /// None where rows may have to do with one another.
     fn new(store: &'s mut Store<'a>) -> Result<Option<Stream<'s, 'a>>> {
-        let apart =
-            !store.any_pending.get() && store.catalog.hooks.all().is_empty() && Watch::new(store)?.is_lone(store);
+        let apart = !crate::stays::any(store)?
+            && !store.any_pending.get()
+            && store.catalog.hooks.all().is_empty()
+            && Watch::new(store)?.is_lone(store);
         let (merging, limits) = (Merging::default(), Limits::read(store.conn)?);
         Ok(apart.then_some(Stream { store, merging, limits }))
     }

@@ -3,8 +3,12 @@
 mod common;
 mod support;
 
+#[path = "filters/dropped.rs"]
+mod dropped;
 #[path = "filters/entering.rs"]
 mod entering;
+#[path = "filters/evolving.rs"]
+mod evolving;
 #[path = "filters/expressions.rs"]
 mod expressions;
 #[path = "filters/leaving.rs"]

@@ -96,9 +96,12 @@ pub fn table_of(conn: &Conn, f: i64) -> Result<Option<i64>> {
 /// Forgets the filters of a table and all of their memberships.
 pub fn purge(conn: &Conn, t: i64) -> Result<()> {
     let inside = "DELETE FROM main._crdt_inside WHERE f IN (SELECT f FROM main._crdt_filter WHERE t = ?1 AND f > 0)";
-    for sql in
-        [inside, "DELETE FROM main._crdt_filter WHERE t = ?1 AND f > 0", "DELETE FROM main._crdt_left WHERE t = ?1"]
-    {
+    for sql in [
+        inside,
+        "DELETE FROM main._crdt_filter WHERE t = ?1 AND f > 0",
+        "DELETE FROM main._crdt_left WHERE t = ?1",
+        "DELETE FROM main._crdt_stays WHERE t = ?1",
+    ] {
         unless_missing(conn.run(sql, &[t.into()]), 0)?;
     }
     Ok(())

@@ -27,7 +27,7 @@ pub enum State {
     /// All covered fields carry this stamp, and there is nothing else: most records end here.
     Base(Hlc),
     /// Anything more.
-    Record(Record),
+    Record(Box<Record>),
 }
 
 /// The live row of a record.
@@ -110,7 +110,7 @@ pub fn state(
     }
     let mut record = store.unpack(table, gen, stored, x)?;
     store.complete(table, pk, &mut record)?;
-    Ok(State::Record(record))
+    Ok(State::Record(Box::new(record)))
 }
 
 fn together<'w>(
@@ -137,7 +137,7 @@ fn apart<'w>(store: &Store<'w>, table: &'w Table, form: Option<&'w Form>, pk: &P
         Some(form) => row::read(store.conn, form, pk)?.map_or(Cells::None, Cells::Values),
         None => Cells::None,
     };
-    Ok(Some(Whole { state: State::Record(record), live: Live { form, cells } }))
+    Ok(Some(Whole { state: State::Record(Box::new(record)), live: Live { form, cells } }))
 }
 
 /// A record with the values of its live cells filled in, as JSON.

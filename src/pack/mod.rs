@@ -1,12 +1,12 @@
 //! A record's clocks as bytes: one base stamp for the row, and exceptions.
 //!
 //! ```text
-//! x        = flags, [tombstone stamp, [seen]], [row stamp], [forgotten stamp], count, exception*, [parts]
+//! x        = flags, [tombstone stamp, [seen]], [row stamp], [forgotten stamp], [shed], count, exception*, [parts]
 //! flags    = 1 tombstone | 2 epitaph | 4 row stamp differs from the base | 8 parts follow | 16 parts are in _crdt_parts
-//!          | 32 what the delete had seen | 64 forgotten
+//!          | 32 what the delete had seen | 64 forgotten | 128 stamps of dropped columns
 //! exception= field, mark, [stamp], [prev stamp], [length, value JSON], [seen, missed]
 //! mark     = 1 no state | 2 stamp differs from the base | 4 prev | 8 altered | 16 value kept here | 32 seen, missed
-//! seen, missed = count, stamp*
+//! seen, missed, shed = count, stamp*
 //! parts    = count, counter*, count, set*
 //! counter  = field, count, (marks, [author], [name length, name], inc, [dec], [ts, c], [born stamp])*
 //!            marks = 1 author differs from the base | 2 name | 4 dec | 8 ts, c differ from the base | 16 born
@@ -78,6 +78,11 @@ pub fn pack(record: &Record, covered: &[FieldId], nodes: &impl Nodes) -> Result<
     if let Some(until) = &record.forgotten {
         flags |= 64;
         put_stamp(&mut out, until, origin, nodes)?;
+    }
+    if !record.shed.is_empty() {
+        flags |= 128;
+        put(&mut out, record.shed.len() as u128);
+        record.shed.iter().try_for_each(|(node, tick)| put_stamp(&mut out, &tick.by(node), origin, nodes))?;
     }
     let (count, list) = exceptions(record, covered, base.as_ref(), nodes)?;
     let (parts, apart) = inline_parts(record, base.as_ref(), nodes)?;
@@ -197,6 +202,12 @@ pub fn unpack(base: Option<Hlc>, x: &[u8], covered: &[FieldId], nodes: &impl Nod
     }
     if flags & 64 != 0 {
         record.forgotten = Some(r.stamp(origin, nodes)?);
+    }
+    if flags & 128 != 0 {
+        for _ in 0..r.small()? {
+            let stamp = r.stamp(origin, nodes)?;
+            record.shed.insert(Rc::clone(&stamp.node), stamp.tick());
+        }
     }
     read_exceptions(&mut r, &mut record, base.as_ref(), nodes)?;
     if flags & 8 != 0 {

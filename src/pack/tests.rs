@@ -27,6 +27,7 @@ fn updated() -> impl Strategy<Value = Record> {
             3 => record.lww.extend(other.lww),
             4 => record.row = other.row,
             5 => record.apart = true,
+            6 => record.shed = other.shed,
             _ => {}
         }
         record.row = record.visible_row().cloned();
@@ -76,10 +77,12 @@ fn record() -> impl Strategy<Value = Record> {
     let sets = proptest::collection::btree_map(0u32..9, mark.prop_map(|(key, mark)| Marks::from([(key, mark)])), 0..3);
     let tomb = proptest::option::of((stamp(), proptest::option::of(seen())));
     let maybe = || proptest::option::of(stamp());
-    (fields, parts, sets, tomb, maybe(), maybe()).prop_map(|(lww, counters, sets, tomb, row, forgotten)| {
+    let shed = proptest::collection::vec(stamp().prop_map(|hlc| (Rc::clone(&hlc.node), hlc.tick())), 0..3);
+    (fields, parts, sets, tomb, maybe(), maybe(), shed).prop_map(|(lww, counters, sets, tomb, row, forgotten, shed)| {
         let (tomb, tomb_seen) = tomb.unzip();
         let tomb_seen = tomb_seen.flatten();
-        let mut record = Record { lww, counters, sets, tomb, tomb_seen, row, forgotten, ..Record::default() };
+        let shed = shed.into_iter().collect();
+        let mut record = Record { lww, counters, sets, tomb, tomb_seen, row, forgotten, shed, ..Record::default() };
         record.row = record.visible_row().cloned();
         record
     })

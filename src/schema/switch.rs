@@ -49,6 +49,9 @@ pub fn enable_with(
                 reconcile(&mut store, &plan.table, &plan.new, plan.missed)?;
             }
             heirs::settle(&mut store)?;
+            if let Some(table) = store.table(known.id) {
+                crate::stays::again(&mut store, &table)?;
+            }
         }
     }
     let rows = match known {
@@ -207,7 +210,9 @@ fn drop_values(store: &Store<'_>, before: &Table, name: &str) -> Result<()> {
             lww.saved = None;
         }
         now.let_go(|field| dropped.contains(&field));
-        store.save(&table, &pk, Some(&record), &now)?;
+        if now != record {
+            store.save(&table, &pk, Some(&record), &now)?;
+        }
     }
     Ok(())
 }

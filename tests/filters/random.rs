@@ -168,7 +168,7 @@ impl World {
 }
 
 /// `FILTER_CASES=1000 cargo test --test filters random` runs more.
-fn cases() -> u32 {
+pub fn cases() -> u32 {
     std::env::var("FILTER_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(60)
 }
 
