@@ -7,7 +7,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 folder=${CARGO_TARGET_DIR:-target}/hosts
 
-has() { command -v "$1" >/dev/null 2>&1; }
+# A program, not one of the functions below.
+has() { type -P "$1" >/dev/null; }
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
