@@ -77,8 +77,7 @@ impl Target<'_> {
             all.push(self.suspect(clash, i, false));
         }
         let name = self.view_name();
-        let sql = fill(VIEW, &[("view", &ident(&name)), ("t", &self.t.to_string())]);
-        let sql = sql.find("CREATE").and_then(|from| sql.get(from..)).unwrap_or_default().trim_end().to_owned();
+        let sql = fill(section(VIEW, "view"), &[("view", &ident(&name)), ("t", &self.t.to_string())]);
         all.push(Object { name, sql });
         Ok(all)
     }
@@ -90,7 +89,8 @@ impl Target<'_> {
         let (keys, graves) = (self.shape.key.len(), self.lww().count());
         let [log_keys, new_keys] = [",k", ",new.k"].map(|prefix| columns(prefix, keys));
         let [grave_columns, new_values] = [",v", ",new.v"].map(|prefix| columns(prefix, graves));
-        let name = format!("_crdt_0{}", self.gone().trim_start_matches("_crdt"));
+        // Table 0 is none: by its name the trigger is one of ours.
+        let name = format!("_crdt_0_gone_{keys}_{graves}");
         let nulls = ",NULL".repeat(keys + graves);
         let values = [
             ("name", name.as_str()),
