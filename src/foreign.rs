@@ -205,7 +205,7 @@ impl Foreign {
                 stranger.refers(true)
             );
             let values: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
-            if conn.stmt(&sql).is_ok() && conn.int(&sql, &values)?.is_some() {
+            if finds(conn, &sql, &values)? {
                 return Ok(true);
             }
         }
@@ -235,12 +235,21 @@ impl Foreign {
                 stranger.refers(true)
             );
             let values = key.iter().chain(changed.iter().map(|(_, value)| value)).map(Value::as_ref);
-            if conn.stmt(&sql).is_ok() && conn.int(&sql, &values.collect::<Vec<_>>())?.is_some() {
+            if finds(conn, &sql, &values.collect::<Vec<_>>())? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
+}
+
+/// Whether a question finds a row. One that cannot be asked is about a key that names what is not there: nothing refers by it.
+fn finds(conn: &Conn, sql: &str, values: &[ValueRef<'_>]) -> Result<bool> {
+    match conn.stmt(sql) {
+        Err(e) if e.is_statement() => return Ok(false),
+        asked => drop(asked?),
+    }
+    Ok(conn.int(sql, values)?.is_some())
 }
 
 impl Key {
