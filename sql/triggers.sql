@@ -11,7 +11,7 @@ END;
 
 -- section: update
 CREATE TRIGGER {name} AFTER UPDATE OF {columns} ON {table} BEGIN
-  INSERT INTO _crdt_log(t,m,at,{log_keys}{log_words}) VALUES ({t},{mask},julianday(),{new_keys}{words});
+  INSERT INTO _crdt_log(t,m,at,{log_keys}{log_words}) VALUES ({t},{m},julianday(),{new_keys}{words});
 END;
 
 -- section: parts

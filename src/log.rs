@@ -13,6 +13,9 @@ use crate::record::FieldId;
 use crate::schema::install::WORD_BITS;
 use crate::schema::Table;
 
+/// The `m` of an update that has a flag for each field in place of a mask.
+const FLAGS: i64 = -8;
+
 /// What a log row tells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
@@ -41,6 +44,7 @@ impl Event {
     pub fn of(m: Option<i64>) -> Event {
         match m {
             Some(mask @ 0..) => Event::Update(mask),
+            Some(FLAGS) => Event::Update(0), // a reader of whole rows fills it in
             Some(-1) => Event::Insert,
             Some(-2) => Event::Delete,
             Some(-3) => Event::Suspect,
@@ -65,6 +69,8 @@ pub fn time(at: ValueRef<'_>) -> i64 {
 pub struct Reader<'a> {
     rows: Cached<'a>,
     event: Event,
+    /// Whether the mask was read from flags: it has one word then.
+    flagged: bool,
     keys: Vec<usize>,
     values: Vec<usize>,
 }
@@ -74,14 +80,14 @@ impl<'a> Reader<'a> {
     pub fn new(conn: &'a Conn, from: i64, to: i64) -> Result<Reader<'a>> {
         let mut rows = conn.stmt("SELECT * FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq")?;
         rows.bind_all(&[from.into(), to.into()])?;
-        Ok(Reader { rows, event: Event::Unknown, keys: Vec::new(), values: Vec::new() })
+        Ok(Reader { rows, event: Event::Unknown, flagged: false, keys: Vec::new(), values: Vec::new() })
     }
 
     /// The same, the last first.
     pub fn backwards(conn: &'a Conn, from: i64, to: i64) -> Result<Reader<'a>> {
         let mut rows = conn.stmt("SELECT * FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq DESC")?;
         rows.bind_all(&[from.into(), to.into()])?;
-        Ok(Reader { rows, event: Event::Unknown, keys: Vec::new(), values: Vec::new() })
+        Ok(Reader { rows, event: Event::Unknown, flagged: false, keys: Vec::new(), values: Vec::new() })
     }
 
     /// Goes to the next row; false when there is none.
@@ -98,8 +104,16 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        self.event = Event::of(self.rows.i64(2));
+        let m = self.rows.i64(2);
+        self.flagged = m == Some(FLAGS);
+        self.event = if self.flagged { Event::Update(self.flags()) } else { Event::of(m) };
         Ok(more)
+    }
+
+    /// A mask of the flags that are set.
+    fn flags(&self) -> i64 {
+        let places = (0..WORD_BITS).zip(&self.values);
+        places.filter(|(_, column)| self.rows.i64(**column) == Some(1)).fold(0, |mask, (place, _)| mask | 1 << place)
     }
 
     /// Place in the log.
@@ -158,6 +172,7 @@ impl<'a> Reader<'a> {
     pub fn masked<C: FromIterator<FieldId>>(&self, table: &Table, first: i64) -> C {
         let word = |bit: u32| match (bit / WORD_BITS) as usize {
             0 => first,
+            _ if self.flagged => 0,
             word => self.value(word - 1).as_i64().unwrap_or(0),
         };
         let set = |bit: u32| word(bit) >> (bit % WORD_BITS) & 1 == 1;

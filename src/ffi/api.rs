@@ -85,14 +85,10 @@ routines! {
     bind_text64: (*mut sqlite3_stmt, c_int, *const c_char, u64, Destructor, c_uchar) -> c_int;
     changes: (*mut sqlite3) -> c_int;
     clear_bindings: (*mut sqlite3_stmt) -> c_int;
-    column_blob: (*mut sqlite3_stmt, c_int) -> *const c_void;
     column_bytes: (*mut sqlite3_stmt, c_int) -> c_int;
     column_count: (*mut sqlite3_stmt) -> c_int;
-    column_double: (*mut sqlite3_stmt, c_int) -> c_double;
-    column_int64: (*mut sqlite3_stmt, c_int) -> i64;
     column_name: (*mut sqlite3_stmt, c_int) -> *const c_char;
-    column_text: (*mut sqlite3_stmt, c_int) -> *const c_uchar;
-    column_type: (*mut sqlite3_stmt, c_int) -> c_int;
+    column_value: (*mut sqlite3_stmt, c_int) -> *mut sqlite3_value;
     data_count: (*mut sqlite3_stmt) -> c_int;
     db_readonly: (*mut sqlite3, *const c_char) -> c_int;
     db_status: (*mut sqlite3, c_int, *mut c_int, *mut c_int, c_int) -> c_int;

@@ -1,6 +1,6 @@
 //! A prepared statement.
 
-use super::api::{bytes, c_text, transient};
+use super::api::{c_text, transient};
 use super::db::Db;
 use super::value::ValueRef;
 use crate::error::{Error, Result};
@@ -12,10 +12,6 @@ const RANGE: c_int = 25;
 const ROW: c_int = 100;
 const DONE: c_int = 101;
 const UTF8: u8 = 1;
-const INTEGER: c_int = 1;
-const FLOAT: c_int = 2;
-const TEXT: c_int = 3;
-const BLOB: c_int = 4;
 
 /// A prepared statement; finalised when dropped, which must happen before the connection closes.
 pub struct Stmt {
@@ -146,23 +142,19 @@ impl Stmt {
             Ok(i) if i < self.columns => i,
             _ => return ValueRef::Null,
         };
-        // SAFETY: the statement is on a row and has this column. The memory lives until the next
-        // step, reset or finalise, which take `self` exclusively, or a conversion, which reading
-        // a column only ever in its own type never asks for. `bytes` handles null.
-        unsafe {
-            match (api.column_type)(stmt, i) {
-                INTEGER => ValueRef::Integer((api.column_int64)(stmt, i)),
-                FLOAT => ValueRef::Real((api.column_double)(stmt, i)),
-                TEXT => {
-                    let pointer = (api.column_text)(stmt, i);
-                    ValueRef::Text(bytes(pointer, (api.column_bytes)(stmt, i)))
-                }
-                BLOB => {
-                    let pointer = (api.column_blob)(stmt, i);
-                    ValueRef::Blob(bytes(pointer.cast(), (api.column_bytes)(stmt, i)))
-                }
-                _ => ValueRef::Null,
+        // SAFETY: the statement is on a row and has this column. The memory lives until the next step, reset or finalise, which take
+        // `self` exclusively, or a conversion, which reading a column only ever in its own type never asks for. SQLite calls the value
+        // unprotected, as another thread might use the connection meanwhile: none can, for whatever calls us holds its mutex.
+        // Asking the statement for type, bytes and length would take that mutex again for each.
+        let read = || unsafe { ValueRef::read(api, (api.column_value)(stmt, i)) };
+        match read() {
+            ValueRef::Text([]) => {
+                // Text of another encoding looks empty where there was no memory to convert it: this has the statement fail.
+                // SAFETY: as above.
+                unsafe { (api.column_bytes)(stmt, i) };
+                read()
             }
+            value => value,
         }
     }
 

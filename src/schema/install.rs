@@ -1,5 +1,7 @@
 //! What is added to the database for one enabled table: its triggers and its view, as SQL.
 
+use std::ops::RangeInclusive;
+
 use crate::conn::Conn;
 use crate::error::Result;
 use crate::schema::shape::{Affinity, Shape};
@@ -10,6 +12,11 @@ use crate::types::Type;
 
 /// Bits in one word of a mask: a mask is never negative, and one bit stays free.
 pub const WORD_BITS: u32 = 62;
+
+/// So many bits have a column of the log each, a flag, in place of a mask. SQLite compiles the trigger with each statement: to put
+/// flags together into a mask costs three nodes of ten for each. But every flag makes all rows of the log a byte longer, and a fold
+/// slower: few columns are not worth that.
+const FLAGS: RangeInclusive<u32> = 8..=16;
 
 /// A trigger or view to be: its name and the statement that creates it.
 pub struct Object {
@@ -50,7 +57,7 @@ impl Target<'_> {
         let parts = self.parts().count();
         Widths {
             keys: self.shape.key.len(),
-            values: parts.max(if parts > 0 { 3 } else { 1 }).max(self.words()),
+            values: parts.max(if parts > 0 { 3 } else { 1 }).max(self.words()).max(self.flags().unwrap_or(0)),
             grave: self.lww().count().max(1),
         }
     }
@@ -133,9 +140,18 @@ impl Target<'_> {
         self.tracked.iter().filter(|t| t.ty != Type::Lww)
     }
 
+    fn most(&self) -> u32 {
+        self.lww().filter_map(|t| t.bit).max().unwrap_or(0)
+    }
+
     fn words(&self) -> usize {
-        let most = self.lww().filter_map(|t| t.bit).max().unwrap_or(0);
-        (most / WORD_BITS) as usize // words after the first, which is the mask itself
+        (self.most() / WORD_BITS) as usize // words after the first, which is the mask itself
+    }
+
+    /// How many flags say what an UPDATE changed; None where a mask does.
+    fn flags(&self) -> Option<usize> {
+        let bits = self.most() + 1;
+        FLAGS.contains(&bits).then_some(bits as usize)
     }
 
     /// The key of the row `row`: `old.`, or nothing for one that a SELECT reads.
@@ -208,6 +224,21 @@ impl Target<'_> {
     }
 
     fn update(&self) -> Object {
+        let columns = list(self.lww().map(|t| ident(&t.column.name)));
+        let (m, names, values) = if self.flags().is_some() { self.flagged() } else { self.masked() };
+        let more = [("columns", columns.as_str()), ("m", &m), ("log_words", &names), ("words", &values)];
+        self.trigger("update", "update", &more)
+    }
+
+    /// What an UPDATE changed, as flags: `m`, the log's columns, and expressions for them.
+    fn flagged(&self) -> (String, String, String) {
+        let changed = |tracked: &Tracked| format!(",{}", self.differs(&tracked.column.name, "old.", "new."));
+        let names = self.lww().map(|t| format!(",v{}", t.bit.unwrap_or(0))).collect();
+        ("-8".to_owned(), names, self.lww().map(changed).collect())
+    }
+
+    /// The same as a mask, of as many words as are needed.
+    fn masked(&self) -> (String, String, String) {
         let words = self.words();
         let mut masks = vec![Vec::new(); words + 1];
         for tracked in self.lww() {
@@ -221,19 +252,10 @@ impl Target<'_> {
                 mask.push(test);
             }
         }
-        let masks: Vec<String> =
-            masks.iter().map(|m| if m.is_empty() { "0".to_owned() } else { m.join("|") }).collect();
-        let (first, rest) = masks.split_first().map_or(("0", &[][..]), |(f, r)| (f.as_str(), r));
-        self.trigger(
-            "update",
-            "update",
-            &[
-                ("columns", &list(self.lww().map(|t| ident(&t.column.name)))),
-                ("mask", first),
-                ("log_words", &(0..rest.len()).map(|i| format!(",v{i}")).collect::<String>()),
-                ("words", &rest.iter().map(|m| format!(",{m}")).collect::<String>()),
-            ],
-        )
+        let word = |bits: &Vec<String>| if bits.is_empty() { "0".to_owned() } else { any_of(bits) };
+        let mut masks = masks.iter().map(word);
+        let first = masks.next().unwrap_or_default();
+        (first, (0..words).map(|i| format!(",v{i}")).collect(), masks.map(|word| format!(",{word}")).collect())
     }
 
     fn part(&self, tracked: &Tracked) -> Object {
@@ -284,5 +306,14 @@ impl Target<'_> {
         } else {
             ""
         }
+    }
+}
+
+/// `a|b|(c|d)`: in `((a|b)|c)|d` SQLite needs a register for each bit, and prepares them all at each run of the trigger.
+fn any_of(bits: &[String]) -> String {
+    match bits.split_at(bits.len() / 2) {
+        (_, [one]) if bits.len() == 1 => one.clone(),
+        ([one], rest) => format!("{one}|{}", any_of(rest)),
+        (some, rest) => format!("{}|({})", any_of(some), any_of(rest)),
     }
 }
