@@ -61,12 +61,14 @@ impl Cell<'_> {
 /// Tells the picked fields of a record; the latest stamp told. A tombstone, and a row stamp that shows, travel with every one.
 pub fn tell(table: &Table, whole: &Whole<'_>, pick: &Pick, sink: &mut impl Sink) -> Tick {
     match &whole.state {
-        State::Base(base) if *pick == Pick::Gone => {
-            let known = crate::left::known(&Record::new(base, table.covered()), table);
-            sink.change(LEFT, &Hlc::zero(), Body::Left(Some(Box::new(known))), None);
-            Tick::default()
+        State::Base(base) if *pick == Pick::Gone => gone(&Record::new(base, table.covered()), table, sink),
+        State::Cells(base, cells) if *pick == Pick::Gone => {
+            let known = table.covered().iter().copied().zip(cells.iter().cloned());
+            let lww = known.filter_map(|(field, cell)| Some((field, cell?))).collect();
+            gone(&Record { row: Some(base.clone()), lww, ..Record::default() }, table, sink)
         }
         State::Base(base) => tell_base(table, base, &whole.live, pick, sink),
+        State::Cells(_, cells) => tell_cells(table, cells, &whole.live, pick, sink),
         State::Record(record) => {
             let mut latest = Latest { sink, tick: Tick::default() };
             tell_record(table, record, &whole.live, pick, &mut latest);
@@ -85,6 +87,25 @@ fn tell_base(table: &Table, base: &Hlc, live: &Live<'_>, pick: &Pick, sink: &mut
         latest = base.tick();
     }
     latest
+}
+
+/// A row of which some cells were written since.
+fn tell_cells(table: &Table, cells: &[Option<Lww>], live: &Live<'_>, pick: &Pick, sink: &mut impl Sink) -> Tick {
+    let mut latest = Tick::default();
+    for (field, (value, form)) in live.covered() {
+        let Some(field) = table.fields.get(field).filter(|field| pick.has(field.id)) else { continue };
+        let place = table.covered().binary_search(&field.id).ok();
+        let Some(Some(cell)) = place.and_then(|place| cells.get(place)) else { continue };
+        sink.cell(&field.name, &Told::of(cell), Cell::Live(value, form));
+        latest = latest.max(cell.hlc.tick());
+    }
+    latest
+}
+
+/// A record that left a filter: what is known of it goes, not what it holds.
+fn gone(record: &Record, table: &Table, sink: &mut impl Sink) -> Tick {
+    sink.change(LEFT, &Hlc::zero(), Body::Left(Some(Box::new(crate::left::known(record, table)))), None);
+    Tick::default()
 }
 
 /// Passes changes on and keeps the latest stamp.
@@ -107,8 +128,8 @@ impl<S: Sink> Sink for Latest<'_, S> {
 
 fn tell_record(table: &Table, record: &Record, live: &Live<'_>, pick: &Pick, sink: &mut impl Sink) {
     if *pick == Pick::Gone && record.alive() {
-        let body = Body::Left(Some(Box::new(crate::left::known(record, table))));
-        return sink.change(LEFT, &Hlc::zero(), body, None);
+        gone(record, table, sink);
+        return;
     }
     if let Some(tomb) = &record.tomb {
         let body = Body::Tombstone { forgotten: record.forgotten.clone() };

@@ -5,6 +5,7 @@ use crate::conn::Cached;
 use crate::error::Result;
 use crate::ffi::{Stmt, Value, ValueRef};
 use crate::key::Pk;
+use crate::pack::{unpack_cells, Cells};
 use crate::record::{FieldId, Record};
 use crate::row;
 use crate::schema::{Form, Table};
@@ -26,6 +27,8 @@ pub struct Whole<'w> {
 pub enum State {
     /// All covered fields carry this stamp, and there is nothing else: most records end here.
     Base(Hlc),
+    /// The row's stamp, clocks of the covered fields in their order, and nothing else: most others end here.
+    Cells(Hlc, Cells),
     /// Anything more.
     Record(Box<Record>),
 }
@@ -33,26 +36,26 @@ pub enum State {
 /// The live row of a record.
 pub struct Live<'w> {
     form: Option<&'w Form>,
-    cells: Cells<'w>,
+    row: Row<'w>,
 }
 
-enum Cells<'w> {
+enum Row<'w> {
     None,
     Statement(Cached<'w>),
-    /// A row of a statement, from a column on.
-    Row(&'w Stmt, usize),
+    /// What a statement is on, from a column on.
+    Columns(&'w Stmt, usize),
     Values(Vec<Value>),
 }
 
 impl<'w> Live<'w> {
     /// The row that a statement is on: its tracked columns are the statement's from `first` on.
     pub fn of_row(form: &'w Form, row: &'w Stmt, first: usize) -> Live<'w> {
-        Live { form: Some(form), cells: Cells::Row(row, first) }
+        Live { form: Some(form), row: Row::Columns(row, first) }
     }
 
     /// No row.
     pub fn none(form: &'w Form) -> Live<'w> {
-        Live { form: Some(form), cells: Cells::None }
+        Live { form: Some(form), row: Row::None }
     }
 
     /// What the column of a lww field holds; None without row or column.
@@ -72,11 +75,11 @@ impl<'w> Live<'w> {
     /// What a tracked column holds.
     fn at(&self, i: usize) -> Option<(ValueRef<'_>, crate::value::Form)> {
         let form = self.form?.tracked.get(i)?.column.form;
-        let value = match &self.cells {
-            Cells::None => return None,
-            Cells::Statement(row) => row.column(BEFORE + i),
-            Cells::Row(row, first) => row.column(first + i),
-            Cells::Values(values) => values.get(i)?.as_ref(),
+        let value = match &self.row {
+            Row::None => return None,
+            Row::Statement(row) => row.column(BEFORE + i),
+            Row::Columns(row, first) => row.column(first + i),
+            Row::Values(values) => values.get(i)?.as_ref(),
         };
         Some((value, form))
     }
@@ -103,9 +106,13 @@ pub fn state(
     (gen, stored, x): (Option<i64>, [Option<i64>; 3], Option<&[u8]>),
 ) -> Result<State> {
     // A table of nothing but its key tells the row itself.
-    if x.is_none() && gen == Some(table.gen.into()) && !table.covered().is_empty() && table.ended().is_none() {
+    if gen == Some(table.gen.into()) && !table.covered().is_empty() && table.ended().is_none() {
         if let Some(base) = store.base(stored)? {
-            return Ok(State::Base(base));
+            let Some(x) = x else { return Ok(State::Base(base)) };
+            let (covered, mut cells) = (table.covered(), Cells::new());
+            if unpack_cells(&base, x, (covered, covered), &store.nodes, &mut cells)? {
+                return Ok(State::Cells(base, cells));
+            }
         }
     }
     let mut record = store.unpack(table, gen, stored, x)?;
@@ -126,29 +133,29 @@ fn together<'w>(
         return Ok(None);
     }
     let state = state(store, table, pk, (row.i64(0), [row.i64(1), row.i64(2), row.i64(3)], row.bytes(4)))?;
-    let cells = if row.column(5) == ValueRef::Null { Cells::None } else { Cells::Statement(row) };
-    Ok(Some(Whole { state, live: Live { form: Some(form), cells } }))
+    let row = if row.column(5) == ValueRef::Null { Row::None } else { Row::Statement(row) };
+    Ok(Some(Whole { state, live: Live { form: Some(form), row } }))
 }
 
 fn apart<'w>(store: &Store<'w>, table: &'w Table, form: Option<&'w Form>, pk: &Pk) -> Result<Option<Whole<'w>>> {
     let Some(record) = store.load(table, pk)? else { return Ok(None) };
     let needed = record.lww.values().any(|lww| lww.saved.is_none());
-    let cells = match form.filter(|_| needed) {
-        Some(form) => row::read(store.conn, form, pk)?.map_or(Cells::None, Cells::Values),
-        None => Cells::None,
+    let row = match form.filter(|_| needed) {
+        Some(form) => row::read(store.conn, form, pk)?.map_or(Row::None, Row::Values),
+        None => Row::None,
     };
-    Ok(Some(Whole { state: State::Record(Box::new(record)), live: Live { form, cells } }))
+    Ok(Some(Whole { state: State::Record(Box::new(record)), live: Live { form, row } }))
 }
 
 /// A record with the values of its live cells filled in, as JSON.
 pub fn with_values(store: &Store<'_>, table: &Table, pk: &Pk) -> Result<Option<Record>> {
     let Some(mut record) = store.load(table, pk)? else { return Ok(None) };
     let form = table.form_if_usable(store.conn)?.filter(|_| table.captured);
-    let cells = match form {
-        Some(form) => row::read(store.conn, form, pk)?.map_or(Cells::None, Cells::Values),
-        None => Cells::None,
+    let row = match form {
+        Some(form) => row::read(store.conn, form, pk)?.map_or(Row::None, Row::Values),
+        None => Row::None,
     };
-    let live = Live { form, cells };
+    let live = Live { form, row };
     for (field, lww) in record.lww.iter_mut().filter(|(_, lww)| lww.saved.is_none()) {
         lww.saved = live.cell(*field).map(|(value, form)| crate::value::to_json(value, form));
     }
