@@ -148,8 +148,8 @@ impl Stmt {
         // Asking the statement for type, bytes and length would take that mutex again for each.
         let read = || unsafe { ValueRef::read(api, (api.column_value)(stmt, i)) };
         match read() {
-            ValueRef::Text([]) => {
-                // Text of another encoding looks empty where there was no memory to convert it: this has the statement fail.
+            ValueRef::Text([]) | ValueRef::Blob([]) => {
+                // What had to be converted looks empty where there was no memory for it: this has the statement fail.
                 // SAFETY: as above.
                 unsafe { (api.column_bytes)(stmt, i) };
                 read()
