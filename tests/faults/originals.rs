@@ -31,11 +31,14 @@ fn original(folder: &Path, mode: &str, on: On) -> PathBuf {
         std::fs::copy(from, &path).unwrap();
     }
     let conn = crate::vfs::open(&path);
+    if on == On::Utf16 {
+        support::run(&conn, "PRAGMA encoding = 'UTF-16'");
+    }
     support::run(&conn, &format!("PRAGMA journal_mode = {mode}"));
     match on {
         On::Format(_) => {}
         On::Bare => support::run(&conn, &format!("{TASKS} INSERT INTO tasks VALUES ('t1', 'there before', 1, '[1]')")),
-        On::Usual => usual(&conn, ""),
+        On::Usual | On::Utf16 => usual(&conn, ""),
         On::Rich => {
             usual(&conn, &format!("{PEOPLE} SELECT crdt_enable('people');"));
             rich(&conn);

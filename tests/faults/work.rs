@@ -7,6 +7,8 @@ pub enum On {
     Usual,
     /// Hooks, filters, a peer that has pulled, a record that waits for a unique value, an epitaph, a column renamed but not enabled.
     Rich,
+    /// The usual one in UTF-16: text that is read must be converted.
+    Utf16,
     /// Tables of the application's only.
     Bare,
     /// A database of an earlier format.
@@ -124,6 +126,11 @@ pub const WORK: &[Work] = &[
     rich("tables", &["SELECT * FROM crdt_tables(), crdt_fields('tasks')"]),
     rich("pending", &["SELECT (SELECT count(*) FROM crdt_pending()), (SELECT count(*) FROM crdt_peers()), (SELECT count(*) FROM crdt_conflicts())"]),
     usual("view", &["SELECT count(*) FROM _tasks_crdt"]),
+    // Text of another encoding.
+    on(On::Utf16, "export UTF-16", &["SELECT crdt_changes_since(NULL)"]),
+    on(On::Utf16, "merge into UTF-16", &["SELECT crdt_merge((SELECT json FROM inbox))"]),
+    on(On::Utf16, "fold and forget in UTF-16", &["UPDATE tasks SET id = 'né' || id, title = NULL", "SELECT crdt_cleanup_tombstones()"]),
+    on(On::Utf16, "look at UTF-16", &["SELECT crdt_inspect('tasks', 't1'), crdt_digest('tasks', 'full'), crdt_check()"]),
     // Earlier formats.
     on(On::Format(1), "upgrade from 1", &["SELECT crdt_cursor()"]),
     on(On::Format(1), "upgrade by a merge", &["SELECT crdt_merge('[]')"]),
