@@ -25,7 +25,7 @@ use crate::{coming, conflicts, drafted, row, stays, whole};
 
 /// Records that are merged and shown at a time, where no row has to do with another: bounds the memory. Few where assertions
 /// are on, so that tests come past the end of a window.
-pub const WINDOW: usize = if cfg!(debug_assertions) { 2 } else { 1_000 };
+pub const WINDOW: usize = if cfg!(debug_assertions) { 5 } else { 1_000 };
 
 /// What a merge did, in changes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]

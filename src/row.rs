@@ -48,6 +48,8 @@ pub enum Text {
     Found,
     /// The key of one column and the rowid of each row from a key on, in the order of the keys.
     Rowids,
+    /// Key and tracked columns of each row from a key on, in the order of the keys.
+    InOrder,
     /// Rowid and tracked columns of the rows whose rowids are in a batch, in its order.
     ByRowid,
     /// A new row with these tracked columns.
@@ -107,6 +109,16 @@ fn write(form: &Form, what: &Text) -> String {
                 (list(form.shape.key.iter().map(|k| ident(k))), form.shape.rowid_name().unwrap_or("rowid"));
             let key = format!("{key} COLLATE BINARY");
             format!("SELECT {key}, {rowid} FROM main.{table} WHERE {key} >= ?2 ORDER BY {key}")
+        }
+        Text::InOrder => {
+            let key = list(form.shape.key.iter().map(|k| format!("k.{} COLLATE BINARY", ident(k))));
+            // The index alone is gone through, whatever SQLite knows of the table.
+            let (r, join) = match form.shape.rowid_name().filter(|_| !form.shape.rowid_alias) {
+                Some(rowid) => ("r", format!(" CROSS JOIN main.{table} r ON r.{rowid} = k.{rowid}")),
+                None => ("k", String::new()),
+            };
+            let columns: String = form.tracked.iter().map(|t| format!(", {r}.{}", ident(&t.column.name))).collect();
+            format!("SELECT {key}{columns} FROM main.{table} k{join} WHERE {key} >= ?2 ORDER BY {key}")
         }
         Text::ByRowid => {
             let rowid = form.shape.rowid_name().unwrap_or("rowid");
@@ -189,16 +201,26 @@ pub fn found(form: &Form) -> Rc<str> {
 pub fn renew_batch(form: &Form, cells: Vec<usize>) -> Rc<str> {
     text(form, Text::Renew(cells))
 }
+
 /// The SQL that goes through the keys and rowids of a table; None where no index has its keys in the order of their bytes.
 pub fn rowids(conn: &Conn, form: &Form) -> Result<Option<Rc<str>>> {
     let shape = &form.shape;
-    if shape.rowid_alias || shape.key.len() != 1 || shape.rowid_name().is_none() {
-        return Ok(None);
-    }
+    let has = !shape.rowid_alias && shape.rowid_name().is_some() && is_bytewise(conn, form)?;
+    Ok(has.then(|| text(form, Text::Rowids)))
+}
+
+/// The SQL that goes through the keys and tracked columns of a table; None where it has not its keys in the order of their bytes.
+pub fn in_order(conn: &Conn, form: &Form) -> Result<Option<Rc<str>>> {
+    let shape = &form.shape;
+    let has = shape.rowid_alias || ((shape.without_rowid || shape.rowid_name().is_some()) && is_bytewise(conn, form)?);
+    Ok(has.then(|| text(form, Text::InOrder)))
+}
+
+/// Whether the index of a key of one column has it in the order of its bytes.
+fn is_bytewise(conn: &Conn, form: &Form) -> Result<bool> {
     let sql = "SELECT 1 FROM pragma_index_list(?1, 'main') l JOIN pragma_index_xinfo(l.name, 'main') x
                WHERE l.origin = 'pk' AND x.seqno = 0 AND x.coll = 'BINARY'";
-    let bytewise = conn.int(sql, &[shape.name.as_str().into()])?.is_some();
-    Ok(bytewise.then(|| text(form, Text::Rowids)))
+    Ok(form.shape.key.len() == 1 && conn.int(sql, &[form.shape.name.as_str().into()])?.is_some())
 }
 
 /// The SQL that reads rows by a batch of rowids.

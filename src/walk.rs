@@ -2,10 +2,11 @@
 //! at the root of the tree again. It tells at once, too, that nothing is known of any key in a gap.
 
 use std::cmp::Ordering;
+use std::rc::Rc;
 
 use crate::conn::Cached;
 use crate::error::Result;
-use crate::ffi::ValueRef;
+use crate::ffi::{Stmt, ValueRef};
 use crate::key::Pk;
 use crate::record::Record;
 use crate::schema::{Form, Table};
@@ -40,14 +41,24 @@ impl<'c> Walk<'c> {
         Ok(Walk { t, rows, place: Place::Start, steps: STEPS, ordered: store.conn.is_utf8()? })
     }
 
-    /// A walk through the keys of a table's rows, where an index has them in our order; None where none does.
+    /// A walk through the keys of a table's rows and their rowids, where an index has the keys in our order; None where none does.
     pub fn of_rows(store: &Store<'c>, form: &Form) -> Result<Option<Walk<'c>>> {
-        match crate::row::rowids(store.conn, form)? {
-            Some(sql) => {
-                Ok(Some(Walk { t: 0, rows: store.conn.stmt(&sql)?, place: Place::Start, steps: STEPS, ordered: true }))
-            }
-            None => Ok(None),
-        }
+        Walk::by(store, crate::row::rowids(store.conn, form)?)
+    }
+
+    /// A walk through the rows themselves: key, then tracked columns; None where they are not to be had in the order of their keys.
+    pub fn through_rows(store: &Store<'c>, form: &Form) -> Result<Option<Walk<'c>>> {
+        Walk::by(store, crate::row::in_order(store.conn, form)?)
+    }
+
+    fn by(store: &Store<'c>, sql: Option<Rc<str>>) -> Result<Option<Walk<'c>>> {
+        let walk = |rows| Walk { t: 0, rows, place: Place::Start, steps: STEPS, ordered: true };
+        sql.map(|sql| store.conn.stmt(&sql).map(walk)).transpose()
+    }
+
+    /// The statement that is on what was just found.
+    pub fn stmt(&self) -> &Stmt {
+        &self.rows
     }
 
     /// The rowid of the row just found.

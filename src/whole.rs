@@ -63,11 +63,11 @@ fn take_some<'j, R: Coming<'j>>(
     let mut lane = Lane::new(width);
     let mut found = match is_gap(store, table, &records)? {
         true => None,
-        false => Some(Found::new(store, table.id, form, records.iter().map(Coming::pk))?),
+        false => Some(Found::many(store, table.id, form, records.len(), |i| records.get(i).map(Coming::pk))?),
     };
-    for (i, record) in records.into_iter().enumerate() {
-        if let Some(found) = found.as_mut().filter(|_| i > 0) {
-            found.next()?;
+    for record in records {
+        if let Some(found) = &mut found {
+            found.next(record.pk())?;
         }
         let known = found.as_ref().filter(|found| found.is_known());
         rest.extend(lane.add(store, (table, form), known, record, report)?);

@@ -165,6 +165,20 @@ fn integer_keys() {
 }
 
 #[test]
+fn keys_that_are_stored_in_other_ways() {
+    for key_and_table in
+        ["TEXT PRIMARY KEY NOT NULL, WITHOUT ROWID", "TEXT PRIMARY KEY DESC NOT NULL,", "TEXT NOT NULL, rest"]
+    {
+        let (key, table) = key_and_table.split_once(',').unwrap();
+        let (last, table) = if table == " rest" { (", PRIMARY KEY(id)", "") } else { ("", table) };
+        let ddl = format!("CREATE TABLE tasks(id {key}, {COLUMNS} CHECKS {last}){table}");
+        (0..3).for_each(|seed| both_roads_agree(&ddl, seed, &|i| format!("'k{}'", i * 37 % 61)));
+    }
+    let ddl = format!("CREATE TABLE tasks(id INT PRIMARY KEY NOT NULL, {COLUMNS} CHECKS)");
+    (0..3).for_each(|seed| both_roads_agree(&ddl, seed, &|i| (i as i64 * 37 - 600).to_string()));
+}
+
+#[test]
 fn keys_that_a_collation_finds_equal() {
     let ddl =
         format!("CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL COLLATE NOCASE, {COLUMNS} CHECKS) WITHOUT ROWID");

@@ -122,15 +122,12 @@ impl<A: Answer> Chunk<'_, '_, A> {
         };
         let is_plain = |place: &usize| key(place).is_some_and(|(_, pk)| pk.plain(&form.shape.classes).is_some());
         let (plain, others): (Vec<usize>, Vec<usize>) = places.iter().partition(|place| is_plain(place));
-        let mut found: Option<Found<'_>> = None;
-        for place in plain.iter() {
-            match &mut found {
-                Some(found) => found.next()?,
-                None => found = Some(Found::new(store, *t, form, plain.iter().filter_map(key).map(|(_, pk)| pk))?),
-            }
-            let Some((found, (_, pk))) = found.as_ref().filter(|found| found.is_known()).zip(key(place)) else {
+        let mut found = Found::new(store, *t, form, plain.iter().filter_map(key).map(|(_, pk)| pk))?;
+        for (place, (_, pk)) in plain.iter().filter_map(|place| Some((place, key(place)?))) {
+            found.next(pk)?;
+            if !found.is_known() {
                 continue;
-            };
+            }
             let (row, first) = found.row();
             let live = if found.has_row() { Live::of_row(form, row, first) } else { Live::none(form) };
             let whole = Whole { state: state(store, &table, pk, found.clock())?, live };

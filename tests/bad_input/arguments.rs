@@ -242,7 +242,9 @@ DELETE FROM _tasks_crdt";
 #[test]
 fn wrong_arguments() {
     let mut target = Target::new();
-    for call in CALLS.lines().skip(1) {
+    // Where crdt_sync is built in, it tries, and notes that it tried: tests/remote.rs.
+    let tries = |call: &&str| cfg!(feature = "http") && *call == "crdt_sync('http://127.0.0.1:9/sync')";
+    for call in CALLS.lines().skip(1).filter(|call| !tries(call)) {
         let function = call.split('(').next().unwrap();
         target.refuses(function, &format!("SELECT {call}"), &[]);
     }
