@@ -10,11 +10,14 @@ use crate::error::{Error, Result};
 use crate::ffi::{Stmt, ValueRef};
 use crate::key::Pk;
 use crate::pack::{unpack_cells, Cells, Nodes};
-use crate::pass::is_near;
+use crate::pass::is_dense;
 use crate::row;
 use crate::schema::{Form, Table};
 use crate::store::Store;
 use crate::walk::Walk;
+
+/// So many records are worth asking whether they lie next to each other, and how the table has its keys.
+const MANY: usize = if cfg!(debug_assertions) { 2 } else { 64 };
 
 /// Columns before those of the row, where both are of one statement.
 const OWN: usize = 6;
@@ -47,11 +50,13 @@ impl<'c> Found<'c> {
         count: usize,
         key: impl Fn(usize) -> Option<&'k Pk>,
     ) -> Result<Found<'c>> {
-        let near = store.conn.is_utf8()? && is_near(store.conn, t, count, |i| key(i).map(Pk::as_ref))?;
-        match if near { Walk::through_rows(store, form)? } else { None } {
-            Some(rows) => Ok(Found(Way::Walks { clocks: Walk::new(store, t)?, rows, known: false, here: false })),
-            None => Found::new(store, t, form, (0..count).filter_map(key)),
+        let stored = |i| key(i).map(Pk::as_ref);
+        if count >= MANY && store.conn.is_utf8()? && is_dense(store.conn, t, count, stored)? {
+            if let Some(rows) = Walk::through_rows(store, form)? {
+                return Ok(Found(Way::Walks { clocks: Walk::new(store, t)?, rows, known: false, here: false }));
+            }
         }
+        Found::new(store, t, form, (0..count).filter_map(key))
     }
 
     /// Goes to the next record, whose key is `pk`.

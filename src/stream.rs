@@ -18,7 +18,7 @@ use crate::store::Store;
 /// Bytes of a payload that is worth it, and of one in the compact form.
 const LONG: [usize; 2] = if cfg!(debug_assertions) { [1_000; 2] } else { [1 << 20, 1 << 17] };
 /// Changes that are read and merged at a time, about.
-const PART: usize = if cfg!(debug_assertions) { 17 } else { 131_072 };
+const PART: usize = if cfg!(debug_assertions) { 17 } else { 65_536 };
 
 /// Merges a payload; None when it is for the usual road, and nothing was done. `answer` is asked at the end.
 pub fn merge<T>(conn: &Conn, json: &str, answer: impl Fn(&Store<'_>, &Report) -> T) -> Result<Option<T>> {
