@@ -67,7 +67,9 @@ impl<'c> Found<'c> {
                     Some(wanted) => conn.begin_batch(rows, &wanted)?,
                     None => rows.step()?,
                 };
-                return if more { Ok(()) } else { Err(Error::internal("a record that was looked for has no place")) };
+                if !more {
+                    return Err(Error::internal("a record that was looked for has no place"));
+                }
             }
             Way::Walks { clocks, rows, known, here } => {
                 *known = clocks.find(pk)?;
