@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::batch::Rows;
@@ -16,11 +17,16 @@ const SQL: &str = "UPDATE OR FAIL main._crdt_clock
                    SET g = _crdt_give(2), ts = _crdt_give(3), c = _crdt_give(4), n = _crdt_give(5), x = _crdt_give(7)
                    WHERE t = ?1 AND pk >= ?2 AND pk <= ?3 AND _crdt_meet(pk)";
 
+/// Records that are written by one statement. SQLite keeps a copy of each page that it changes, in memory as long as those take
+/// 64 KiB at most, then in a file. Few where assertions are on, so that tests need several.
+const TOGETHER: usize = if cfg!(debug_assertions) { 5 } else { 256 };
+
 /// Rows of `_crdt_clock` with their table and key first, in the order of keys.
 struct Over {
     rows: Rc<Rows>,
-    /// The next one to be met.
+    /// The next one to be met, and where they end.
     next: Cell<usize>,
+    end: usize,
     /// Those that were passed over.
     left: RefCell<Vec<usize>>,
 }
@@ -28,24 +34,37 @@ struct Over {
 /// Gives the records of one table whose states are `rows`, in the order of their keys, these states where they are alive and stored;
 /// the places of the others.
 pub fn write(conn: &Conn, rows: &Rc<Rows>) -> Result<Vec<usize>> {
-    let Some(last) = rows.len().checked_sub(1) else { return Ok(Vec::new()) };
-    let range = [rows.get(0, 0), rows.get(0, 1), rows.get(last, 1)];
-    let [ValueRef::Integer(t), ..] = range else { return Ok((0..=last).collect()) };
-    if !is_near(conn, t, rows.len(), |i| (i <= last).then(|| rows.get(i, 1)))? {
-        return Ok((0..=last).collect());
+    let mut left = Vec::new();
+    for from in (0..rows.len()).step_by(TOGETHER) {
+        write_some(conn, rows, from..rows.len().min(from + TOGETHER), &mut left)?;
     }
-    let over = Rc::new(Over { rows: Rc::clone(rows), next: Cell::new(0), left: RefCell::default() });
-    let pass = Rc::<Over>::clone(&over);
-    conn.run_pass(SQL, &range, pass)?;
-    let mut left = over.left.take();
-    left.extend(over.next.get()..=last);
     Ok(left)
+}
+
+fn write_some(conn: &Conn, rows: &Rc<Rows>, some: Range<usize>, left: &mut Vec<usize>) -> Result<()> {
+    let Some(last) = some.clone().last() else { return Ok(()) };
+    let range = [rows.get(some.start, 0), rows.get(some.start, 1), rows.get(last, 1)];
+    let key = |i| Some(some.start + i).filter(|row| some.contains(row)).map(|row| rows.get(row, 1));
+    let near = match range {
+        [ValueRef::Integer(t), ..] => is_near(conn, t, some.len(), key)?,
+        _ => false,
+    };
+    if !near {
+        left.extend(some);
+        return Ok(());
+    }
+    let over = Over { rows: Rc::clone(rows), next: Cell::new(some.start), end: some.end, left: RefCell::default() };
+    let over = Rc::new(over);
+    conn.run_pass(SQL, &range, Rc::<Over>::clone(&over))?;
+    left.append(&mut over.left.take());
+    left.extend(over.next.get()..some.end);
+    Ok(())
 }
 
 impl Pass for Over {
     fn meet(&self, row: &Call<'_, Conn>) -> bool {
         let pk = row.arg(0);
-        while self.next.get() < self.rows.len() {
+        while self.next.get() < self.end {
             let at = self.next.get();
             let order = order(pk, self.rows.get(at, 1));
             if order == Ordering::Less {

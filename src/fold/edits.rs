@@ -28,7 +28,7 @@ struct Edits {
     table: Rc<Table>,
     /// This node's number.
     me: u32,
-    all: Rc<[Keyed]>,
+    all: Rc<Vec<Keyed>>,
     now: RefCell<Now>,
 }
 
@@ -49,9 +49,9 @@ pub(super) fn may_edit(table: &Table, slot: &Slot) -> bool {
 }
 
 /// Edits the records that can be edited; gives the places of the others.
-pub(super) fn write(store: &Store<'_>, table: &Rc<Table>, all: &Rc<[Keyed]>) -> Result<Vec<usize>> {
+pub(super) fn write(store: &Store<'_>, table: &Rc<Table>, all: &Rc<Vec<Keyed>>) -> Result<Vec<usize>> {
     let conn = store.conn;
-    let ([((_, first), _), ..], [.., ((_, last), _)]) = (&**all, &**all) else { return Ok(Vec::new()) };
+    let ([((_, first), _), ..], [.., ((_, last), _)]) = (all.as_slice(), all.as_slice()) else { return Ok(Vec::new()) };
     let range = [table.id.into(), first.as_ref(), last.as_ref()];
     let me = store.nodes.number(&store.me)?;
     let edits = Rc::new(Edits { table: Rc::clone(table), me, all: Rc::clone(all), now: RefCell::default() });

@@ -17,6 +17,10 @@ use crate::store::{RecordKey, Saves, Store, TOGETHER};
 use crate::types::Type;
 use crate::walk::Walk;
 
+/// Records that are edited by one statement. SQLite keeps a copy of each page that it changes, in memory as long as those take
+/// 64 KiB at most, then in a file. Few where assertions are on, so that tests need several.
+const EDITED: usize = if cfg!(debug_assertions) { 5 } else { 256 };
+
 impl Fold<'_, '_> {
     /// Settles what is left: rows that a REPLACE removed, the records not yet written, the clock.
     pub(super) fn finish(mut self, end: i64) -> Result<Cells> {
@@ -144,7 +148,7 @@ impl<'c> Out<'c> {
     fn add(&mut self, store: &Store<'_>, cells: &mut Cells, key: RecordKey, slot: Slot) -> Result<()> {
         if edits::may_edit(&self.table, &slot) {
             self.edits.push((key, slot));
-            return if self.edits.len() < TOGETHER { Ok(()) } else { self.write_edits(store, cells) };
+            return if self.edits.len() < EDITED { Ok(()) } else { self.write_edits(store, cells) };
         }
         let before = self.walk.load(store, &self.table, &key.1)?;
         if before.is_none() && slot.more.is_empty() && matches!(slot.first.what, What::Whole) {
@@ -174,7 +178,7 @@ impl<'c> Out<'c> {
     }
 
     fn write_edits(&mut self, store: &Store<'_>, cells: &mut Cells) -> Result<()> {
-        let all: Rc<[_]> = std::mem::take(&mut self.edits).into();
+        let all = Rc::new(std::mem::take(&mut self.edits));
         for place in edits::write(store, &self.table, &all)? {
             let Some((key, slot)) = all.get(place) else { continue };
             let before = self.behind.load(store, &self.table, &key.1)?;

@@ -28,7 +28,7 @@ fn put_small(out: &mut Vec<u8>, mut n: u64) {
             break;
         }
     }
-    out.extend(bytes.iter().take(length));
+    out.extend_from_slice(bytes.get(..length).unwrap_or_default());
 }
 
 /// A text behind its length in bytes.
