@@ -31,13 +31,8 @@ pub fn rewrite(store: &mut Store<'_>, cells: Cells) -> Result<()> {
         );
         let mut values: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
         values.extend([shown.as_ref(), raw.as_ref()]);
-        // A trigger that rolls back would take the fold with it, each time.
-        let rollback =
-            "SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 AND sql LIKE '%ROLLBACK%'";
-        if store.conn.int(rollback, &[table.name.as_str().into()])?.is_some() {
-            continue;
-        }
-        if let Err(e) = store.conn.run(&sql, &values) {
+        let cell = (form, key.as_slice(), field);
+        if let Err(e) = store.conn.rollbacks.watch_cell(store, cell, || store.conn.run(&sql, &values)) {
             // A trigger or a constraint of the application's may refuse: then the cell stays as it was written.
             crate::apply::refused(store.conn, e)?;
         }

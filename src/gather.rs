@@ -24,6 +24,13 @@ pub struct Incoming<'c> {
     pub leaving: Option<Leaving<'c, FieldId>>,
 }
 
+/// How many changes from the first on are of its record.
+fn together(changes: &[&Change]) -> usize {
+    let Some(first) = changes.first() else { return 0 };
+    let same = |other: &&&Change| Rc::ptr_eq(&other.pk, &first.pk) && Rc::ptr_eq(&other.table, &first.table);
+    changes.iter().take_while(same).count()
+}
+
 /// Changes by record, in key order.
 pub fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<Vec<Incoming<'c>>> {
     let mut records: Vec<Incoming<'c>> = Vec::new();
@@ -36,9 +43,7 @@ pub fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<Vec<Incomi
             Some(record) => record.changes.push((*change, found.field, found.local)),
             None => {
                 let pk = Pk::from_wire(&found.table.form(store.conn)?.shape.classes, &change.pk);
-                let rest = changes.get(i..).unwrap_or_default();
-                let together = rest.iter().take_while(|other| Rc::ptr_eq(&other.pk, &change.pk)).count();
-                let mut changes = Vec::with_capacity(together);
+                let mut changes = Vec::with_capacity(together(changes.get(i..).unwrap_or_default()));
                 changes.push((*change, found.field, found.local));
                 records.push(Incoming { table: found.table, pk, changes, leaving: None });
                 last = Some(&change.pk);
@@ -63,4 +68,26 @@ pub fn group<'c>(store: &Store<'_>, changes: &[&'c Change]) -> Result<Vec<Incomi
         record.changes.sort_by(|a, b| a.0.hlc.cmp(&b.0.hlc));
     }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_ends_where_the_table_changes() {
+        let change = |table: &str, pk: &str| {
+            format!(
+                r#"{{"table":"{table}","pk":"{pk}","field":"v","crdt_type":"lww","hlc":{{"ts":1,"c":0,"node":"n"}},"node_id":"n","value":1}}"#
+            )
+        };
+        let all = |records: &[(&str, &str)]| {
+            let changes: Vec<String> = records.iter().map(|(table, pk)| change(table, pk)).collect();
+            let changes = import::parse(&format!("[{}]", changes.join(","))).unwrap();
+            let refs: Vec<&Change> = changes.iter().collect();
+            (0..refs.len()).map(|i| together(&refs[i..])).collect::<Vec<_>>()
+        };
+        assert_eq!(all(&[("a", "k"), ("b", "k"), ("a", "k"), ("b", "k")]), [1, 1, 1, 1]);
+        assert_eq!(all(&[("a", "k"), ("a", "k"), ("a", "l"), ("b", "l")]), [2, 1, 1, 1]);
+    }
 }

@@ -3,14 +3,16 @@
 //! What was done is lost with it. So it is done once more from the start, and what was rolled back then is known to be
 //! refused. Only where the transaction is ours, of course: in one of the caller's it is an error.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 
 use crate::conn::Conn;
 use crate::error::{Error, Kind, Result};
 use crate::ffi::{Value, ValueRef};
 use crate::key::Pk;
+use crate::record::FieldId;
 use crate::schema::{Catalog, Form};
+use crate::store::Store;
 
 /// How such a reason begins in `crdt_pending()`.
 pub const REASON: &str = "a trigger of the application rolled the whole transaction back";
@@ -21,35 +23,56 @@ const MOST: usize = 50;
 const CONSTRAINT: i32 = 19;
 const TRIGGER: i32 = 1811;
 
-/// A table's name, and a key in it.
-type Name = (String, Pk);
+/// A table's name, and a key in it; the number of the field, where it is about one cell.
+type Name = (String, Pk, Option<FieldId>);
 
 /// What was rolled back, in the call that is under way.
 #[derive(Default)]
 pub struct Rollbacks {
     refused: RefCell<BTreeMap<Name, String>>,
     last: RefCell<Option<(Name, String)>>,
+    /// Whether the call's transaction is the caller's.
+    foreign: Cell<bool>,
 }
 
 impl Rollbacks {
     /// Runs a write of a row; refused at once if it was rolled back before.
     pub fn watch(&self, conn: &Conn, form: &Form, key: &[Value], write: impl FnOnce() -> Result<i64>) -> Result<i64> {
+        self.watch_named(conn, &|| name(form, key, None), write)
+    }
+
+    /// The same for a write of one cell, which can be done without. Refused at once too where its rollback would undo what the
+    /// caller has done.
+    pub fn watch_cell(
+        &self,
+        store: &Store<'_>,
+        (form, key, field): (&Form, &[Value], FieldId),
+        write: impl FnOnce() -> Result<i64>,
+    ) -> Result<i64> {
+        if self.foreign.get() && is_possible(store.conn, &store.catalog)? {
+            return Err(Error::sqlite(TRIGGER, REASON));
+        }
+        self.watch_named(store.conn, &|| name(form, key, Some(field)), write)
+    }
+
+    fn watch_named(&self, conn: &Conn, name: &dyn Fn() -> Name, write: impl FnOnce() -> Result<i64>) -> Result<i64> {
         if !self.refused.borrow().is_empty() {
-            self.refuse(form, key)?;
+            self.refuse(&name())?;
         }
         write().inspect_err(|e| {
             // An interrupt or a full disk ends the transaction too.
             let refused = matches!(e.kind(), Kind::Sqlite(code) if code & 0xff == CONSTRAINT);
             if refused && conn.db.autocommit() {
-                self.last.replace(Some((name(form, key), e.message().to_owned())));
+                self.last.replace(Some((name(), e.message().to_owned())));
             }
         })
     }
 
-    fn refuse(&self, form: &Form, key: &[Value]) -> Result<()> {
-        let (refused, name) = (self.refused.borrow(), name(form, key));
-        let known = refused.get(&name).cloned();
-        let many = || refused.keys().filter(|(table, _)| *table == name.0).count() >= MOST;
+    fn refuse(&self, name: &Name) -> Result<()> {
+        let refused = self.refused.borrow();
+        let known = refused.get(name).cloned();
+        let alike = |other: &&Name| other.0 == name.0 && other.2.is_some() == name.2.is_some();
+        let many = || refused.keys().filter(alike).count() >= MOST;
         match known.or_else(|| many().then(|| format!("{REASON}, for many rows of this table"))) {
             Some(reason) => Err(Error::sqlite(TRIGGER, reason)),
             None => Ok(()),
@@ -70,22 +93,24 @@ impl Rollbacks {
     }
 }
 
-fn name(form: &Form, key: &[Value]) -> Name {
+fn name(form: &Form, key: &[Value], field: Option<FieldId>) -> Name {
     let values: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
-    (form.shape.name.clone(), Pk::encode(&form.shape.classes, &values))
+    (form.shape.name.clone(), Pk::encode(&form.shape.classes, &values), field)
 }
 
 /// Runs `work`, again as long as triggers roll it back, where the transaction is its own.
 pub fn again<T>(conn: &Conn, mut work: impl FnMut() -> Result<T>) -> Result<T> {
     let own = conn.db.autocommit();
-    loop {
+    let foreign = conn.rollbacks.foreign.replace(!own);
+    let outcome = loop {
         let outcome = work();
-        if outcome.is_err() && own && conn.rollbacks.learn() {
-            continue;
+        if outcome.is_ok() || !own || !conn.rollbacks.learn() {
+            break outcome;
         }
-        conn.rollbacks.forget();
-        return outcome;
-    }
+    };
+    conn.rollbacks.foreign.set(foreign);
+    conn.rollbacks.forget();
+    outcome
 }
 
 /// Whether a trigger of the application may roll back.

@@ -2,7 +2,7 @@
 
 use super::family::{of, FAMILY};
 use crate::common::text;
-use crate::support::{digest, export, node, nodes, page, rows, run, same, send, sound, swap, table, take};
+use crate::support::{digest, export, merge, node, nodes, page, rows, run, same, send, sound, swap, table, take};
 
 #[test]
 fn a_cascade_is_noticed_in_a_table_that_was_renamed() {
@@ -109,6 +109,47 @@ fn a_trigger_that_rolls_back_leaves_nothing_of_a_merge() {
     assert_eq!(left.len(), if merged.is_ok() { 2 } else { 1 }, "{merged:?} {left:?}");
     assert!(b.is_autocommit());
     assert!(!text(&b, "SELECT crdt_check()", []).contains("no record"));
+}
+
+/// The fold gives a set that is spelled otherwise our spelling; a trigger that answers by rolling back, wherever it stands, costs
+/// that, and nothing else.
+#[test]
+fn a_trigger_that_rolls_back_has_the_spelling_stay() {
+    let body = "WHEN old.s IS NOT new.s BEGIN SELECT RAISE(ROLLBACK, 'no'); END";
+    let touched = "CREATE TRIGGER far AFTER UPDATE ON other BEGIN SELECT RAISE(ROLLBACK, 'no'); END;
+                   CREATE TRIGGER near BEFORE UPDATE OF s ON t BEGIN UPDATE other SET x = 1; END";
+    for trigger in [
+        format!("CREATE TRIGGER g BEFORE UPDATE OF s ON t {body}"),
+        format!("CREATE TRIGGER g BEFORE UPDATE OF s ON T {body}"),
+        format!("CREATE TEMP TRIGGER g BEFORE UPDATE OF s ON t {body}"),
+        touched.to_owned(),
+    ] {
+        let sql = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, s TEXT, v); SELECT crdt_enable('t', 's:set');
+                   CREATE TABLE other(x); INSERT INTO other VALUES (0)";
+        let [a, b] = nodes(["a", "b"], sql);
+        run(&a, &trigger);
+        run(&a, "INSERT INTO t VALUES ('1', '[\"b\", \"a\"]', 1), ('2', '[ \"c\"]', 2)");
+        run(&b, "INSERT INTO t VALUES ('3', '[]', 3); UPDATE t SET v = 4");
+        // In a transaction of the caller's, which such a trigger would take back, too.
+        run(&a, "BEGIN; UPDATE t SET v = 5 WHERE id = '2'");
+        merge(&a, &export(&b));
+        run(&a, "COMMIT");
+        send(&a, &b);
+        assert_eq!(
+            rows(&a, "SELECT id, s, v FROM t"),
+            ["'1', '[\"b\", \"a\"]', 1", "'2', '[ \"c\"]', 5", "'3', '[]', 4"],
+            "{trigger}"
+        );
+        assert_eq!(
+            rows(&b, "SELECT id, s, v FROM t ORDER BY id"),
+            ["'1', '[\"a\",\"b\"]', 1", "'2', '[\"c\"]', 5", "'3', '[]', 4"],
+            "{trigger}"
+        );
+        // By itself as well.
+        run(&a, "INSERT INTO t VALUES ('4', '[\"b\", \"a\"]', 1)");
+        send(&a, &b);
+        assert_eq!(digest(&a, "t"), digest(&b, "t"), "{trigger}");
+    }
 }
 
 /// A trigger that writes another column of the merged row, one that the merge did not bring, does not write it for the author.
