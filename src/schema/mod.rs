@@ -9,6 +9,7 @@ mod fields;
 pub mod heirs;
 pub mod install;
 pub mod missed;
+pub mod rekey;
 mod script;
 pub mod shape;
 pub mod switch;

@@ -10,7 +10,7 @@ use crate::key::Pk;
 use crate::record::{FieldId, Record};
 use crate::schema::enable::{left_view, plan_with, present, Request};
 use crate::schema::missed::Missed;
-use crate::schema::{heirs, Catalog, Form, Table, Tracked};
+use crate::schema::{heirs, rekey, Catalog, Form, Table, Tracked};
 use crate::sql::ident;
 use crate::store::Store;
 use crate::types::Type;
@@ -31,6 +31,11 @@ pub fn enable_with(
 ) -> Result<String> {
     // What the old triggers wrote is read by the old rules.
     if let Some(mut store) = Store::open(conn)? {
+        if let Some(table) = store.catalog.by_name(name).cloned() {
+            if let Some(form) = table.form_if_usable(conn)? {
+                rekey::settle(&store, &table, form)?;
+            }
+        }
         fold(&mut store, Into::Database)?;
         heirs::settle(&mut store)?;
     }
