@@ -180,7 +180,8 @@ impl Merging {
             if touched.changes > 0 || dropped {
                 let taken = touched.changes + u64::from(dropped);
                 let fields = touched.fields(before.as_ref().filter(|_| !dropped), &now);
-                all.push(Work { table: Rc::clone(table), pk: pk.clone(), before, now, fields, taken, dropped });
+                let table = Rc::clone(table);
+                all.push(Work { table, pk: pk.clone(), before, now, fields, news: true, taken, dropped });
             } else if touched.noted {
                 store.save(table, pk, before.as_ref(), &now)?;
             }

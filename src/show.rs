@@ -24,6 +24,8 @@ pub struct Work {
     pub now: Record,
     /// What to pass on; None for the whole record.
     pub fields: Option<Vec<FieldId>>,
+    /// Whether there is anything to pass on.
+    pub news: bool,
     /// Changes taken.
     pub taken: u64,
     /// It left the sender's filter: what is known of it goes, `now` is what came after.
@@ -74,7 +76,9 @@ pub fn show(store: &mut Store<'_>, work: &mut [Work]) -> Result<u64> {
             }
         }
         saves.add(store, &work.table, &work.pk, work.before.as_ref().filter(|_| !work.dropped), &work.now)?;
-        relays.add(work.table.id, &work.pk, work.fields.as_deref());
+        if work.news {
+            relays.add(work.table.id, &work.pk, work.fields.as_deref());
+        }
         if reason.is_some() || pending::has(store, work.table.id, &work.pk)? {
             // One that waited before and is shown now is tried below, with the others that wait.
             pending::set(store, work.table.id, &work.pk, Some(reason.as_deref().unwrap_or("to be tried again")))?;

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::apply::{apply, Known, Shown};
 use crate::change::Body;
 use crate::clock::{Hlc, BASE_NODE};
 use crate::conn::Conn;
@@ -15,9 +14,10 @@ use crate::error::{Error, Result};
 use crate::key::Pk;
 use crate::record::{FieldId, Marks, Parts, Record};
 use crate::schema::{Form, Table};
+use crate::show::{show, Work};
 use crate::store::Store;
 use crate::types::counter::{self, Part};
-use crate::{conflicts, local, log, merge, pending, row};
+use crate::{conflicts, local, merge, pending, row};
 
 /// One field's state and where it goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,10 +112,12 @@ pub fn settle(store: &mut Store<'_>) -> Result<()> {
     Ok(())
 }
 
-fn settle_table(store: &mut Store<'_>, table: &Table, form: &Form) -> Result<()> {
-    let mark = store.last_seq()?;
-    let mut relays: Vec<(Pk, Vec<FieldId>)> = Vec::new();
+/// Records shown at a time. Bounds the memory.
+const WINDOW: usize = if cfg!(debug_assertions) { 5 } else { 1_000 };
+
+fn settle_table(store: &mut Store<'_>, table: &Rc<Table>, form: &Form) -> Result<()> {
     let mut conflicts = conflicts::Log::default();
+    let mut work = Vec::new();
     for pk in super::switch::records(store, table)? {
         let Some(before) = store.load(table, &pk)? else { continue };
         if table.heirs.iter().all(|heir| !has_state(&before, heir.from)) {
@@ -128,24 +130,15 @@ fn settle_table(store: &mut Store<'_>, table: &Table, form: &Form) -> Result<()>
                 changed.push(heir.to);
             }
         }
-        if now.alive() {
-            let reason = match apply(store.conn, form, &pk, &mut now, Known::default())? {
-                Shown::Yes => None,
-                Shown::Pending(reason) | Shown::Claimed(reason) => Some(reason),
-            };
-            pending::set(store, table.id, &pk, reason.as_deref())?;
-        }
-        store.save(table, &pk, Some(&before), &now)?;
-        if !changed.is_empty() {
-            relays.push((pk, changed));
+        let news = !changed.is_empty();
+        let (table, before, fields) = (Rc::clone(table), Some(before), Some(changed));
+        work.push(Work { table, pk, before, now, fields, news, taken: 0, dropped: false });
+        if work.len() >= WINDOW {
+            show(store, &mut std::mem::take(&mut work))?;
         }
     }
+    show(store, &mut work)?;
     conflicts.finish(store)?;
-    // What the triggers logged of that is no local write.
-    log::drop_after(store.conn, mark)?;
-    for (pk, fields) in &relays {
-        log::append_relay(store.conn, table.id, pk, Some(fields), store.wall.max(store.clock.ts))?;
-    }
     for heir in table.heirs.iter().filter(|heir| heir.from != heir.to) {
         // Its state is gone: the number stays taken, the name is nobody's.
         for sql in [
@@ -157,9 +150,7 @@ fn settle_table(store: &mut Store<'_>, table: &Table, form: &Form) -> Result<()>
         }
         conflicts::rename(store.conn, table.id, heir.from, heir.to)?;
     }
-    store.conn.run("DELETE FROM main._crdt_heir WHERE t = ?1", &[table.id.into()])?;
-    store.folded = store.last_seq()?;
-    store.save_clock()
+    store.conn.run("DELETE FROM main._crdt_heir WHERE t = ?1", &[table.id.into()]).map(drop)
 }
 
 fn has_state(record: &Record, field: FieldId) -> bool {

@@ -359,3 +359,26 @@ fn a_script_of_crdt_schema_renames_too() {
     same(&a, &b, "t");
     assert_eq!(text(&a, "SELECT crdt_schema('t')", []), "");
 }
+
+/// What a peer sent under the new name is shown once the column has it here: as in a merge, what triggers do about that is put back.
+#[test]
+fn what_triggers_write_as_a_renamed_column_is_shown_is_put_back() {
+    let sql = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v); CREATE TABLE u(id TEXT PRIMARY KEY NOT NULL, n);
+               SELECT crdt_enable('t'), crdt_enable('u')";
+    let [a, b] = nodes(["a", "b"], sql);
+    run(&a, "CREATE TRIGGER g AFTER UPDATE ON t BEGIN UPDATE u SET n = n || '!' WHERE id = 'u'; END");
+    let keys: Vec<String> = (1..20).map(|i| format!("('{i}', 'x')")).collect();
+    run(&a, &format!("INSERT INTO t VALUES {}; INSERT INTO u VALUES ('u', 'n')", keys.join(",")));
+    send(&a, &b);
+    let rename = "ALTER TABLE t RENAME COLUMN v TO w; SELECT crdt_enable('t')";
+    run(&b, &format!("{rename}; UPDATE t SET w = 'new'"));
+    send(&b, &a);
+    run(&a, rename);
+    swap(&a, &b);
+    for node in [&a, &b] {
+        assert_eq!(rows(node, "SELECT n, (SELECT count(*) FROM t WHERE w = 'new') FROM u"), ["'n', 19"]);
+        sound(node);
+    }
+    same(&a, &b, "t");
+    same(&a, &b, "u");
+}
