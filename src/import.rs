@@ -96,6 +96,9 @@ pub struct Resolved {
     pub local: bool,
 }
 
+/// Fields kept at hand: to go through more of them costs more than to look one up.
+const MANY: usize = 32;
+
 /// Finds tables and fields of changes; of those with the same names once.
 pub struct Finder<'c> {
     catalog: &'c Catalog,
@@ -134,7 +137,9 @@ impl<'c> Finder<'c> {
         let Some((field, local)) = table.named(&change.field, &kind).map(|found| (found.id, found.is_local())) else {
             return Ok(None);
         };
-        self.fields.push((Rc::clone(&change.field), kind, field, local));
+        if self.fields.len() < MANY {
+            self.fields.push((Rc::clone(&change.field), kind, field, local));
+        }
         Ok(Some(Resolved { table, field, local }))
     }
 }

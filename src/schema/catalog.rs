@@ -102,6 +102,7 @@ impl Catalog {
                 heirs: moves.heirs(id),
                 fields,
                 form: OnceCell::new(),
+                places: OnceCell::new(),
             }));
         }
         drop(rows);

@@ -133,6 +133,8 @@ pub struct Table {
     ended: bool,
     covered: Vec<FieldId>,
     form: OnceCell<Form>,
+    /// Places in `fields`, by name in lower case: peers may send any number of fields.
+    places: OnceCell<HashMap<String, Vec<usize>>>,
 }
 
 /// The columns of a table as they are now.
@@ -187,9 +189,19 @@ impl Table {
 
     /// The field of that name and type. A column's name matches in any case, as in SQL.
     pub fn named(&self, name: &str, kind: &Kind) -> Option<&Field> {
-        let same = |f: &&Field| f.kind == *kind && f.name.eq_ignore_ascii_case(name);
-        let local = self.fields.iter().filter(same).find(|f| f.is_local());
-        local.or_else(|| self.renamed(name, kind)).or_else(|| self.fields.iter().filter(same).find(|f| f.name == name))
+        let places = self.places.get_or_init(|| self.places());
+        let places = places.get(&name.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
+        let same = || places.iter().filter_map(|place| self.fields.get(*place)).filter(|field| field.kind == *kind);
+        let local = same().find(|field| field.is_local());
+        local.or_else(|| self.renamed(name, kind)).or_else(|| same().find(|field| field.name == name))
+    }
+
+    fn places(&self) -> HashMap<String, Vec<usize>> {
+        let mut all: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, field) in self.fields.iter().enumerate() {
+            all.entry(field.name.to_ascii_lowercase()).or_default().push(place);
+        }
+        all
     }
 
     /// The field of that type whose column once had that name.

@@ -180,3 +180,26 @@ fn a_set_written_while_disabled_is_put_in_order() {
     swap(&a, &b);
     same(&a, &b, "t");
 }
+
+/// More fields than are kept at hand, some of which differ by case only: each is the column of that name in any case, or itself.
+#[test]
+fn many_fields_that_are_no_columns_here() {
+    let [a, b] = nodes(["a", "b"], "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('t')");
+    let names: Vec<String> =
+        (0..100).flat_map(|i| [format!("f{i}"), format!("F{i}")]).chain(["V".to_owned()]).collect();
+    let all: Vec<_> = names.iter().zip(1..).map(|(name, ts)| lww(name, (ts, 0, "z"), name.as_str())).collect();
+    take(&a, &all);
+    assert_eq!(take(&a, &all)["unchanged"], all.len());
+    send(&a, &b);
+    for node in [&a, &b] {
+        assert_eq!(rows(node, "SELECT v FROM t"), ["'V'"]);
+        let told = page(&export(node)).changes;
+        let mut told: Vec<&str> = told.iter().filter_map(|change| change["value"].as_str()).collect();
+        let mut sent: Vec<&str> = names.iter().map(String::as_str).collect();
+        told.sort_unstable();
+        sent.sort_unstable();
+        assert_eq!(told, sent);
+        sound(node);
+    }
+    same(&a, &b, "t");
+}
