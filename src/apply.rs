@@ -89,9 +89,17 @@ pub fn is_overruled(conn: &Conn, form: &Form, pk: &Pk, record: &Record) -> Resul
     if !record.alive() {
         return Ok(false);
     }
-    let Some(live) = row::read(conn, form, pk)? else { return Ok(false) };
-    let wrong = differing(form, record, &live);
-    Ok(wrong.iter().any(|(i, want)| form.tracked.get(*i).is_some_and(|t| t.column.affinity.keeps(want.as_ref()))))
+    let (Some(key), Some(live)) = (pk.decode(&form.shape.classes), row::read(conn, form, pk)?) else {
+        return Ok(false);
+    };
+    for (i, want) in differing(form, record, &live) {
+        let kept = form.tracked.get(i).is_some_and(|tracked| tracked.column.affinity.keeps(want.as_ref()));
+        // Else it may be what the column's affinity makes of the value.
+        if kept || !row::holds(conn, form, &key, i, &want)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Puts the state into the rows of `records` once more, with triggers off: a trigger that writes the very row that fires it

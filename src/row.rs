@@ -176,6 +176,20 @@ pub fn exists(conn: &Conn, form: &Form, pk: &Pk) -> Result<bool> {
     Ok(conn.int(&text(form, Text::Exists), &values(&key, &[]))?.is_some())
 }
 
+/// Whether a row's tracked column `i` holds what the column's affinity makes of `value`.
+pub fn holds(conn: &Conn, form: &Form, key: &[Value], i: usize, value: &Value) -> Result<bool> {
+    let Some(tracked) = form.tracked.get(i) else { return Ok(false) };
+    // A comparison gives the other side the column's affinity: https://sqlite.org/datatype3.html#type_conversions_prior_to_comparison
+    let sql = format!(
+        "SELECT 1 FROM main.{} WHERE {} AND {} IS ?{} COLLATE BINARY",
+        ident(&form.shape.name),
+        key_condition(form),
+        ident(&tracked.column.name),
+        key.len() + 1
+    );
+    Ok(conn.int(&sql, &values(key, std::slice::from_ref(&(i, value.clone()))))?.is_some())
+}
+
 /// The values of the tracked columns, in their order; None when there is no such row.
 pub fn read(conn: &Conn, form: &Form, pk: &Pk) -> Result<Option<Vec<Value>>> {
     let Some(key) = pk.decode(&form.shape.classes) else { return Ok(None) };

@@ -184,7 +184,7 @@ fn a_set_written_while_disabled_is_put_in_order() {
 /// More fields than are kept at hand, some of which differ by case only: each is the column of that name in any case, or itself.
 #[test]
 fn many_fields_that_are_no_columns_here() {
-    let [a, b] = nodes(["a", "b"], "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('t')");
+    let [a, b] = nodes(["a", "b"], "CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('tasks')");
     let names: Vec<String> =
         (0..100).flat_map(|i| [format!("f{i}"), format!("F{i}")]).chain(["V".to_owned()]).collect();
     let all: Vec<_> = names.iter().zip(1..).map(|(name, ts)| lww(name, (ts, 0, "z"), name.as_str())).collect();
@@ -192,7 +192,7 @@ fn many_fields_that_are_no_columns_here() {
     assert_eq!(take(&a, &all)["unchanged"], all.len());
     send(&a, &b);
     for node in [&a, &b] {
-        assert_eq!(rows(node, "SELECT v FROM t"), ["'V'"]);
+        assert_eq!(rows(node, "SELECT v FROM tasks"), ["'V'"]);
         let told = page(&export(node)).changes;
         let mut told: Vec<&str> = told.iter().filter_map(|change| change["value"].as_str()).collect();
         let mut sent: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -201,5 +201,5 @@ fn many_fields_that_are_no_columns_here() {
         assert_eq!(told, sent);
         sound(node);
     }
-    same(&a, &b, "t");
+    same(&a, &b, "tasks");
 }

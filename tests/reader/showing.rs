@@ -175,3 +175,34 @@ fn a_trigger_writes_no_other_column_of_a_merged_row() {
     swap(&a, &b);
     assert_eq!(rows(&a, "SELECT * FROM t WHERE id = '1'"), ["'1', 'z', 'touched'"]);
 }
+
+/// Also where the column's affinity makes something else of a value, or might.
+#[test]
+fn what_a_trigger_makes_of_a_value_is_put_back_whatever_the_column() {
+    for (column, value, shown) in [
+        ("TEXT", "'2024-01-01'", "'2024-01-01'"),
+        ("DATETIME", "'2024-01-01 10:00:00'", "'2024-01-01 10:00:00'"),
+        ("DECIMAL(10,2)", "9.99", "9.99"),
+        ("DECIMAL(10,2)", "'9.50'", "9.5"),
+        ("NUMERIC", "''", "''"),
+        ("INTEGER", "'12:30'", "'12:30'"),
+        ("INTEGER", "1.5", "1.5"),
+        ("REAL", "0.0", "0.0"),
+        ("REAL", "3", "3.0"),
+        ("", "'7'", "'7'"),
+    ] {
+        let sql = format!("CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, body, v {column}); SELECT crdt_enable('t')");
+        let [a, b] = nodes(["a", "b"], &sql);
+        run(&b, "CREATE TRIGGER x AFTER UPDATE ON t BEGIN UPDATE t SET v = 77 WHERE id = new.id; END");
+        run(&a, "INSERT INTO t VALUES ('1', 'one', 1)");
+        send(&a, &b);
+        run(&a, &format!("UPDATE t SET v = {value}"));
+        send(&a, &b);
+        run(&a, "UPDATE t SET body = 'two'");
+        send(&a, &b);
+        for node in [&a, &b] {
+            assert_eq!(rows(node, "SELECT body, v FROM t"), [format!("'two', {shown}")], "{column} {value}");
+        }
+        same(&a, &b, "t");
+    }
+}
