@@ -2,15 +2,19 @@
 //!
 //! Each record is hashed by itself and the hashes are added, so the order in which a node keeps them does not matter.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use crate::clock::{Hlc, Tick};
 use crate::error::Result;
+use crate::ffi::Value;
 use crate::key::Pk;
 use crate::outbound::with_values;
 use crate::record::Record;
 use crate::schema::{Kind, Table};
 use crate::store::Store;
+use crate::value;
 
 /// 64 hex digits over the live records of `table`, with `full` over deleted ones and epitaphs too.
 pub fn digest(store: &Store<'_>, table: &Table, full: bool) -> Result<String> {
@@ -100,6 +104,19 @@ impl Feed {
     }
 }
 
+/// A value's JSON as we spell it: whoever passed it on may have parsed and printed it. SQL cannot tell 0.0 from -0.0, so a write of
+/// the one over the other has no stamp.
+fn spelled(json: &str) -> Cow<'_, str> {
+    let value = match value::decode(json) {
+        Ok(Value::Real(0.0)) => Value::Real(0.0),
+        Ok(value) => value,
+        Err(_) => return json.into(), // what is no value is no cell's either, but kept
+    };
+    let mut out = String::with_capacity(json.len());
+    value::encode(&mut out, value.as_ref(), value::Form::Plain);
+    out.into()
+}
+
 fn hash(table: &Table, pk: &Pk, record: &Record) -> Vec<u8> {
     let mut feed = Feed(Sha256::new());
     feed.bytes(pk.wire().as_bytes());
@@ -119,9 +136,7 @@ fn hash(table: &Table, pk: &Pk, record: &Record) -> Vec<u8> {
             name(&mut feed);
             feed.stamp(Some(&lww.hlc));
             feed.bytes(&[u8::from(lww.altered)]);
-            // SQL cannot tell 0.0 from -0.0, so a write of the one over the other has no stamp.
-            let value = lww.saved.as_deref().unwrap_or_default();
-            feed.bytes(if value == "-0.0" { "0.0" } else { value }.as_bytes());
+            feed.bytes(spelled(lww.saved.as_deref().unwrap_or_default()).as_bytes());
         }
         for ((node, operation), part) in record.counters.get(&field.id).into_iter().flatten() {
             name(&mut feed);

@@ -88,3 +88,24 @@ fn deleted_records_are_in_the_full_digest_only() {
     send(&a, &b);
     assert_eq!(full(&a), full(&b));
 }
+
+/// A relay may parse what it passes on and print it in its own way.
+#[test]
+fn a_value_has_one_digest_however_it_is_spelled() {
+    for spellings in [
+        [r#""\u00e9""#, r#""é""#, r#""\u00E9""#],
+        [r#"{"$blob":"00ff"}"#, r#"{ "$blob" : "00ff" }"#, r#"{"$blob":"00FF"}"#],
+        ["1e300", "1e+300", "1E300"],
+        ["0.5", "5e-1", "0.50"],
+        ["0.0", "-0.0", "0e0"],
+        ["true", "1", "true"],
+    ] {
+        let digests = spellings.map(|value| {
+            let a = node("a", TASKS);
+            let change = r#"[{"table":"tasks","pk":"t1","field":"title","crdt_type":"lww","hlc":{"ts":1,"c":0,"node":"x"},"node_id":"x","value":@}]"#;
+            merge(&a, &change.replace('@', value));
+            full(&a)
+        });
+        assert_eq!([&digests[1], &digests[2]], [&digests[0], &digests[0]], "{spellings:?}");
+    }
+}
