@@ -136,17 +136,23 @@ fn cells(conn: &Conn, form: &Form, key: &[Value], record: &Record) -> Result<Vec
     for column in &form.shape.columns {
         let in_key = form.shape.key.iter().position(|name| *name == column.name).and_then(|i| key.get(i));
         let tracked = form.tracked.iter().find(|t| t.column.name == column.name);
-        let value = match (in_key, tracked.and_then(|tracked| row::shown(record, tracked)), &column.default) {
-            (Some(value), _, _) => value.clone(),
-            (None, Some(value), _) => value,
-            (None, None, Some(default)) if !column.generated => conn
-                .first(&format!("SELECT ({default}\n)"), &[], |row| row.column(0).to_value())?
-                .unwrap_or(Value::Null),
-            _ => Value::Null,
-        };
-        all.push(coerce(conn, value, column)?);
+        all.push(match (in_key, tracked.and_then(|tracked| row::shown(record, tracked))) {
+            (Some(value), _) => coerce(conn, value.clone(), column)?,
+            (None, Some(value)) => coerce(conn, value, column)?,
+            (None, None) => default(conn, column)?,
+        });
     }
     Ok(all)
+}
+
+/// What a column holds where an INSERT leaves it out; NULL for a generated one.
+pub fn default(conn: &Conn, column: &Column) -> Result<Value> {
+    if column.generated || column.default.is_none() {
+        return Ok(Value::Null);
+    }
+    let sql = format!("SELECT {}", column.default_operand());
+    let value = conn.first(&sql, &[], |row| row.column(0).to_value())?;
+    coerce(conn, value.unwrap_or(Value::Null), column)
 }
 
 /// What a column makes of a value, by the rules of <https://sqlite.org/datatype3.html#type_affinity>.

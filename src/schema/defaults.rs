@@ -13,7 +13,7 @@ pub fn warnings(conn: &Conn, columns: &[(&Column, Kind)]) -> Result<Vec<String>>
     let mut all = Vec::new();
     for (column, kind) in columns {
         let (Kind::Known(ty @ (Type::Counter | Type::Set)), Some(default)) = (kind, &column.default) else { continue };
-        if fits(conn, column, *ty, default)? {
+        if fits(conn, column, *ty)? {
             continue;
         }
         let (what, instead) = match ty {
@@ -31,10 +31,9 @@ pub fn warnings(conn: &Conn, columns: &[(&Column, Kind)]) -> Result<Vec<String>>
 }
 
 /// Whether the triggers would take a default; so too where it cannot be told.
-fn fits(conn: &Conn, column: &Column, ty: Type, default: &str) -> Result<bool> {
-    let value = conn.first(&format!("SELECT ({default}\n)"), &[], |row| row.column(0).to_value());
-    let value = match value {
-        Ok(value) => unique::coerce(conn, value.unwrap_or(Value::Null), column)?,
+fn fits(conn: &Conn, column: &Column, ty: Type) -> Result<bool> {
+    let value = match unique::default(conn, column) {
+        Ok(value) => value,
         Err(e) if apply::is_refusal(&e) => return Ok(true),
         Err(e) => return Err(e),
     };

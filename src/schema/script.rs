@@ -155,7 +155,7 @@ impl Script<'_> {
                 tracked.field
             );
         }
-        let default = tracked.column.default.as_deref().unwrap_or("NULL");
+        let default = tracked.column.default_operand();
         // Only a column without affinity keeps apart what SQL finds equal.
         let types = match tracked.column.affinity {
             Affinity::Blob => format!(" OR typeof({c}) <> typeof({default})"),
@@ -171,7 +171,7 @@ impl Script<'_> {
                 };
                 format!(
                     "INSERT INTO main._crdt_log(t, m, at, {log_keys}{more}) SELECT {t}, {m}, julianday(), {keys}{value} \
-                     FROM main.{table} WHERE {c} IS NOT ({default}) COLLATE BINARY{types};\n"
+                     FROM main.{table} WHERE {c} IS NOT {default} COLLATE BINARY{types};\n"
                 )
             }
             _ => {
@@ -180,13 +180,13 @@ impl Script<'_> {
                 if !tracked.column.defaults_to_nothing() {
                     // The default itself counts: the same on every node that adds the column.
                     out = format!(
-                        "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, julianday(), {keys}, {field}, ({default}) FROM main.{table};\n"
+                        "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, julianday(), {keys}, {field}, {default} FROM main.{table};\n"
                     );
-                    old = default;
+                    old = &default;
                 }
                 out + &format!(
-                    "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1, v2) SELECT {t}, -5, julianday(), {keys}, {field}, ({old}), {c} \
-                     FROM main.{table} WHERE {c} IS NOT ({default}) COLLATE BINARY{types};\n"
+                    "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1, v2) SELECT {t}, -5, julianday(), {keys}, {field}, {old}, {c} \
+                     FROM main.{table} WHERE {c} IS NOT {default} COLLATE BINARY{types};\n"
                 )
             }
         }

@@ -5,6 +5,7 @@ use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::ValueRef;
 use crate::key::KeyClass;
+use crate::sql::literal;
 use crate::value::Form;
 
 /// A column's type affinity.
@@ -77,7 +78,7 @@ pub struct Column {
     pub form: Form,
     /// NULL is refused.
     pub not_null: bool,
-    /// The default's SQL expression.
+    /// The default as an SQL expression that means the same wherever it stands.
     pub default: Option<String>,
     /// Computed from others.
     pub generated: bool,
@@ -86,6 +87,11 @@ pub struct Column {
 }
 
 impl Column {
+    /// The default, NULL where none is declared, as an operand: the line break ends a comment that it may end in.
+    pub fn default_operand(&self) -> String {
+        format!("({}\n)", self.default.as_deref().unwrap_or("NULL"))
+    }
+
     /// The default where it is an INTEGER literal.
     pub fn default_integer(&self) -> Option<i64> {
         self.default.as_deref()?.trim().parse().ok()
@@ -228,7 +234,7 @@ impl Shape {
                 affinity: Affinity::of(declared, strict),
                 form: Form::of(declared),
                 not_null: stmt.i64(2) == Some(1),
-                default: stmt.text(3).map(str::to_owned),
+                default: stmt.text(3).map(default_expression),
                 generated: matches!(stmt.i64(5), Some(2 | 3)),
                 key: stmt.i64(4).and_then(|k| usize::try_from(k).ok()).unwrap_or(0),
             });
@@ -255,6 +261,26 @@ impl Shape {
     }
 }
 
+/// A DEFAULT clause's text as an expression: there SQLite takes a name, bare or quoted, for text, elsewhere for a column.
+fn default_expression(text: &str) -> String {
+    const OTHERS: [&str; 6] = ["TRUE", "FALSE", "NULL", "CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP"];
+    let between = |open, close| text.strip_prefix(open).and_then(|rest: &str| rest.strip_suffix(close));
+    let quoted = |quote: char| {
+        let twice = format!("{quote}{quote}");
+        between(quote, quote)
+            .filter(|inner| !inner.replace(&twice, "").contains(quote))
+            .map(|i| i.replace(&twice, &quote.to_string()))
+    };
+    let in_name = |c: char| c == '_' || c == '$' || c.is_ascii_alphanumeric() || !c.is_ascii();
+    let bare = || {
+        let is_name = text.chars().all(in_name) && !text.starts_with(|c: char| c.is_ascii_digit() || c == '$');
+        (is_name && !OTHERS.iter().any(|word| word.eq_ignore_ascii_case(text))).then(|| text.to_owned())
+    };
+    let bracketed = || between('[', ']').filter(|inner| !inner.contains(']')).map(str::to_owned);
+    let name = quoted('"').or_else(|| quoted('`')).or_else(bracketed).or_else(bare);
+    name.map_or_else(|| text.to_owned(), |name| literal(&name))
+}
+
 /// Whether the key is an INTEGER PRIMARY KEY: the only kind of key of a rowid table that has no index of its own.
 fn is_rowid_alias(conn: &Conn, name: &str, keys: &[&Column]) -> Result<bool> {
     if keys.len() != 1 || keys.iter().any(|k| k.affinity != Affinity::Integer) {
@@ -267,6 +293,60 @@ fn is_rowid_alias(conn: &Conn, name: &str, keys: &[&Column]) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn defaults_mean_what_they_mean_in_a_default_clause() {
+        let conn = rusqlite::Connection::open_in_memory().unwrap();
+        for text in [
+            "abc",
+            "\"v\"",
+            "[v]",
+            "`v`",
+            "v",
+            "é",
+            "a$b",
+            "replace",
+            "rowid",
+            "\"a\"\"b\"",
+            "`a``b`",
+            "[a\"b]",
+            "\"it's\"",
+            "\"\"",
+            "true",
+            "\"true\"",
+            "[NULL]",
+            "False",
+            "null",
+            "\"current_date\"",
+            "CURRENT_DATE",
+            "7",
+            "- 5",
+            "+5",
+            "1e3",
+            "0x10",
+            "'it''s'",
+            "'\"v\"'",
+            "x'00'",
+            "(1 + 1)",
+            "(true)",
+            "(1 -- c\n)",
+            "('a' || \"char\"(65))",
+        ] {
+            let sql =
+                format!("DROP TABLE IF EXISTS t; CREATE TABLE t(v, d DEFAULT {text}); INSERT INTO t(v) VALUES (9)");
+            conn.execute_batch(&sql).unwrap();
+            let said = conn.query_row("SELECT dflt_value FROM pragma_table_info('t') WHERE name = 'd'", [], |row| {
+                row.get::<_, String>(0)
+            });
+            let ours = default_expression(&said.unwrap());
+            let same = conn.query_row(
+                &format!("SELECT d IS ({ours}\n) AND typeof(d) = typeof(({ours}\n)) FROM t"),
+                [],
+                |row| row.get(0),
+            );
+            assert_eq!(same, Ok(true), "{text}: {ours}");
+        }
+    }
 
     #[test]
     fn affinities_as_sqlite_has_them() {

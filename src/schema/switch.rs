@@ -15,7 +15,7 @@ use crate::sql::ident;
 use crate::store::Store;
 use crate::types::Type;
 use crate::value::write_text;
-use crate::{local, log, pending, row, session};
+use crate::{local, log, pending, row, session, unique};
 
 /// Enables a table; the JSON report. In the caller's savepoint.
 pub fn enable(conn: &Conn, name: &str, requests: &[Request]) -> Result<String> {
@@ -293,7 +293,5 @@ fn is_read(cell: &crate::ffi::Value) -> bool {
 
 /// Whether a cell shows its column's default: where nothing was ever said of the field, nobody has written that.
 fn holds_default(store: &Store<'_>, tracked: &Tracked, cell: &crate::ffi::Value) -> Result<bool> {
-    let default = tracked.column.default.as_deref().unwrap_or("NULL");
-    let sql = format!("SELECT ?1 IS ({default}) COLLATE BINARY");
-    Ok(store.conn.int(&sql, &[cell.as_ref()])? == Some(1))
+    Ok(unique::default(store.conn, &tracked.column)? == *cell)
 }

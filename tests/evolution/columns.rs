@@ -169,6 +169,65 @@ fn enabling_again_writes_no_default_that_nobody_wrote() {
     same(&a, &b, "t");
 }
 
+/// A default is what its column makes of it. Nobody wrote it: what a peer wrote before a pause stands.
+#[test]
+fn enabling_again_knows_a_default_of_another_type() {
+    let [a, b] = nodes(["a", "b"], OLD);
+    run(&a, "INSERT INTO t VALUES ('1', 'x')");
+    send(&a, &b);
+    for conn in [&a, &b] {
+        run(conn, "ALTER TABLE t ADD COLUMN i INTEGER DEFAULT '0'; ALTER TABLE t ADD COLUMN s TEXT DEFAULT 0");
+        run(conn, "ALTER TABLE t ADD COLUMN r REAL DEFAULT 1; SELECT crdt_enable('t')");
+    }
+    run(&b, "UPDATE t SET i = 1, s = 'written', r = 2.5");
+    let place = mark(&a);
+    run(&a, "SELECT crdt_disable('t'); SELECT crdt_enable('t')");
+    assert_eq!(since(&a, Some(&place)).changes.len(), 0);
+    swap(&a, &b);
+    assert_eq!(table(&a, "t"), ["'1', 'x', 1, 'written', 2.5"]);
+    same(&a, &b, "t");
+}
+
+/// In a DEFAULT clause SQLite takes a name for text, also where a column has it.
+#[test]
+fn a_default_that_is_a_name_is_text() {
+    for name in ["abc", "a", "\"a\"", "[a]", "`a`"] {
+        let [a, b] = nodes(["a", "b"], OLD);
+        run(&a, "INSERT INTO t VALUES ('1', 'x')");
+        send(&a, &b);
+        for conn in [&a, &b] {
+            run(conn, &format!("ALTER TABLE t ADD COLUMN n DEFAULT {name}"));
+        }
+        run(&b, "SELECT crdt_enable('t'); UPDATE t SET n = 'written'");
+        let place = mark(&a);
+        run(&a, "SELECT crdt_enable('t')");
+        assert_eq!(since(&a, Some(&place)).changes.len(), 0, "{name}");
+        run(&a, "SELECT crdt_disable('t'); SELECT crdt_enable('t')");
+        assert_eq!(since(&a, Some(&place)).changes.len(), 0, "{name}, after a pause");
+        swap(&a, &b);
+        assert_eq!(table(&a, "t"), ["'1', 'x', 'written'"], "{name}");
+        same(&a, &b, "t");
+    }
+}
+
+/// So too where such a default is a claim in a unique index.
+#[test]
+fn a_default_that_is_a_name_is_claimed_as_text() {
+    let a =
+        node("a", "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, a, u DEFAULT \"a\" UNIQUE); SELECT crdt_enable('t')");
+    run(&a, "INSERT INTO t VALUES ('2', 'x', 'a')");
+    let hlc = serde_json::json!({"ts": 9_000, "c": 0, "node": "x"});
+    take(
+        &a,
+        &[serde_json::json!({"table": "t", "pk": "1", "field": "a", "crdt_type": "lww", "hlc": hlc, "value": "y"})],
+    );
+    assert_eq!(table(&a, "t"), ["'1', 'y', 'a'"], "the oldest claim");
+    sound(&a);
+    run(&a, "UPDATE t SET u = 'free'; SELECT crdt_retry()");
+    assert_eq!(table(&a, "t"), ["'1', 'y', 'free'", "'2', 'x', 'a'"]);
+    sound(&a);
+}
+
 /// A set that was written while its table was disabled is put in order when it is enabled again, as every node shows it.
 #[test]
 fn a_set_written_while_disabled_is_put_in_order() {
