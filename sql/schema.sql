@@ -1,6 +1,7 @@
 -- The tables that grove-crdt adds to a database, once. Everything about every enabled table is in here.
 
--- Settings. `format` is the version of this layout.
+-- Settings. `format` is the version of this layout. With colons: what a script of crdt_schema leaves to the next call that can write
+-- (src/schema/notes.rs).
 CREATE TABLE IF NOT EXISTS _crdt_pragma(name TEXT PRIMARY KEY NOT NULL, value) WITHOUT ROWID;
 
 -- Node ids and the small numbers that stand for them. 0 is the shared author of rows from before crdt_enable.

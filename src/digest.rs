@@ -109,8 +109,11 @@ impl Feed {
 fn spelled(json: &str) -> Cow<'_, str> {
     let value = match value::decode(json) {
         Ok(Value::Real(0.0)) => Value::Real(0.0),
+        // An object or array that is its own text, and what is no value of SQL's.
+        Ok(Value::Text(text)) if text == json.as_bytes() => return json.into(),
+        Err(_) => return json.into(),
+        _ if matches!(json, "true" | "false") => return json.into(),
         Ok(value) => value,
-        Err(_) => return json.into(), // what is no value is no cell's either, but kept
     };
     let mut out = String::with_capacity(json.len());
     value::encode(&mut out, value.as_ref(), value::Form::Plain);

@@ -3,7 +3,7 @@
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::fold::{fold, Into};
-use crate::schema::{heirs, upgrade, Catalog, FORMAT};
+use crate::schema::{heirs, rekey, switch, upgrade, Catalog, FORMAT};
 use crate::store::Store;
 use crate::tail::{self, Mark, Tail};
 use crate::{pending, rollback};
@@ -13,11 +13,23 @@ pub fn write<T>(conn: &Conn, mut work: impl FnMut(&mut Store<'_>) -> Result<T>) 
     write_new(conn, |conn| {
         let mut store = open(conn)?;
         store.may_write.set(true);
-        fold(&mut store, Into::Database)?;
-        heirs::settle(&mut store)?;
+        catch_up(&mut store)?;
         pending::release(&mut store)?;
         work(&mut store)
     })
+}
+
+/// Folds the log's tail, and does what `crdt_enable` or a script of `crdt_schema` has left to be done. In the caller's savepoint.
+pub fn catch_up(store: &mut Store<'_>) -> Result<()> {
+    if store.catalog.compare_due {
+        rekey::settle_due(store)?;
+    }
+    fold(store, Into::Database)?;
+    if store.catalog.compare_due {
+        switch::compare_due(store)?;
+        fold(store, Into::Database)?;
+    }
+    heirs::settle(store)
 }
 
 /// As [`write`], for work that may change which tables are enabled: it opens the state itself.
@@ -76,11 +88,14 @@ pub fn read<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Op
                 store = open(conn)?;
                 store.may_write.set(true);
             }
-            if store.last_seq()? == store.folded && !pending::is_due(&store)? && !heirs::due(&store) {
+            if store.last_seq()? == store.folded
+                && !pending::is_due(&store)?
+                && !heirs::due(&store)
+                && !store.catalog.compare_due
+            {
                 return work(&store).map(Some);
             }
-            fold(&mut store, Into::Database)?;
-            heirs::settle(&mut store)?;
+            catch_up(&mut store)?;
             pending::release(&mut store)?;
             work(&store).map(Some)
         };

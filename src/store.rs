@@ -47,6 +47,10 @@ pub struct Store<'a> {
     pub any_left: Cell<Option<bool>>,
     /// Whether this call may write: what it finds out is kept.
     pub may_write: Cell<bool>,
+    /// Tables as they were where the log is being folded, if they were others.
+    pub then: Vec<Rc<Table>>,
+    /// The clock where each table's rows are to be compared from, by table, where the fold went past it.
+    pub compared_from: BTreeMap<i64, Tick>,
     /// Records as they would be if the log's tail had been folded, where it could not be.
     pub overlay: BTreeMap<RecordKey, Record>,
 }
@@ -103,6 +107,8 @@ impl<'a> Store<'a> {
             any_pending: Cell::new(conn.int("SELECT 1 FROM main._crdt_pending LIMIT 1", &[])?.is_some()),
             any_left: Cell::new(None),
             may_write: Cell::new(false),
+            then: Vec::new(),
+            compared_from: BTreeMap::new(),
             overlay: BTreeMap::new(),
         }))
     }
@@ -136,7 +142,7 @@ impl<'a> Store<'a> {
 
     /// The table of that number.
     pub fn table(&self, id: i64) -> Option<Rc<Table>> {
-        self.catalog.by_id(id).cloned()
+        self.then.iter().find(|table| table.id == id).or_else(|| self.catalog.by_id(id)).cloned()
     }
 
     /// The state of a record; None when nothing is known of it.

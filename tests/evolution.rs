@@ -11,6 +11,7 @@ mod evolution {
     mod fixtures;
     mod random;
     mod rename;
+    mod scripts;
     mod tables;
     mod types;
 }

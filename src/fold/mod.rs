@@ -16,7 +16,7 @@ use crate::ffi::Value;
 use crate::log::{Event, Reader};
 use crate::record::FieldId;
 use crate::schema::install::WORD_BITS;
-use crate::schema::Table;
+use crate::schema::{notes, Table};
 use crate::store::{RecordKey, Store};
 use crate::types::Type;
 
@@ -56,19 +56,49 @@ pub fn fold(store: &mut Store<'_>, into: Into) -> Result<()> {
             }
             return Ok(());
         }
-        if into == Into::Database {
-            append::prefix(store, end)?;
-        }
-        let (written, suspects, deleted, cells, at) = Default::default();
-        let mut fold = Fold { store, into, written, suspects, deleted, cells, at };
-        fold.run(end)?;
-        let cells = fold.finish(end)?;
+        let cells = up_to(store, into, end)?;
         if into == Into::Memory {
             return Ok(());
         }
         crate::cells::rewrite(store, cells)?;
     }
     Ok(())
+}
+
+/// Folds the rows up to `end`, each by the fields that its table had when it was written.
+fn up_to(store: &mut Store<'_>, into: Into, end: i64) -> Result<Cells> {
+    let mut all = Cells::default();
+    while store.folded < end {
+        note_clock(store);
+        let until = store.catalog.next_place(store.folded).map_or(end, |until| until.min(end));
+        store.then = store.catalog.tables_at(store.conn, until)?;
+        let cells = part(store, into, until, until == end);
+        let old = !std::mem::take(&mut store.then).is_empty();
+        all.append(&mut cells?);
+        if old && into == Into::Database {
+            notes::drop_past(store.conn, until)?;
+        }
+    }
+    Ok(all)
+}
+
+/// Where the fold stands at the place from which a table's rows are to be compared, writes to come have later stamps than this.
+fn note_clock(store: &mut Store<'_>) {
+    let catalog = Rc::clone(&store.catalog);
+    let here = |table: &&Rc<Table>| table.notes.due.is_some_and(|due| due.since.until == store.folded);
+    let here: Vec<i64> = catalog.tables().iter().filter(here).map(|table| table.id).collect();
+    store.compared_from.extend(here.into_iter().map(|t| (t, store.clock)));
+}
+
+/// `last`: the log ends with them.
+fn part(store: &mut Store<'_>, into: Into, end: i64, last: bool) -> Result<Cells> {
+    if into == Into::Database {
+        append::prefix(store, end)?;
+    }
+    let (written, suspects, deleted, cells, at) = Default::default();
+    let mut fold = Fold { store, into, written, suspects, deleted, cells, at };
+    fold.run(end)?;
+    fold.finish(end, last)
 }
 
 /// What was written of a record, in the order of the log.

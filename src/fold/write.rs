@@ -23,7 +23,7 @@ const EDITED: usize = if cfg!(debug_assertions) { 5 } else { 256 };
 
 impl Fold<'_, '_> {
     /// Settles what is left: rows that a REPLACE removed, the records not yet written, the clock.
-    pub(super) fn finish(mut self, end: i64) -> Result<Cells> {
+    pub(super) fn finish(mut self, end: i64, last: bool) -> Result<Cells> {
         for (key, Suspicion { seq, stamp, .. }) in std::mem::take(&mut self.suspects) {
             let Some(table) = self.store.table(key.0) else { continue };
             let Some(form) = table.form_if_usable(self.store.conn)? else { continue };
@@ -31,7 +31,7 @@ impl Fold<'_, '_> {
                 self.written.push((key, Write { stamp, what: What::Delete(seq) }));
             }
         }
-        self.flush(true)?;
+        self.flush(last)?;
         self.store.folded = end;
         if self.into == Into::Database {
             self.store.conn.run("DELETE FROM main._crdt_grave WHERE seq <= ?1", &[end.into()])?;

@@ -4,7 +4,6 @@ use super::args::Args;
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::{Call, Out};
-use crate::fold::{fold, Into};
 use crate::schema::enable::{self, Request};
 use crate::schema::Catalog;
 use crate::value::write_text;
@@ -50,7 +49,7 @@ pub fn retry(call: &Call<'_, Conn>) -> Result<Out> {
         session::write_new(args.conn(), |conn| {
             let before = pending::list(conn)?;
             let mut store = session::open(conn)?;
-            fold(&mut store, Into::Database)?;
+            session::catch_up(&mut store)?;
             pending::release(&mut store)?;
             claims::retry(&store, claims::Which::All, &claims::broken(&store)?)?;
             let after = pending::list(conn)?;

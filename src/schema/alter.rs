@@ -8,18 +8,16 @@ use std::collections::BTreeMap;
 
 use crate::conn::Conn;
 use crate::error::{Error, Result};
-use crate::fold::{fold, Into};
 use crate::record::FieldId;
 use crate::schema::shape::Shape;
-use crate::schema::{heirs, switch, Catalog, Table};
+use crate::schema::{switch, Catalog, Table};
 use crate::session;
 use crate::sql::ident;
 
 /// Runs `ALTER TABLE table alteration` and enables the table again; the report of `crdt_enable`. In the caller's savepoint.
 pub fn alter(conn: &Conn, name: &str, alteration: &str) -> Result<String> {
     let mut store = session::open(conn)?;
-    fold(&mut store, Into::Database)?;
-    heirs::settle(&mut store)?;
+    session::catch_up(&mut store)?;
     let table = std::rc::Rc::clone(store.catalog.enabled(name)?);
     drop(store);
     let sql = format!("ALTER TABLE main.{} {alteration}", ident(&table.name));

@@ -4,12 +4,11 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::{heirs, upgrade, Field, Kind, Table, MAX_BITS};
+use super::{heirs, notes, upgrade, Field, Kind, Table, MAX_BITS};
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::foreign::Foreign;
 use crate::hooks::Hooks;
-use crate::types::Type;
 
 /// All tables that are or were enabled.
 pub struct Catalog {
@@ -20,6 +19,8 @@ pub struct Catalog {
     tables: Vec<Rc<Table>>,
     /// Whether some table's fields have heirs that are to have their state.
     pub heirs_due: bool,
+    /// Whether some table's rows are to be compared with their records.
+    pub compare_due: bool,
     /// The hooks that stand.
     pub hooks: Hooks,
     by_id: HashMap<i64, Rc<Table>>,
@@ -76,6 +77,7 @@ impl Catalog {
         }
         drop(rows);
         let mut moves = heirs::Moves::read(conn, format)?;
+        let mut notes = notes::read(conn)?;
         let mut tables = Vec::new();
         let mut captured = captured(conn)?;
         let mut rows = conn.stmt("SELECT t, name, enabled, gen FROM main._crdt_table ORDER BY t")?;
@@ -94,12 +96,13 @@ impl Catalog {
                 captured: is_captured,
                 gen,
                 covered: fields.iter().filter(|f| f.covered_in(gen)).map(|f| f.id).collect(),
-                ended: fields.iter().any(|f| f.kind == Kind::Known(Type::Lww) && f.born.is_some() && f.died.is_some()),
+                ended: Table::any_ended(&fields),
                 listed,
                 has_aliases: moves.any_aliases(id),
                 aliases: moves.aliases(conn, id, &name)?,
                 name,
                 heirs: moves.heirs(id),
+                notes: notes.remove(&id).unwrap_or_default(),
                 fields,
                 form: OnceCell::new(),
                 places: OnceCell::new(),
@@ -107,8 +110,11 @@ impl Catalog {
         }
         drop(rows);
         let by_id = tables.iter().map(|t| (t.id, Rc::clone(t))).collect();
-        let heirs_due = tables.iter().any(|t: &Rc<Table>| !t.heirs.is_empty() && t.enabled && t.captured);
-        Ok(Catalog { mark, format, tables, heirs_due, hooks: Hooks::read(conn)?, by_id, derived: Derived::default() })
+        let any = |due: fn(&Table) -> bool| tables.iter().any(|t: &Rc<Table>| t.enabled && t.captured && due(t));
+        let heirs_due = any(|t| !t.heirs.is_empty());
+        let compare_due = any(|t| t.notes.due.is_some());
+        let (hooks, derived) = (Hooks::read(conn)?, Derived::default());
+        Ok(Catalog { mark, format, tables, heirs_due, compare_due, hooks, by_id, derived })
     }
 
     /// Every table, in the order in which they were first enabled.

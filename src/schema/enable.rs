@@ -30,10 +30,6 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// The statements; empty when everything is as it should be.
     pub script: String,
-    /// What the triggers that were there may have missed.
-    pub missed: Missed,
-    /// Fields that become columns here.
-    pub new: Vec<FieldId>,
 }
 
 /// One column's type as asked for in `crdt_enable`.
@@ -104,13 +100,11 @@ pub fn plan_with(
         fields: wishes.iter().map(|(column, kind)| (column.name.clone(), kind.clone())).collect(),
         warnings,
         script: String::new(),
-        missed,
-        new: fields.new.clone(),
     };
     if !intact {
         check_rows(conn, &shape, &tracked)?;
         let bare = catalog.is_none_or(|catalog| catalog.tables().is_empty());
-        plan.script = Script { conn, portable, bare, known, target, fields, present, objects }.write()?;
+        plan.script = Script { conn, portable, bare, known, missed, target, fields, present, objects }.write()?;
     }
     Ok(plan)
 }

@@ -9,6 +9,8 @@ mod fields;
 pub mod heirs;
 pub mod install;
 pub mod missed;
+pub mod notes;
+mod past;
 pub mod rekey;
 mod script;
 pub mod shape;
@@ -129,6 +131,8 @@ pub struct Table {
     pub has_aliases: bool,
     /// Fields whose state goes to another, or is to be shown.
     pub heirs: Vec<heirs::Heir>,
+    /// What a script of `crdt_schema` left to be done.
+    pub notes: notes::Notes,
     /// Whether a lww column is tracked no more.
     ended: bool,
     covered: Vec<FieldId>,
@@ -151,6 +155,27 @@ pub struct Form {
 }
 
 impl Form {
+    /// The columns of `shape` that are tracked as the fields of `table`; `column` tells a field's column.
+    fn new<'s>(shape: Shape, table: &Table, column: impl Fn(&Field) -> Option<&'s Column>) -> Form {
+        let local = table.fields.iter().filter(|f| f.is_local());
+        let tracked: Vec<Tracked> = local
+            .filter_map(|f| match (&f.kind, column(f)) {
+                (Kind::Known(ty), Some(column)) => {
+                    Some(Tracked { field: f.id, ty: *ty, bit: f.bit, column: column.clone() })
+                }
+                _ => None,
+            })
+            .collect();
+        let place = |id: &FieldId| {
+            let field = table.fields.binary_search_by_key(id, |f| f.id).ok()?;
+            let cell = tracked.binary_search_by_key(id, |t| t.field).ok()?;
+            tracked.get(cell).filter(|t| t.ty == Type::Lww).map(|_| (field, cell))
+        };
+        let covered = table.covered.iter().filter_map(place).collect();
+        let (texts, unique) = Default::default();
+        Form { shape, tracked, covered, texts, unique }
+    }
+
     /// The fields of columns that stand in a unique index; all lww fields, where an index is on an expression or partial.
     pub fn unique_fields(&self, conn: &Conn) -> Result<&[FieldId]> {
         if let Some(fields) = self.unique.get() {
@@ -221,6 +246,10 @@ impl Table {
         self.ended.then_some(|id| self.field(id).is_some_and(|f| f.born.is_some() && f.died.is_some()))
     }
 
+    fn any_ended(fields: &[Field]) -> bool {
+        fields.iter().any(|f| f.kind == Kind::Known(Type::Lww) && f.born.is_some() && f.died.is_some())
+    }
+
     /// The columns of one type that are tracked by the present triggers, in the order in which they write them.
     pub fn local(&self, ty: impl Fn(Type) -> bool) -> impl Iterator<Item = &Field> {
         self.fields.iter().filter(move |f| f.is_local() && matches!(f.kind, Kind::Known(known) if ty(known)))
@@ -246,27 +275,10 @@ impl Table {
         }
         let shape = Shape::read(conn, &self.name)?;
         let watched = columns::watched(conn, self)?;
-        let column =
-            |f: &Field| watched.get(&f.id).and_then(|name| shape.column(name)).or_else(|| shape.column(&f.name));
-        let tracked: Vec<Tracked> = self
-            .fields
-            .iter()
-            .filter(|f| f.is_local())
-            .filter_map(|f| match (&f.kind, column(f)) {
-                (Kind::Known(ty), Some(column)) => {
-                    Some(Tracked { field: f.id, ty: *ty, bit: f.bit, column: column.clone() })
-                }
-                _ => None,
-            })
-            .collect();
-        let place = |id: &FieldId| {
-            let field = self.fields.binary_search_by_key(id, |f| f.id).ok()?;
-            let cell = tracked.binary_search_by_key(id, |t| t.field).ok()?;
-            tracked.get(cell).filter(|t| t.ty == Type::Lww).map(|_| (field, cell))
-        };
-        let covered = self.covered.iter().filter_map(place).collect();
-        let (texts, unique) = Default::default();
-        Ok(self.form.get_or_init(|| Form { shape, tracked, covered, texts, unique }))
+        let columns = shape.clone();
+        let named = |name: &str| columns.column(name);
+        let column = |f: &Field| watched.get(&f.id).and_then(|name| named(name)).or_else(|| named(&f.name));
+        Ok(self.form.get_or_init(|| Form::new(shape, self, column)))
     }
 
     /// The same; None where the table is gone or is no longer one that can be enabled.

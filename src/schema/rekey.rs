@@ -53,6 +53,16 @@ pub fn settle(store: &Store<'_>, table: &Table, form: &Form) -> Result<()> {
     Ok(())
 }
 
+/// The same for tables whose triggers a script has made again. In the caller's savepoint, before the log is folded.
+pub fn settle_due(store: &Store<'_>) -> Result<()> {
+    for table in store.catalog.tables().iter().filter(|table| table.notes.due.is_some()) {
+        if let Some(form) = table.form_if_usable(store.conn)? {
+            settle(store, table, form)?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether any key, of a record or of a row of the log that is not folded yet, is stored otherwise.
 fn is_due(store: &Store<'_>, table: &Table, turn: &Turn, logged: bool) -> Result<bool> {
     let clocks =

@@ -4,8 +4,9 @@ use crate::conn::Conn;
 use crate::error::Result;
 use crate::schema::fields::Fields;
 use crate::schema::install::{Object, Target, Widths, WORD_BITS};
+use crate::schema::missed::Missed;
 use crate::schema::shape::Affinity;
-use crate::schema::{heirs, Table, Tracked, FORMAT};
+use crate::schema::{heirs, notes, Table, Tracked, FORMAT};
 use crate::sql::{ident, literal, SCHEMA};
 use crate::types::Type;
 
@@ -59,6 +60,8 @@ pub struct Script<'a> {
     pub bare: bool,
     /// The table as it was, if it was ever enabled.
     pub known: Option<&'a Table>,
+    /// What its triggers may have missed.
+    pub missed: Missed,
     /// The table as it shall be.
     pub target: Target<'a>,
     /// Its fields.
@@ -80,6 +83,9 @@ impl Script<'_> {
             out.push_str(&install_script());
         }
         out.push_str(&widen(self.conn, &self.target.widths(), self.portable && self.bare)?);
+        if let Some(known) = self.known {
+            out.push_str(&notes::script(known.id, known.gen, self.missed, self.fields.changed));
+        }
         self.describe(&mut out);
         out.push_str(&self.names());
         for Present { name, kind, .. } in &self.present {

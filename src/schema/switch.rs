@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::clock::{Hlc, Tick};
 use crate::conn::Conn;
 use crate::error::Result;
 use crate::fold::{fold, Into};
@@ -10,7 +11,8 @@ use crate::key::Pk;
 use crate::record::{FieldId, Record};
 use crate::schema::enable::{left_view, plan_with, present, Request};
 use crate::schema::missed::Missed;
-use crate::schema::{heirs, rekey, Catalog, Form, Table, Tracked};
+use crate::schema::notes::{self, Due};
+use crate::schema::{rekey, Catalog, Field, Form, Table, Tracked};
 use crate::sql::ident;
 use crate::store::Store;
 use crate::types::Type;
@@ -36,8 +38,7 @@ pub fn enable_with(
                 rekey::settle(&store, &table, form)?;
             }
         }
-        fold(&mut store, Into::Database)?;
-        heirs::settle(&mut store)?;
+        session::catch_up(&mut store)?;
     }
     let catalog = Catalog::current(conn)?;
     let plan = plan_with(conn, catalog.as_deref(), name, requests, false, columns)?;
@@ -50,10 +51,7 @@ pub fn enable_with(
             let mut store = session::open(conn)?;
             fold(&mut store, Into::Database)?;
             drop_values(&store, known, &plan.table)?;
-            if plan.missed > Missed::Nothing {
-                reconcile(&mut store, &plan.table, &plan.new, plan.missed)?;
-            }
-            heirs::settle(&mut store)?;
+            session::catch_up(&mut store)?;
             if let Some(table) = store.table(known.id) {
                 crate::stays::again(&mut store, &table)?;
             }
@@ -104,6 +102,7 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
             "DELETE FROM main._crdt_alias WHERE t = ?1",
             "DELETE FROM main._crdt_heir WHERE t = ?1",
             "DELETE FROM main._crdt_waiting WHERE t = ?1",
+            "DELETE FROM main._crdt_pragma WHERE name GLOB '*:' || ?1 || ':*'",
             "UPDATE main._crdt_log SET t = 0 WHERE t = ?1 AND seq = (SELECT max(seq) FROM main._crdt_log)",
             "DELETE FROM main._crdt_log WHERE t = ?1",
         ] {
@@ -158,25 +157,45 @@ pub fn records(store: &Store<'_>, table: &Table) -> Result<Vec<crate::key::Pk>> 
     Ok(all)
 }
 
-/// Writes were missed: what changed meanwhile is recorded as local writes. What columns that are `new` held has been.
-fn reconcile(store: &mut Store<'_>, name: &str, new: &[FieldId], missed: Missed) -> Result<()> {
-    let table = std::rc::Rc::clone(store.catalog.enabled(name)?);
-    let form = table.form(store.conn)?;
-    let mut keys: std::collections::BTreeSet<_> = records(store, &table)?.into_iter().collect();
+/// Compares the rows of tables whose triggers have missed writes. In the caller's savepoint, the log folded.
+pub fn compare_due(store: &mut Store<'_>) -> Result<()> {
+    for table in store.catalog.tables().to_vec() {
+        let Some(due) = table.notes.due.filter(|_| table.enabled && table.captured) else { continue };
+        let Some(form) = table.form_if_usable(store.conn)? else { continue };
+        reconcile(store, &table, form, due)?;
+        notes::drop_due(store.conn, table.id)?;
+    }
+    store.conn.run("UPDATE main._crdt_state SET token = random()", &[])?;
+    if let Some(catalog) = Catalog::current(store.conn)? {
+        store.catalog = catalog;
+    }
+    Ok(())
+}
+
+/// Writes were missed: what changed meanwhile is recorded as local writes. What new columns held has been.
+fn reconcile(store: &mut Store<'_>, table: &Table, form: &Form, due: Due) -> Result<()> {
+    let missed = due.missed;
+    let new = |f: &&Field| f.born.is_some_and(|born| born > due.since.gen);
+    let new: Vec<FieldId> = table.fields.iter().filter(new).map(|f| f.id).collect();
+    let last = Some(store.clock).filter(|_| store.folded == due.since.until);
+    let since = store.compared_from.get(&table.id).copied().or(last);
+    let mut keys: std::collections::BTreeSet<_> = records(store, table)?.into_iter().collect();
     keys.extend(row::keys(store.conn, form)?);
     let mut spelled = crate::cells::Cells::default();
     for pk in keys {
-        let before = store.load(&table, &pk)?;
+        let before = store.load(table, &pk)?;
         let mut now = before.clone().unwrap_or_default();
         let cells = row::read(store.conn, form, &pk)?;
         if (cells.is_none() || missed == Missed::Rows) && pending::has(store, table.id, &pk)? {
             continue; // its row was not there before either, or is not what it should be
         }
         let clock = store.clock;
-        compare(store, (&table, &pk), (form, missed), &mut now, cells.as_deref(), new)?;
+        compare(store, (table, &pk), (form, missed, since), &mut now, cells.as_deref(), &new)?;
         for (tracked, cell) in form.tracked.iter().zip(cells.into_iter().flatten()) {
             let other = tracked.ty != Type::Lww && row::shown(&now, tracked).is_some_and(|shown| shown != cell);
-            if other && !row::is_bare(&now, tracked, &cell) && is_read(&cell) {
+            // A set that nobody has written shows [] everywhere.
+            let bare = tracked.ty == Type::Counter && row::is_bare(&now, tracked, &cell);
+            if other && !bare && is_read(&cell) {
                 spelled.insert(((table.id, pk.clone()), tracked.field), cell);
             }
         }
@@ -184,7 +203,7 @@ fn reconcile(store: &mut Store<'_>, name: &str, new: &[FieldId], missed: Missed)
             store.clock = clock; // nothing has the stamp
             continue;
         }
-        store.save(&table, &pk, before.as_ref(), &now)?;
+        store.save(table, &pk, before.as_ref(), &now)?;
         let changed = |field: &FieldId| before.as_ref().and_then(|b| b.stamp_of(*field)) != now.stamp_of(*field);
         let fields: Vec<FieldId> = table.fields.iter().map(|f| f.id).filter(changed).collect();
         let gone = before.as_ref().is_some_and(|b| b.tomb != now.tomb);
@@ -222,11 +241,12 @@ fn drop_values(store: &Store<'_>, before: &Table, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Takes what a row holds now for what the application wrote, where it differs from the state.
+/// Takes what a row holds now for what the application wrote, where it differs from the state. What this node has stamped `since`
+/// then the triggers recorded.
 fn compare(
     store: &mut Store<'_>,
     (table, pk): (&Table, &Pk),
-    (form, missed): (&Form, Missed),
+    (form, missed, since): (&Form, Missed, Option<Tick>),
     record: &mut Record,
     cells: Option<&[crate::ffi::Value]>,
     new: &[FieldId],
@@ -244,9 +264,11 @@ fn compare(
     }
     for (tracked, cell) in form.tracked.iter().zip(cells).filter(|(tracked, _)| !new.contains(&tracked.field)) {
         let field = tracked.field;
+        let recorded = |hlc: &Hlc| hlc.node == stamp.node && since.is_some_and(|since| hlc.tick() > since);
         match tracked.ty {
             // The cell is what the latest write made it, and that has its stamp.
             Type::Lww if missed == Missed::Rows && record.lww.get(&field).is_none_or(|lww| lww.hlc != stamp) => {}
+            Type::Lww if record.lww.get(&field).is_some_and(|lww| lww.hlc != stamp && recorded(&lww.hlc)) => {}
             Type::Counter | Type::Set if missed == Missed::Rows && row::is_bare(record, tracked, cell) => {}
             Type::Lww => {
                 let json = crate::value::to_json(cell.as_ref(), tracked.column.form);
