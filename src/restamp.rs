@@ -1,5 +1,7 @@
 //! After a fork: this database's own changes that lie in the future are stamped anew, by the new node, now.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter::once;
 use std::rc::Rc;
 
 use crate::clock::{Hlc, Tick};
@@ -10,30 +12,33 @@ use crate::store::Store;
 
 /// Stamps anew what `old` wrote beyond what the wall clock allows. Others keep such changes aside; ours need not wait.
 pub fn future(store: &mut Store<'_>, old: &Rc<str>) -> Result<()> {
-    let limit = store.wall.saturating_add(store.max_drift);
+    let (wall, limit) = (store.wall, store.limit());
     if store.clock.ts <= limit {
         return Ok(());
     }
-    let mut latest = Tick::default();
-    let mut late = Vec::new();
+    let (mut latest, mut ticks, mut late) = (Tick::default(), BTreeSet::new(), Vec::new());
     for (t, pk) in all_records(store)? {
         let Some(table) = store.table(t) else { continue };
         let Some(record) = store.load(&table, &pk)? else { continue };
-        match record.last_stamp() {
-            Some(stamp) if stamp.ts > limit && is_own(&record, old, limit) => late.push((table, pk, record)),
-            Some(stamp) => latest = latest.max(stamp.tick()),
-            None => {}
+        let is_late = |stamp: &Hlc| stamp.node == *old && stamp.ts > limit;
+        let (go, stay): (Vec<Hlc>, Vec<Hlc>) = stamps(&record).into_iter().partition(is_late);
+        latest = stay.iter().map(Hlc::tick).fold(latest, Tick::max);
+        ticks.extend(go.iter().map(Hlc::tick));
+        if !go.is_empty() {
+            late.push((table, pk, record));
         }
     }
+    // Later than all that stays, and in the order that they had: nothing comes before its cause.
     store.clock = latest;
+    let stamps = ticks.into_iter().map(|tick| (tick, store.stamp(wall))).collect();
+    let anew = Anew { old, stamps };
     for (table, pk, before) in late {
         let mut now = before.clone();
-        let (first, second) = (store.stamp(store.wall), store.stamp(store.wall));
-        // The delete and the writes keep their order.
-        let (write, delete) = if before.alive() { (second, first) } else { (first, second) };
-        restamp(&mut now, old, limit, &write, &delete);
-        store.save(&table, &pk, Some(&before), &now)?;
-        crate::log::append_relay(store.conn, table.id, &pk, None, store.wall)?;
+        anew.restamp(&mut now);
+        if now != before {
+            store.save(&table, &pk, Some(&before), &now)?;
+            crate::log::append_relay(store.conn, table.id, &pk, None, store.wall)?;
+        }
     }
     store.folded = store.last_seq()?;
     store.save_clock()
@@ -48,39 +53,57 @@ fn all_records(store: &Store<'_>) -> Result<Vec<(i64, Pk)>> {
     Ok(all)
 }
 
-fn beyond(hlc: &Hlc, old: &Rc<str>, limit: i64) -> bool {
-    hlc.node == *old && hlc.ts > limit
+/// Every stamp that a record has, and those that it tells of.
+fn stamps(record: &Record) -> Vec<Hlc> {
+    let cells = record.lww.values().flat_map(|lww| once(&lww.hlc).chain(lww.others()));
+    let parts = record.counters.values().flat_map(|parts| parts.values());
+    let parts = parts.flat_map(|part| once(&part.hlc).chain(&part.born));
+    let kept = record.kept.values().flat_map(|kept| kept.keys());
+    let marks = || record.sets.values().flatten();
+    let removes = marks().filter_map(|(_, mark)| mark.gone.as_ref());
+    let whole = [&record.row, &record.forgotten].into_iter().flatten();
+    let own = marks().flat_map(|((_, node), mark)| mark.add.iter().chain(&mark.op).map(|tick| tick.by(node)));
+    let shed = record.shed.iter().map(|(node, tick)| tick.by(node));
+    let all = cells.chain(parts).chain(kept).chain(removes).chain(whole).cloned();
+    all.chain(own).chain(shed).chain(record.known_by_delete()).collect()
 }
 
-/// Whether every stamp of the record beyond the limit is the old node's own.
-fn is_own(record: &Record, old: &Rc<str>, limit: i64) -> bool {
-    record.last_stamp().is_some_and(|stamp| beyond(&stamp, old, limit))
+/// The new stamps of the old node's, by their ticks.
+struct Anew<'a> {
+    old: &'a Rc<str>,
+    stamps: BTreeMap<Tick, Hlc>,
 }
 
-fn restamp(record: &mut Record, old: &Rc<str>, limit: i64, write: &Hlc, delete: &Hlc) {
-    for lww in record.lww.values_mut().filter(|lww| beyond(&lww.hlc, old, limit)) {
-        lww.prev = None;
-        lww.past = None;
-        lww.hlc = write.clone();
-    }
-    for (stamp, new) in [(&mut record.row, write), (&mut record.tomb, delete)] {
-        if stamp.as_ref().is_some_and(|stamp| beyond(stamp, old, limit)) {
-            *stamp = Some(new.clone());
+impl Anew<'_> {
+    fn restamp(&self, record: &mut Record) {
+        for lww in record.lww.values_mut() {
+            if let Some(now) = self.of(&lww.hlc) {
+                (lww.hlc, lww.prev, lww.past) = (now, None, None);
+            }
+        }
+        for stamp in [&mut record.row, &mut record.tomb, &mut record.forgotten].into_iter().flatten() {
+            *stamp = self.of(stamp).unwrap_or_else(|| stamp.clone());
+        }
+        // Totals and tags stay their author's; only the time is put right.
+        for part in record.counters.values_mut().flat_map(|parts| parts.values_mut()) {
+            once(&mut part.hlc).chain(&mut part.born).for_each(|stamp| self.put_right(stamp));
+        }
+        for ((_, node), mark) in record.sets.values_mut().flat_map(|marks| marks.iter_mut()) {
+            mark.gone.iter_mut().for_each(|gone| self.put_right(gone));
+            for tick in mark.add.iter_mut().chain(&mut mark.op) {
+                *tick = self.of(&tick.by(node)).map_or(*tick, |now| now.tick());
+            }
         }
     }
-    // Totals and tags stay their author's; only the time is put right.
-    for part in record.counters.values_mut().flat_map(|parts| parts.values_mut()) {
-        if beyond(&part.hlc, old, limit) {
-            part.hlc = write.tick().by(old);
-        }
+
+    /// The new stamp of one that is to have one.
+    fn of(&self, stamp: &Hlc) -> Option<Hlc> {
+        self.stamps.get(&stamp.tick()).filter(|_| stamp.node == *self.old).cloned()
     }
-    for ((_, node), mark) in record.sets.values_mut().flat_map(|marks| marks.iter_mut()) {
-        if let Some(gone) = mark.gone.as_mut().filter(|gone| beyond(gone, old, limit)) {
-            *gone = write.tick().by(old);
-        }
-        let own = [&mut mark.add, &mut mark.op].into_iter().filter(|_| node == old).flatten();
-        for tick in own.filter(|tick| tick.ts > limit) {
-            *tick = write.tick();
+
+    fn put_right(&self, stamp: &mut Hlc) {
+        if let Some(now) = self.of(stamp) {
+            *stamp = now.tick().by(self.old);
         }
     }
 }

@@ -3,6 +3,9 @@
 use crate::common::{error, open, open_file, text};
 use crate::support::*;
 
+const NOW: i64 = 1_780_000_000_000;
+const MINUTE: i64 = 60_000;
+
 #[test]
 fn minted_at_random_and_kept() {
     let folder = tempfile::tempdir().unwrap();
@@ -72,7 +75,6 @@ fn a_fork_keeps_data_and_history() {
 /// Writes made while the clock was ahead wait at every peer. A fork makes them anew, of the new node and of now.
 #[test]
 fn a_fork_brings_writes_back_from_the_future() {
-    const NOW: i64 = 1_780_000_000_000;
     const DAY: i64 = 86_400_000;
     clock::set(NOW);
     let [a, peer, bystander] = ["a", "peer", "bystander"].map(|name| named(clock::open(":memory:"), name, TASKS));
@@ -100,4 +102,62 @@ fn a_fork_brings_writes_back_from_the_future() {
     swap(&a, &peer);
     same(&a, &peer, "tasks");
     assert_eq!(rows(&a, "SELECT title, priority, tags FROM tasks WHERE id = 't1'"), ["'later', 6, '[]'"]);
+}
+
+/// A node that forks after it has run each of `steps` with a clock so many minutes ahead, and a peer that it has sent all to.
+fn forked(steps: &[(i64, &str)]) -> [rusqlite::Connection; 2] {
+    clock::set(NOW);
+    let [a, peer] = ["a", "peer"].map(|name| named(clock::open(":memory:"), name, TASKS));
+    for (ahead, step) in steps {
+        clock::set(NOW + ahead * MINUTE);
+        run(&a, step);
+        digest(&a, "tasks");
+    }
+    clock::set(NOW + 1_000);
+    let meant = table(&a, "tasks");
+    run(&a, "SELECT crdt_fork()");
+    assert_eq!(table(&a, "tasks"), meant, "nothing is lost here");
+    sound(&a);
+    send(&a, &peer);
+    assert_eq!(rows(&peer, "SELECT count(*) FROM crdt_pending()"), ["0"], "nothing waits");
+    same(&a, &peer, "tasks");
+    [a, peer]
+}
+
+/// What is written anew does not come before what it followed on, also where that was not so far ahead as to be written anew.
+#[test]
+fn a_fork_keeps_the_order_of_writes_from_the_future() {
+    let [a, peer] = forked(&[(4, "INSERT INTO tasks(id, title) VALUES ('t1', 'x')"), (30, "DELETE FROM tasks")]);
+    assert_eq!(table(&peer, "tasks"), Vec::<String>::new(), "what was deleted stays deleted");
+    assert!(now(&a) >= (NOW + 4 * MINUTE) * 1_000_000, "the clock is not behind what was written");
+    let [_, peer] = forked(&[
+        (4, "INSERT INTO tasks(id, tags) VALUES ('t1', '[\"e\",\"f\"]')"),
+        (30, "UPDATE tasks SET tags = '[\"f\"]'"),
+    ]);
+    assert_eq!(rows(&peer, "SELECT tags FROM tasks"), ["'[\"f\"]'"]);
+    let [_, peer] = forked(&[
+        (30, "INSERT INTO tasks(id, title) VALUES ('t1', 'x'), ('t2', 'x')"),
+        (31, "DELETE FROM tasks; INSERT INTO tasks(id, title) VALUES ('t1', 'y'); UPDATE tasks SET title = 'z'"),
+        (32, "DELETE FROM tasks; INSERT INTO tasks(id, title) VALUES ('t2', 'y')"),
+    ]);
+    assert_eq!(rows(&peer, "SELECT id, title FROM tasks"), ["'t2', 'y'"]);
+}
+
+/// Where counts began anew in the future is put right with them, and so is what was forgotten before.
+#[test]
+fn a_fork_brings_new_lives_back_from_the_future() {
+    let insert = "INSERT INTO tasks(id, priority, tags) VALUES ('t1', 7, '[\"b\"]')";
+    let again = format!("DELETE FROM tasks; {insert}");
+    let [_, peer] = forked(&[(30, "INSERT INTO tasks(id, priority) VALUES ('t1', 5)"), (30, &again)]);
+    assert_eq!(rows(&peer, "SELECT priority, tags FROM tasks"), ["7, '[\"b\"]'"]);
+    let [a, peer] = forked(&[
+        (30, "INSERT INTO tasks(id, priority, tags) VALUES ('t1', 5, '[\"a\"]'); DELETE FROM tasks"),
+        (31, "SELECT crdt_pragma('tombstone_ttl', '1s'), crdt_cleanup_tombstones()"),
+        (32, insert),
+    ]);
+    assert_eq!(rows(&peer, "SELECT priority, tags FROM tasks"), ["7, '[\"b\"]'"]);
+    run(&peer, "UPDATE tasks SET priority = priority + 1, tags = '[]'");
+    swap(&a, &peer);
+    same(&a, &peer, "tasks");
+    assert_eq!(rows(&a, "SELECT priority, tags FROM tasks"), ["8, '[]'"]);
 }
