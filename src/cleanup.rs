@@ -8,11 +8,12 @@ use crate::log::{Event, Reader};
 use crate::record::Record;
 use crate::schema::Table;
 use crate::store::Store;
-use crate::{peers, pragma, prune};
+use crate::{peers, pending, pragma, prune};
 
 /// Forgets what may be forgotten, of one table or all; with `epitaphs` drops old epitaphs instead. The number of records.
 ///
-/// A record stays while a peer that was seen within the TTL has not come past its delete. The log is pruned as well.
+/// A record stays while a peer that was seen within the TTL has not come past its delete, and while its delete waits. The log is
+/// pruned as well.
 pub fn run(store: &mut Store<'_>, table: Option<&str>, epitaphs: bool) -> Result<i64> {
     let ttl = pragma::number(store.conn, "tombstone_ttl")?;
     let limit = store.wall.saturating_sub(ttl);
@@ -31,6 +32,10 @@ pub fn run(store: &mut Store<'_>, table: Option<&str>, epitaphs: bool) -> Result
             let Some(before) = store.load(&table, &pk)? else { continue };
             let old = before.tomb.as_ref().is_some_and(|tomb| tomb.ts <= limit);
             if !old || before.alive() || before.epitaph != epitaphs || unseen.contains(&pk) {
+                continue;
+            }
+            // Its row still stands: what is written there next goes on from what the record holds.
+            if pending::has(store, table.id, &pk)? {
                 continue;
             }
             count += 1;

@@ -12,17 +12,24 @@ use crate::types::set::Mark;
 
 /// A row was inserted: every lww field is written.
 pub fn insert(record: &mut Record, fields: &[FieldId], stamp: &Hlc) {
-    if std::mem::take(&mut record.epitaph) {
-        if let Some(tomb) = record.tomb.clone() {
-            record.begin_anew(&tomb);
-        }
-    }
+    end_epitaph(record, stamp);
     record.row = Some(stamp.clone());
     update(record, fields, stamp);
 }
 
+/// A forgotten record that is written again begins anew; whether it was one.
+fn end_epitaph(record: &mut Record, stamp: &Hlc) -> bool {
+    let ended = record.epitaph && record.tomb.as_ref() < Some(stamp);
+    if let Some(tomb) = record.tomb.clone().filter(|_| ended) {
+        record.begin_anew(&tomb);
+    }
+    record.epitaph &= !ended;
+    ended
+}
+
 /// Cells were updated.
 pub fn update(record: &mut Record, fields: &[FieldId], stamp: &Hlc) {
+    end_epitaph(record, stamp);
     let deleted = record.known_by_delete();
     for field in fields {
         let write = match record.lww.get(field) {
@@ -77,6 +84,9 @@ pub fn counter_update(record: &mut Record, field: FieldId, old: &Value, new: &Va
         Value::Integer(v) => *v,
         _ => 0,
     };
+    if end_epitaph(record, stamp) {
+        return counter_insert(record, field, new, stamp, apart);
+    }
     let kept = record.sum(field);
     if kept.is_none() && *new == Value::Null {
         return;
@@ -121,6 +131,7 @@ fn add(record: &mut Record, field: FieldId, delta: i128, stamp: &Hlc, apart: boo
 
 /// A set's cell changed from `old` to `new` (canonical elements, sorted).
 pub fn set(record: &mut Record, field: FieldId, old: &[String], new: &[String], stamp: &Hlc) {
+    let old = if end_epitaph(record, stamp) { &[] } else { old };
     for gained in new.iter().filter(|e| old.binary_search(e).is_err()) {
         mark(record, field, gained, stamp, Mark::added(stamp.tick()));
     }
@@ -182,6 +193,22 @@ mod tests {
         let mut record = Record::default();
         backfill(&mut record, &[1, 2], &at(1));
         assert_eq!((record.alive(), record.lww.len()), (true, 2));
+    }
+
+    #[test]
+    fn a_write_to_a_forgotten_record_begins_anew_with_what_it_shows() {
+        let of = |text: &str| crate::types::set::elements(text).unwrap();
+        let forgotten = || Record { tomb: Some(at(5)), epitaph: true, ..Record::default() };
+        let (mut cell, mut counter, mut elements) = (forgotten(), forgotten(), forgotten());
+        update(&mut cell, &[1], &at(9));
+        counter_update(&mut counter, 1, &int(5), &int(6), &at(9), false);
+        set(&mut elements, 1, &of(r#"["a"]"#), &of(r#"["a","b"]"#), &at(9));
+        for record in [&cell, &counter, &elements] {
+            assert!(record.alive() && !record.epitaph);
+            assert_eq!(record.forgotten, Some(at(5)));
+        }
+        assert_eq!(counter.sum(1), Some(6));
+        assert_eq!(elements.elements(1), [r#""a""#, r#""b""#]);
     }
 
     #[test]

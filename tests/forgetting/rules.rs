@@ -171,3 +171,30 @@ fn selections_that_are_no_more_asked_for_hold_nothing_back() {
     assert!(left <= 6, "{left}: one for each record, and where cursors stand");
     assert_eq!(pull(&cursor, Value::Null)["changes"], json!([]));
 }
+
+/// A deleted record whose row is held here is not forgotten: what is written there takes the delete back, with all of the row.
+#[test]
+fn a_delete_that_waits_is_not_forgotten() {
+    clock::set(T0);
+    let [a, b] = ["a", "b"].map(|name| named(clock::open(":memory:"), name, TASKS));
+    run(&a, "PRAGMA foreign_keys = ON; CREATE TABLE notes(id TEXT PRIMARY KEY NOT NULL, task REFERENCES tasks)");
+    run(&a, "INSERT INTO tasks VALUES ('t1', 'x', 5, '[\"p\"]', 1); INSERT INTO notes VALUES ('n1', 't1')");
+    send(&a, &b);
+    clock::set(T0 + 1_000);
+    run(&b, "DELETE FROM tasks");
+    send(&b, &a);
+    assert_eq!(rows(&a, "SELECT pk FROM crdt_pending()"), ["'t1'"], "a row of another table holds it");
+    clock::set(T0 + 30 * DAY);
+    assert_eq!(rows(&a, "SELECT crdt_cleanup_tombstones()"), ["0"]);
+    run(&a, "UPDATE tasks SET title = 'y', priority = priority + 1");
+    let [c] = nodes(["c"], TASKS);
+    send(&a, &c);
+    assert_eq!(table(&c, "tasks"), ["'t1', 'y', 6, '[\"p\"]', 1"], "nothing of it is lost");
+    same(&a, &c, "tasks");
+    swap(&a, &b);
+    same(&a, &b, "tasks");
+    // Deleted for good, it is forgotten.
+    run(&a, "DELETE FROM notes; DELETE FROM tasks");
+    clock::set(T0 + 60 * DAY);
+    assert_eq!(rows(&a, "SELECT crdt_cleanup_tombstones()"), ["1"]);
+}
