@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::change::{Body, Change, Known, Names, TOMBSTONE};
+use crate::change::{Body, Change, Known, TOMBSTONE};
 use crate::clock::{Hlc, Tick};
 use crate::error::{unless_missing, Result};
 use crate::key::Pk;
@@ -151,10 +151,9 @@ pub fn drop_waiting(store: &Store<'_>, changes: &[Change]) -> Result<()> {
     if left.is_empty() {
         return Ok(());
     }
-    let mut rows = store.conn.stmt("SELECT id, change FROM main._crdt_future")?;
     let mut gone = Vec::new();
-    while rows.step()? {
-        let Ok(change) = crate::import::one(rows.text(1).unwrap_or_default(), &mut Names::default()) else { continue };
+    pending::aside(store, i64::MAX, |aside| {
+        let Ok(change) = aside.change else { return Ok(()) };
         let hlc = &change.hlc;
         let seen = |known: &Known| {
             known.authors.get(&hlc.node).is_some_and(|latest| hlc.tick() <= *latest)
@@ -162,13 +161,12 @@ pub fn drop_waiting(store: &Store<'_>, changes: &[Change]) -> Result<()> {
                 || (change.body.counts() && known.forgotten.as_ref() >= Some(hlc))
         };
         let known = left.get(&(change.table.to_ascii_lowercase(), &*change.pk));
-        gone.extend(rows.i64(0).filter(|_| known.is_some_and(|known| known.is_none_or(seen))));
-    }
-    drop(rows);
-    for id in gone {
-        store.conn.run("DELETE FROM main._crdt_future WHERE id = ?1", &[id.into()])?;
-    }
-    Ok(())
+        if known.is_some_and(|known| known.is_none_or(seen)) {
+            gone.push(aside.id);
+        }
+        Ok(())
+    })?;
+    pending::drop_aside(store, &gone)
 }
 
 /// Whether a record that was dropped here may have held this stamp of this node's own.

@@ -1,8 +1,10 @@
 //! What is kept but not shown: rows that the table refused, and changes stamped too far in the future.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use crate::change::Change;
+use crate::change::{Change, Names};
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::Value;
@@ -13,6 +15,9 @@ use crate::record::{FieldId, Record};
 use crate::schema::{Field, Kind, Table};
 use crate::store::{RecordKey, Store};
 use crate::types::Type;
+
+/// Before the number of the table, in a change that was put aside.
+const NUMBER: &str = "\"t\":";
 
 /// Notes why a record's row cannot be shown, or with None that nothing is pending.
 pub fn set(store: &Store<'_>, t: i64, pk: &Pk, reason: Option<&str>) -> Result<()> {
@@ -99,6 +104,8 @@ pub fn set_aside<'c>(store: &Store<'_>, changes: &'c [Change], report: &mut Repo
     for change in late {
         let mut json = String::new();
         change.write_json(&mut json);
+        // By its number the table is known after a rename too.
+        json.insert_str(1, &format!("{NUMBER}{},", store.catalog.enabled(&change.table)?.id));
         let values = [change.hlc.ts.into(), json.as_str().into(), store.wall.into()];
         let new = store
             .conn
@@ -117,48 +124,101 @@ pub fn is_due(store: &Store<'_>) -> Result<bool> {
     Ok(store.conn.int(sql, &[limit.into()])?.is_some())
 }
 
+/// A change that was put aside.
+pub struct Aside {
+    /// Its place in `_crdt_future`.
+    pub id: i64,
+    /// When it was put aside, wall time in nanoseconds.
+    pub since: i64,
+    /// Its table; None where that is known no more.
+    pub table: Option<Rc<Table>>,
+    /// The change, under the name that its table has now; an error where it cannot be read.
+    pub change: Result<Change>,
+}
+
+/// Shows `each` the changes put aside that are stamped up to `until`, the earliest first.
+pub fn aside(store: &Store<'_>, until: i64, mut each: impl FnMut(Aside) -> Result<()>) -> Result<()> {
+    let mut rows = store.conn.stmt("SELECT id, change, since FROM main._crdt_future WHERE ts <= ?1 ORDER BY ts, id")?;
+    rows.bind(1, until)?;
+    while rows.step()? {
+        let (t, json) = unnumbered(rows.text(1).unwrap_or_default());
+        let mut change = crate::import::one(&json, &mut Names::default());
+        let table = match (t, &change) {
+            (Some(t), _) => store.table(t),
+            (None, Ok(change)) => store.catalog.by_name(&change.table).cloned(),
+            (None, Err(_)) => None,
+        };
+        if let (Ok(change), Some(table)) = (&mut change, &table) {
+            change.table = Rc::from(&*table.name);
+        }
+        each(Aside { id: rows.i64(0).unwrap_or(0), since: rows.i64(2).unwrap_or(0), table, change })?;
+    }
+    Ok(())
+}
+
+/// The table's number that a change was put aside with, and its JSON without. Databases may have changes without the number.
+fn unnumbered(text: &str) -> (Option<i64>, Cow<'_, str>) {
+    let numbered = text.strip_prefix('{').and_then(|text| text.strip_prefix(NUMBER)?.split_once(','));
+    match numbered.and_then(|(t, rest)| Some((t.parse().ok()?, rest))) {
+        Some((t, rest)) => (Some(t), format!("{{{rest}").into()),
+        None => (None, text.into()),
+    }
+}
+
+/// Lets changes go that were put aside.
+pub fn drop_aside(store: &Store<'_>, ids: &[i64]) -> Result<()> {
+    for id in ids {
+        store.conn.run("DELETE FROM main._crdt_future WHERE id = ?1", &[(*id).into()])?;
+    }
+    Ok(())
+}
+
+/// Lets all changes of a table go that were put aside.
+pub fn purge(store: &Store<'_>, t: i64) -> Result<()> {
+    let mut gone = Vec::new();
+    aside(store, i64::MAX, |aside| {
+        gone.extend(aside.table.filter(|table| table.id == t).map(|_| aside.id));
+        Ok(())
+    })?;
+    drop_aside(store, &gone)
+}
+
 /// Merges the changes whose time has come. In the caller's savepoint.
 pub fn release(store: &mut Store<'_>) -> Result<()> {
     if !is_due(store)? {
         return Ok(());
     }
-    let limit = store.wall.saturating_add(store.max_drift);
-    let mut due = Vec::new();
-    let mut rows = store.conn.stmt("SELECT change FROM main._crdt_future WHERE ts <= ?1 ORDER BY ts, id")?;
-    rows.bind(1, limit)?;
-    while rows.step()? {
+    let (mut ids, mut due) = (Vec::new(), Vec::new());
+    aside(store, store.limit(), |aside| {
         // Its table may have been disabled since: then it goes on waiting.
-        if let Ok(change) = crate::import::one(rows.text(0).unwrap_or_default(), &mut crate::change::Names::default()) {
-            if store.catalog.enabled(&change.table).is_ok() {
-                due.push(change);
-            }
+        if let (Ok(change), true) = (aside.change, aside.table.is_some_and(|table| table.enabled && table.captured)) {
+            ids.push(aside.id);
+            due.push(change);
         }
-    }
-    drop(rows);
-    match attempt(store, &due) {
+        Ok(())
+    })?;
+    match attempt(store, &ids, &due) {
         // A hook that refuses must not fail whatever call comes by: only what it refuses goes on waiting. But not where
         // SQLite has rolled the transaction back (no memory, a full disk).
-        Err(e) if e.is_hook() && due.len() > 1 && !store.conn.db.autocommit() => due.iter().try_for_each(|change| {
-            let outcome = attempt(store, std::slice::from_ref(change));
-            outcome.or_else(|e| if e.is_hook() && !store.conn.db.autocommit() { Ok(()) } else { Err(e) })
-        }),
+        Err(e) if e.is_hook() && due.len() > 1 && !store.conn.db.autocommit() => {
+            ids.iter().zip(&due).try_for_each(|(id, change)| {
+                let outcome = attempt(store, &[*id], std::slice::from_ref(change));
+                outcome.or_else(|e| if e.is_hook() && !store.conn.db.autocommit() { Ok(()) } else { Err(e) })
+            })
+        }
         Err(e) if e.is_hook() && !store.conn.db.autocommit() => Ok(()),
         outcome => outcome,
     }
 }
 
-/// Merges changes that waited: all of it, or nothing.
-fn attempt(store: &mut Store<'_>, due: &[Change]) -> Result<()> {
+/// Merges changes that waited, the rows `ids`: all of it, or nothing.
+fn attempt(store: &mut Store<'_>, ids: &[i64], due: &[Change]) -> Result<()> {
     if due.is_empty() {
         return Ok(());
     }
     let conn = store.conn;
     let outcome = conn.savepoint("crdt_due", || {
-        for change in due {
-            let mut json = String::new();
-            change.write_json(&mut json);
-            conn.run("DELETE FROM main._crdt_future WHERE change = ?1", &[json.as_str().into()])?;
-        }
+        drop_aside(store, ids)?;
         merge_changes(store, due)?;
         // Hooks may have written to enabled tables.
         fold(store, Into::Database)

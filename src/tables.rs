@@ -311,15 +311,15 @@ fn pending_rows(store: &Store<'_>) -> Result<Vec<Vec<Out>>> {
         ]);
     }
     drop(waiting);
-    let mut future = store.conn.stmt("SELECT ts, change, since FROM main._crdt_future ORDER BY ts, id")?;
-    while future.step()? {
-        let json = future.text(1).unwrap_or_default();
-        let change = crate::import::one(json, &mut crate::change::Names::default())?;
-        let (ts, since) = (future.i64(0).unwrap_or(0), future.i64(2).unwrap_or(0));
-        let why = match ts <= store.wall.saturating_add(store.max_drift) {
+    crate::pending::aside(store, i64::MAX, |aside| {
+        let (change, since) = (aside.change?, aside.since);
+        let ts = change.hlc.ts;
+        let why = match ts <= store.limit() {
             true => "; its time has come, but a hook refuses it or its table is not enabled",
             false => "",
         };
+        let mut json = String::new();
+        change.write_json(&mut json);
         rows.push(vec![
             Out::Text(change.table.to_string()),
             Out::Text(change.pk.to_string()),
@@ -329,10 +329,10 @@ fn pending_rows(store: &Store<'_>) -> Result<Vec<Vec<Out>>> {
             )),
             Out::Int(since),
             Out::Int(ts),
-            Out::Text(json.to_owned()),
+            Out::Text(json),
         ]);
-    }
-    drop(future);
+        Ok(())
+    })?;
     for table in store.catalog.tables().iter().filter(|table| table.enabled) {
         unshown_fields(store, table, &mut rows)?;
     }

@@ -91,6 +91,7 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
     }
     drop_objects(conn, &store.catalog, &table)?;
     if purge {
+        pending::purge(store, table.id)?;
         for sql in [
             "DELETE FROM main._crdt_clock WHERE t = ?1",
             "DELETE FROM main._crdt_parts WHERE t = ?1",

@@ -163,3 +163,53 @@ fn a_rebuilt_table() {
     sound(&a);
     sound(&b);
 }
+
+/// Changes that wait for their time go with their table, whatever it is called when that has come.
+#[test]
+fn changes_from_the_future_follow_a_renamed_table() {
+    const NOW: i64 = 1_780_000_000_000;
+    let late = |table: &str, value: &str| {
+        let stamp = ((NOW + 3_600_000) * 1_000_000, 0, "x");
+        change("v", stamp, serde_json::json!({"table": table, "pk": "1", "value": value}))
+    };
+    let waiting = "SELECT \"table\", json_extract(change, '$.table') FROM crdt_pending() ORDER BY 1";
+    // Another table has taken the name, or the two have swapped theirs; and crdt_enable is called for the renamed ones, or not.
+    let taken = "ALTER TABLE t RENAME TO u; CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('t')";
+    let swapped = "ALTER TABLE t RENAME TO u; ALTER TABLE other RENAME TO t; ALTER TABLE u RENAME TO other";
+    for (renames, name, enable) in
+        [(taken, "u", "SELECT crdt_enable('u')"), (swapped, "other", "SELECT crdt_enable('t'), crdt_enable('other')")]
+    {
+        for enable in ["", enable] {
+            clock::set(NOW);
+            let a = named(clock::open(":memory:"), "a", T);
+            take(&a, &[late("t", "of t")]);
+            run(&a, renames);
+            run(&a, enable);
+            assert_eq!(rows(&a, waiting), [format!("'{name}', '{name}'")]);
+            take(&a, &[late("t", "of the new t")]);
+            assert_eq!(rows(&a, waiting).len(), 2);
+            clock::set(NOW + 3_600_000);
+            export(&a);
+            assert_eq!(rows(&a, waiting), Vec::<String>::new());
+            assert_eq!(table(&a, name), ["'1', 'of t'"]);
+            assert_eq!(table(&a, "t"), ["'1', 'of the new t'"]);
+            sound(&a);
+        }
+    }
+}
+
+/// A table that is purged takes along what waits for its time, also of those that were put aside under its name.
+#[test]
+fn a_purge_drops_changes_from_the_future() {
+    let late = |table: &str| change("v", (9_000_000_000_000_000_000, 0, "x"), serde_json::json!({"table": table}));
+    for old in ["", "UPDATE _crdt_future SET change = replace(change, '{\"t\":1,', '{')"] {
+        let a = node("a", T);
+        take(&a, &[late("t"), late("other")]);
+        run(&a, old);
+        run(&a, "ALTER TABLE other RENAME TO o; SELECT crdt_disable('t', 'purge')");
+        assert_eq!(rows(&a, "SELECT \"table\" FROM crdt_pending()"), ["'o'"]);
+        assert_eq!(status(&a)["future"], 1);
+        run(&a, "SELECT crdt_enable('t')");
+        assert_eq!(status(&a)["future"], 1);
+    }
+}
