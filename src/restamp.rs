@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::key::Pk;
 use crate::record::Record;
 use crate::store::Store;
+use crate::types::lww::Lww;
 
 /// Stamps anew what `old` wrote beyond what the wall clock allows. Others keep such changes aside; ours need not wait.
 pub fn future(store: &mut Store<'_>, old: &Rc<str>) -> Result<()> {
@@ -76,14 +77,6 @@ struct Anew<'a> {
 
 impl Anew<'_> {
     fn restamp(&self, record: &mut Record) {
-        for lww in record.lww.values_mut() {
-            if let Some(now) = self.of(&lww.hlc) {
-                (lww.hlc, lww.prev, lww.past) = (now, None, None);
-            }
-        }
-        for stamp in [&mut record.row, &mut record.tomb, &mut record.forgotten].into_iter().flatten() {
-            *stamp = self.of(stamp).unwrap_or_else(|| stamp.clone());
-        }
         // Totals and tags stay their author's; only the time is put right.
         for part in record.counters.values_mut().flat_map(|parts| parts.values_mut()) {
             once(&mut part.hlc).chain(&mut part.born).for_each(|stamp| self.put_right(stamp));
@@ -93,6 +86,22 @@ impl Anew<'_> {
             for tick in mark.add.iter_mut().chain(&mut mark.op) {
                 *tick = self.of(&tick.by(node)).map_or(*tick, |now| now.tick());
             }
+        }
+        // What the new node writes has seen what stays the old one's.
+        let own: Vec<Hlc> = stamps(record).into_iter().filter(|stamp| stamp.node == *self.old).collect();
+        let seen = |now: &Hlc| own.iter().filter(|stamp| *stamp < now && self.of(stamp).is_none()).max().cloned();
+        for lww in record.lww.values_mut() {
+            if let Some(now) = self.of(&lww.hlc) {
+                let others = lww.others().filter(|stamp| self.of(stamp).is_none()).cloned();
+                let known: Vec<Hlc> = others.chain(seen(&now)).collect();
+                *lww = Lww { altered: lww.altered, saved: lww.saved.take(), ..Lww::first(now, &known) };
+            }
+        }
+        if let (Some(now), Some(known)) = (record.tomb.as_ref().and_then(|tomb| self.of(tomb)), &mut record.tomb_seen) {
+            seen(&now).iter().for_each(|stamp| known.add(stamp));
+        }
+        for stamp in [&mut record.row, &mut record.tomb, &mut record.forgotten].into_iter().flatten() {
+            *stamp = self.of(stamp).unwrap_or_else(|| stamp.clone());
         }
     }
 

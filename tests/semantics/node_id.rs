@@ -98,6 +98,7 @@ fn a_fork_brings_writes_back_from_the_future() {
     send(&a, &peer);
     same(&a, &peer, "tasks");
     assert_eq!(rows(&peer, "SELECT count(*) FROM crdt_pending()"), ["0"]);
+    assert_eq!(rows(&peer, "SELECT count(*) FROM crdt_conflicts()"), ["0"], "it had seen what it overwrote");
     run(&peer, "UPDATE tasks SET title = 'later', priority = priority + 1, tags = '[]' WHERE id = 't1'");
     swap(&a, &peer);
     same(&a, &peer, "tasks");
@@ -112,6 +113,9 @@ fn forked(steps: &[(i64, &str)]) -> [rusqlite::Connection; 2] {
         clock::set(NOW + ahead * MINUTE);
         run(&a, step);
         digest(&a, "tasks");
+        if *ahead < 5 {
+            send(&a, &peer);
+        }
     }
     clock::set(NOW + 1_000);
     let meant = table(&a, "tasks");
@@ -120,6 +124,11 @@ fn forked(steps: &[(i64, &str)]) -> [rusqlite::Connection; 2] {
     sound(&a);
     send(&a, &peer);
     assert_eq!(rows(&peer, "SELECT count(*) FROM crdt_pending()"), ["0"], "nothing waits");
+    assert_eq!(
+        rows(&peer, "SELECT * FROM crdt_conflicts()"),
+        Vec::<String>::new(),
+        "what it wrote anew knows what was before"
+    );
     same(&a, &peer, "tasks");
     [a, peer]
 }
@@ -135,6 +144,10 @@ fn a_fork_keeps_the_order_of_writes_from_the_future() {
         (30, "UPDATE tasks SET tags = '[\"f\"]'"),
     ]);
     assert_eq!(rows(&peer, "SELECT tags FROM tasks"), ["'[\"f\"]'"]);
+    let write = "UPDATE tasks SET title = 'y', priority = 5";
+    let [_, peer] =
+        forked(&[(4, "INSERT INTO tasks VALUES ('t1', 'x', 3, '[1]', 0)"), (30, write), (31, "DELETE FROM tasks")]);
+    assert_eq!(table(&peer, "tasks"), Vec::<String>::new());
     let [_, peer] = forked(&[
         (30, "INSERT INTO tasks(id, title) VALUES ('t1', 'x'), ('t2', 'x')"),
         (31, "DELETE FROM tasks; INSERT INTO tasks(id, title) VALUES ('t1', 'y'); UPDATE tasks SET title = 'z'"),
