@@ -92,6 +92,12 @@ impl Column {
         format!("({}\n)", self.default.as_deref().unwrap_or("NULL"))
     }
 
+    /// Whether the default calls no function: there may be none of that name on another connection.
+    pub fn default_calls_nothing(&self) -> bool {
+        let text = self.default.as_deref().unwrap_or_default();
+        text.split('\'').step_by(2).all(|outside| !outside.contains('('))
+    }
+
     /// The default where it is an INTEGER literal.
     pub fn default_integer(&self) -> Option<i64> {
         self.default.as_deref()?.trim().parse().ok()

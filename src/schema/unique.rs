@@ -5,7 +5,7 @@
 
 use crate::conn::Conn;
 use crate::error::Result;
-use crate::schema::shape::{Affinity, Shape};
+use crate::schema::shape::{Affinity, Column, Shape};
 use crate::sql::{ident, list};
 
 /// A way in which a write can clash with another row.
@@ -116,9 +116,20 @@ fn plain_clash(shape: &Shape, columns: &[(Option<String>, String)]) -> Clash {
         let column = ident(name.as_ref()?);
         let own = !shape.collates && collation.eq_ignore_ascii_case("BINARY");
         let collate = if own { String::new() } else { format!(" COLLATE {}", ident(collation)) };
-        Some(format!("{column}=new.{column}{collate}"))
+        Some(format!("{column}={}{collate}", new_cell(shape, name.as_ref()?)))
     });
     Clash { condition: equal.collect::<Vec<_>>().join(" AND "), one: false, columns: Some(names), when: None }
+}
+
+/// What the new row is to hold in a column. REPLACE puts the default in place of a NULL that is refused, but only after the
+/// triggers that come before it.
+fn new_cell(shape: &Shape, name: &str) -> String {
+    let cell = format!("new.{}", ident(name));
+    let filled = |column: &&Column| column.not_null && column.default.is_some() && column.default_calls_nothing();
+    match shape.column(name).filter(filled) {
+        Some(column) => format!("coalesce({cell},{})", column.default_operand()),
+        None => cell,
+    }
 }
 
 /// Computes the index's expressions over the other row and over the new one, whose columns get the table's affinities by
@@ -131,7 +142,7 @@ fn expression_clash(shape: &Shape, index_sql: &str) -> Clash {
         // Names of their own, so that the expression goes on meaning them when a column is renamed.
         list(columns().map(|c| format!("{c} AS {c}"))),
         ident(&shape.name),
-        list(columns().map(|c| format!("new.{c}")))
+        list(shape.columns.iter().map(|c| new_cell(shape, &c.name)))
     );
     let mut condition = Vec::new();
     if let Some(predicate) = &predicate {

@@ -81,6 +81,34 @@ fn replace_names_the_evicted_row() {
     }
 }
 
+/// REPLACE puts the default in place of a NULL that is refused: the row in the way is the one that has the default.
+#[test]
+fn replace_by_a_default() {
+    for ddl in [
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, u INTEGER NOT NULL DEFAULT 7 UNIQUE, v)",
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, u TEXT NOT NULL DEFAULT \"7\", v, UNIQUE(u, v))",
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, u NOT NULL DEFAULT '(7', v); CREATE UNIQUE INDEX i ON t(u) WHERE v",
+        "CREATE TABLE t(id TEXT COLLATE NOCASE NOT NULL DEFAULT 'x' PRIMARY KEY, u INTEGER NOT NULL DEFAULT 7 UNIQUE, v)",
+        "CREATE TABLE t(id TEXT NOT NULL DEFAULT 'x' PRIMARY KEY, u DEFAULT (7), v, UNIQUE(u)) WITHOUT ROWID",
+    ] {
+        follow(ddl, "SELECT crdt_enable('t')", &[
+            "INSERT INTO t(id, v) VALUES ('1', 1); INSERT INTO t VALUES ('2', 8, 1), ('X', 9, 1)",
+            "INSERT OR REPLACE INTO t VALUES ('3', NULL, 1)",
+            "UPDATE OR REPLACE t SET u = NULL WHERE id = '2'",
+            "REPLACE INTO t VALUES (coalesce((SELECT NULL WHERE 0), 'X'), NULL, 1), ('5', 10, 1)",
+            "INSERT OR REPLACE INTO t(id, u, v) VALUES ('6', 10, 1), ('7', NULL, 2), ('8', NULL, 1)",
+        ]);
+    }
+    // What only this connection has is not called by others.
+    let a = node(
+        "a",
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, u NOT NULL DEFAULT (mine(1)) UNIQUE); SELECT crdt_enable('t')",
+    );
+    run(&a, "INSERT INTO t VALUES ('1', 1), ('2', 2); UPDATE t SET u = u + 2");
+    assert_eq!(table(&a, "t"), ["'1', 3", "'2', 4"]);
+    sound(&a);
+}
+
 #[test]
 fn replace_of_a_rowid() {
     for ddl in [
