@@ -215,10 +215,13 @@ fn a_default_that_is_a_name_is_text() {
 fn a_record_with_a_default_that_is_a_name_has_its_claim() {
     let a = node("a", "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, a DEFAULT abc, u UNIQUE); SELECT crdt_enable('t')");
     run(&a, "INSERT INTO t VALUES ('2', 'x', 7)");
-    let hlc = serde_json::json!({"ts": 9_000, "c": 0, "node": "x"});
-    take(&a, &[serde_json::json!({"table": "t", "pk": "1", "field": "u", "crdt_type": "lww", "hlc": hlc, "value": 7})]);
-    assert_eq!(table(&a, "t"), ["'1', 'abc', 7"], "the oldest claim");
-    assert_eq!(rows(&a, "SELECT pk FROM crdt_pending()"), ["'2'"]);
+    let hlc = serde_json::json!({"ts": now(&a) + 1_000_000, "c": 0, "node": "x"});
+    let change = serde_json::json!({"table": "t", "pk": "1", "field": "u", "crdt_type": "lww", "hlc": hlc, "value": 7});
+    take(&a, &[change]);
+    assert_eq!(
+        rows(&a, "SELECT pk, reason LIKE '%; the record ''2'' claimed it before' FROM crdt_pending()"),
+        ["'1', 1"]
+    );
     sound(&a);
 }
 
