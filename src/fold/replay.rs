@@ -79,6 +79,10 @@ impl Replay<'_, '_> {
 
     fn before(&mut self, record: &mut Record, field: FieldId, value: Value, stamp: &Hlc) -> Result<()> {
         let Some(tracked) = self.form.tracked(field) else { return Ok(()) };
+        // A peer that had the column before has told what the row began with.
+        if record.counters.contains_key(&field) || record.sets.contains_key(&field) {
+            return Ok(());
+        }
         match tracked.ty {
             Type::Lww => local::backfill(record, &[field], stamp),
             Type::Counter => local::counter_backfill(record, field, &value, stamp),

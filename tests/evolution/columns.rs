@@ -259,3 +259,27 @@ fn many_fields_that_are_no_columns_here() {
     }
     same(&a, &b, "tasks");
 }
+
+/// A default that counts is what rows began with that were there when the first node added the column, and no others.
+#[test]
+fn a_default_that_counts_is_not_counted_in_rows_that_came_with_the_column() {
+    let [a, b] = nodes(["a", "b"], "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('t')");
+    let add = "ALTER TABLE t ADD COLUMN n INTEGER DEFAULT 3; ALTER TABLE t ADD COLUMN s TEXT DEFAULT '[\"d\"]';
+               SELECT crdt_enable('t', 'n:counter', 's:set')";
+    run(&a, "INSERT INTO t VALUES ('old', 1)");
+    send(&a, &b);
+    run(&a, add);
+    run(&a, "INSERT INTO t(id) VALUES ('new'); INSERT INTO t(id, n, s) VALUES ('none', 0, '[\"e\"]'); UPDATE t SET n = n + 10 WHERE id = 'old'");
+    send(&a, &b);
+    run(&b, add);
+    run(&b, "UPDATE t SET n = n + 100");
+    swap(&a, &b);
+    for node in [&a, &b] {
+        assert_eq!(
+            rows(node, "SELECT id, n, s FROM t ORDER BY id"),
+            ["'new', 103, '[\"d\"]'", "'none', 100, '[\"e\"]'", "'old', 113, '[\"d\"]'"]
+        );
+        sound(node);
+    }
+    same(&a, &b, "t");
+}
