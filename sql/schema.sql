@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS _crdt_field(
 -- The changes in the order in which they arrived here. m: a mask of changed lww fields when >= 0 (further words in v0…),
 -- -1 insert, -2 delete, -3 a row that a REPLACE may have removed, -4 taken from a peer (v0: the fields, NULL for all),
 -- -5 a counter or set changed (v0: its field, v1: old, v2: new), -6 a row from before crdt_enable (-1, -6: v0… the values of
--- counters and sets), -7 a value from before its column got its type (v0: field, v1: value). at: wall time as a Julian day. Tables that need more key columns k1… or value columns v1… add them.
+-- counters and sets), -7 a value from before its column got its type (v0: field, v1: value, v2: 1 for the default that it was added with). at: wall time as a Julian day. Tables that need more key columns k1… or value columns v1… add them.
 CREATE TABLE IF NOT EXISTS _crdt_log(seq INTEGER PRIMARY KEY, t, m, at, k0, v0);
 
 -- Rows as they were when they were deleted, until the fold has taken them into the clocks. Wider tables add columns.

@@ -133,8 +133,8 @@ enum What {
     Delete(i64),
     /// A counter or set was written: old and new value.
     Part(FieldId, Box<[Value; 2]>),
-    /// A field's value from before the column became that type.
-    Before(FieldId, Value),
+    /// A field's value from before the column became that type; whether it is the default that the column was added with.
+    Before(FieldId, Value, bool),
 }
 
 /// That a row may be gone though nothing says so.
@@ -262,7 +262,7 @@ fn what(row: &Reader<'_>, table: &Table, at: &mut At) -> Option<What> {
         Event::Update(mask) => What::Cells(Some(at.masked(row, table, mask)).filter(|fields| !fields.is_empty())?),
         Event::Delete => What::Delete(row.seq()),
         Event::Part => What::Part(field()?, Box::new([row.value(1).to_value(), row.value(2).to_value()])),
-        Event::BackfillField => What::Before(field()?, row.value(1).to_value()),
+        Event::BackfillField => What::Before(field()?, row.value(1).to_value(), row.value(2).as_i64() == Some(1)),
         Event::Relay | Event::Suspect | Event::Unknown => return None,
     })
 }

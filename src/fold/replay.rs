@@ -35,7 +35,10 @@ impl Replay<'_, '_> {
                 let [old, new] = *values;
                 return self.part(record, field, &old, new, &stamp);
             }
-            What::Before(field, value) => return self.before(record, field, value, &stamp),
+            // A peer that had the column before has told what the row began with.
+            What::Before(field, _, true)
+                if record.counters.contains_key(&field) || record.sets.contains_key(&field) => {}
+            What::Before(field, value, _) => return self.before(record, field, value, &stamp),
         }
         Ok(())
     }
@@ -79,10 +82,6 @@ impl Replay<'_, '_> {
 
     fn before(&mut self, record: &mut Record, field: FieldId, value: Value, stamp: &Hlc) -> Result<()> {
         let Some(tracked) = self.form.tracked(field) else { return Ok(()) };
-        // A peer that had the column before has told what the row began with.
-        if record.counters.contains_key(&field) || record.sets.contains_key(&field) {
-            return Ok(());
-        }
         match tracked.ty {
             Type::Lww => local::backfill(record, &[field], stamp),
             Type::Counter => local::counter_backfill(record, field, &value, stamp),

@@ -186,7 +186,7 @@ impl Script<'_> {
                 if !tracked.column.defaults_to_nothing() {
                     // The default itself counts: the same on every node that adds the column.
                     out = format!(
-                        "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1) SELECT {t}, -7, julianday(), {keys}, {field}, {default} FROM main.{table};\n"
+                        "INSERT INTO main._crdt_log(t, m, at, {log_keys}, v0, v1, v2) SELECT {t}, -7, julianday(), {keys}, {field}, {default}, 1 FROM main.{table};\n"
                     );
                     old = &default;
                 }
