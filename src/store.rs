@@ -49,6 +49,8 @@ pub struct Store<'a> {
     pub may_write: Cell<bool>,
     /// Tables as they were where the log is being folded, if they were others.
     pub then: Vec<Rc<Table>>,
+    /// The records that the log tells of behind the part that is being folded, and whether they were inserted next.
+    pub later: BTreeMap<RecordKey, bool>,
     /// The clock where each table's rows are to be compared from, by table, where the fold went past it.
     pub compared_from: BTreeMap<i64, Tick>,
     /// Records as they would be if the log's tail had been folded, where it could not be.
@@ -108,6 +110,7 @@ impl<'a> Store<'a> {
             any_left: Cell::new(None),
             may_write: Cell::new(false),
             then: Vec::new(),
+            later: BTreeMap::new(),
             compared_from: BTreeMap::new(),
             overlay: BTreeMap::new(),
         }))

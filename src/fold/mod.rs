@@ -71,9 +71,11 @@ fn up_to(store: &mut Store<'_>, into: Into, end: i64) -> Result<Cells> {
     while store.folded < end {
         note_clock(store);
         let until = store.catalog.next_place(store.folded).map_or(end, |until| until.min(end));
+        store.later = later(store, until, end)?;
         store.then = store.catalog.tables_at(store.conn, until)?;
-        let cells = part(store, into, until, until == end);
+        let cells = part(store, into, until);
         let old = !std::mem::take(&mut store.then).is_empty();
+        store.later.clear();
         all.append(&mut cells?);
         if old && into == Into::Database {
             notes::drop_past(store.conn, until)?;
@@ -90,15 +92,33 @@ fn note_clock(store: &mut Store<'_>) {
     store.compared_from.extend(here.into_iter().map(|t| (t, store.clock)));
 }
 
-/// `last`: the log ends with them.
-fn part(store: &mut Store<'_>, into: Into, end: i64, last: bool) -> Result<Cells> {
+/// The records that the log tells of after `from`, and whether the first that it tells is that they were inserted.
+fn later(store: &Store<'_>, from: i64, end: i64) -> Result<BTreeMap<RecordKey, bool>> {
+    let mut all = BTreeMap::new();
+    if from == end {
+        return Ok(all);
+    }
+    let mut rows = Reader::new(store.conn, from, end)?;
+    while rows.step()? {
+        if matches!(rows.event(), Event::Relay | Event::Backfill | Event::BackfillField | Event::Unknown) {
+            continue;
+        }
+        let Some(table) = store.table(rows.table()) else { continue };
+        let Some(form) = table.form_if_usable(store.conn)? else { continue };
+        let key = (table.id, rows.key(&form.shape.classes));
+        all.entry(key).or_insert(rows.event() == Event::Insert);
+    }
+    Ok(all)
+}
+
+fn part(store: &mut Store<'_>, into: Into, end: i64) -> Result<Cells> {
     if into == Into::Database {
         append::prefix(store, end)?;
     }
     let (written, suspects, deleted, cells, at) = Default::default();
     let mut fold = Fold { store, into, written, suspects, deleted, cells, at };
     fold.run(end)?;
-    fold.finish(end, last)
+    fold.finish(end)
 }
 
 /// What was written of a record, in the order of the log.

@@ -8,7 +8,6 @@ use crate::batch::Rows;
 use crate::cells::Cells;
 use crate::error::Result;
 use crate::ffi::Value;
-use crate::key::Pk;
 use crate::pack::Nodes;
 use crate::record::Record;
 use crate::row;
@@ -23,15 +22,15 @@ const EDITED: usize = if cfg!(debug_assertions) { 5 } else { 256 };
 
 impl Fold<'_, '_> {
     /// Settles what is left: rows that a REPLACE removed, the records not yet written, the clock.
-    pub(super) fn finish(mut self, end: i64, last: bool) -> Result<Cells> {
+    pub(super) fn finish(mut self, end: i64) -> Result<Cells> {
         for (key, Suspicion { seq, stamp, .. }) in std::mem::take(&mut self.suspects) {
             let Some(table) = self.store.table(key.0) else { continue };
             let Some(form) = table.form_if_usable(self.store.conn)? else { continue };
-            if !row::exists(self.store.conn, form, &key.1)? {
+            if !is_there(self.store, form, &key)? {
                 self.written.push((key, Write { stamp, what: What::Delete(seq) }));
             }
         }
-        self.flush(last)?;
+        self.flush(true)?;
         self.store.folded = end;
         if self.into == Into::Database {
             self.store.conn.run("DELETE FROM main._crdt_grave WHERE seq <= ?1", &[end.into()])?;
@@ -105,18 +104,27 @@ fn replay(
     let mut writes: Vec<Write> = slot.writes().collect();
     // A record waits because its row is not there, or, a deleted one, because it is.
     let there = || Ok(now.alive() != crate::pending::has(store, key.0, &key.1)?);
-    order::deletes_first(&mut writes, || parts(store, form, &key.1, last))?;
+    order::deletes_first(&mut writes, || parts(store, form, key, last))?;
     order::inserts_first(&mut writes, there)?;
     let mut replay = Replay { store, into, table, form, key, cells };
     writes.into_iter().try_for_each(|write| replay.write(now, write))
 }
 
-/// A row's counters and sets, where they are what the log ends with; None where there is no row.
-fn parts(store: &Store<'_>, form: &Form, pk: &Pk, last: bool) -> Result<Option<order::Values>> {
-    if !last || form.tracked.iter().all(|tracked| tracked.ty == Type::Lww) {
-        return Ok(row::exists(store.conn, form, pk)?.then(Vec::new));
+/// Whether there is a row where the fold stands.
+fn is_there(store: &Store<'_>, form: &Form, key: &RecordKey) -> Result<bool> {
+    match store.later.get(key) {
+        Some(inserted) => Ok(!inserted),
+        None => row::exists(store.conn, form, &key.1),
     }
-    let cells = row::read(store.conn, form, pk)?;
+}
+
+/// A row's counters and sets, where they are what the log ends with; None where there is no row.
+fn parts(store: &Store<'_>, form: &Form, key: &RecordKey, last: bool) -> Result<Option<order::Values>> {
+    let last = last && !store.later.contains_key(key);
+    if !last || form.tracked.iter().all(|tracked| tracked.ty == Type::Lww) {
+        return Ok(is_there(store, form, key)?.then(Vec::new));
+    }
+    let cells = row::read(store.conn, form, &key.1)?;
     let parts = |cells: Vec<Value>| {
         let all = form.tracked.iter().zip(cells);
         all.filter(|(tracked, _)| tracked.ty != Type::Lww).map(|(tracked, cell)| (tracked.field, cell)).collect()
