@@ -258,8 +258,8 @@ fn inherit_set(
         news |= own.entry(key).or_default().join(&mark);
     }
     let lost: Vec<String> = was.into_iter().filter(|element| now.binary_search(element).is_err()).collect();
-    if heir.retyped && !lost.is_empty() {
-        // They were taken out while the column was something else.
+    // They were taken out while the column was something else. A write would bring a deleted record back.
+    if heir.retyped && !lost.is_empty() && record.alive() {
         let stamp = store.stamp(store.wall);
         local::set(record, heir.to, &lost, &[], &stamp);
         news = true;

@@ -154,3 +154,19 @@ fn values_that_do_not_fit_the_new_type() {
     run(&a, "UPDATE t SET v = v + 1, w = 'on'; INSERT INTO other VALUES ('1', 1)");
     assert_eq!(since(&a, None).fields(), ["1.v", "1.w"]);
 }
+
+/// A set that comes back after its row was deleted does not bring the row back.
+#[test]
+fn a_set_that_comes_back_revives_no_row() {
+    let a = node(
+        "a",
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, s TEXT DEFAULT '[]'); SELECT crdt_enable('t', 's:set')",
+    );
+    run(
+        &a,
+        "INSERT INTO t VALUES ('1', '[7]'); SELECT crdt_enable('t', 's:lww'); UPDATE t SET s = '[2]'; DELETE FROM t",
+    );
+    run(&a, "SELECT crdt_enable('t', 's:set')");
+    assert_eq!(rows(&a, "SELECT * FROM t"), [""; 0]);
+    sound(&a);
+}
