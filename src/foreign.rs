@@ -31,6 +31,8 @@ struct Key {
     pins: bool,
     /// The child's table is enabled.
     ours: bool,
+    /// It may be checked at the commit only: its table has such keys.
+    late: bool,
 }
 
 /// The foreign keys of a database; none where they are not enforced.
@@ -56,7 +58,8 @@ impl Foreign {
     fn read(conn: &Conn, catalog: &Catalog) -> Result<Foreign> {
         let mut all = Foreign::default();
         let mut rows = conn.stmt(
-            "SELECT m.name, f.id, f.\"table\", f.\"from\", coalesce(f.\"to\", k.name), f.on_delete, f.on_update
+            "SELECT m.name, f.id, f.\"table\", f.\"from\", coalesce(f.\"to\", k.name), f.on_delete, f.on_update,
+               m.sql LIKE '%DEFERRED%'
              FROM main.sqlite_schema m, pragma_foreign_key_list(m.name, 'main') f
              LEFT JOIN pragma_table_info(f.\"table\", 'main') k ON f.\"to\" IS NULL AND k.pk = f.seq + 1
              WHERE m.type = 'table' ORDER BY m.name, f.id, f.seq",
@@ -76,6 +79,7 @@ impl Foreign {
                     columns: vec![column],
                     holds: stays(rows.text(5)),
                     pins: stays(rows.text(6)),
+                    late: rows.i64(7) == Some(1),
                 }),
             }
             last = Some(id);
@@ -86,6 +90,16 @@ impl Foreign {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// Whether rows of enabled tables may break keys until the commit.
+    pub fn is_late(&self) -> bool {
+        self.keys.iter().any(|key| key.ours && key.late)
+    }
+
+    /// The same of the rows of one table.
+    pub fn is_late_in(&self, child: &str) -> bool {
+        self.keys.iter().any(|key| key.late && key.child.eq_ignore_ascii_case(child))
     }
 
     /// Whether some key refers to rows of a table by that column.
@@ -300,6 +314,15 @@ pub fn put_off(conn: &Conn) -> Result<()> {
         conn.put_off.set(true);
     }
     Ok(())
+}
+
+/// Puts them off before anything is broken. Older SQLite counts what is broken meanwhile apart, and [`resume`] lets go of that
+/// count alone: what had been broken before and is mended meanwhile would stay counted as broken.
+pub fn put_off_at_once(conn: &Conn) -> Result<()> {
+    match conn.db.breaks_deferred_keys() {
+        true => Ok(()),
+        false => put_off(conn),
+    }
 }
 
 /// Ends what [`put_off`] began. By now no row of ours may break a key.

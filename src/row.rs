@@ -246,7 +246,17 @@ pub fn by_rowid(form: &Form) -> Rc<str> {
 pub fn insert(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)]) -> Result<()> {
     spelled(conn, form, key, cells)?;
     let sql = text(form, Text::Insert(places(cells)));
-    written(conn.rollbacks.watch(conn, form, key, || conn.run(&sql, &values(key, cells)))?)
+    let write = || inserted(conn, form, || conn.run(&sql, &values(key, cells)));
+    written(conn.rollbacks.watch(conn, form, key, write)?)
+}
+
+/// Runs an INSERT. One that is refused leaves its count of broken deferred keys behind where no trigger is on: SQLite keeps no
+/// journal of it then.
+fn inserted(conn: &Conn, form: &Form, insert: impl FnOnce() -> Result<i64>) -> Result<i64> {
+    match !conn.put_off.get() && conn.foreign.borrow().is_late_in(&form.shape.name) {
+        true => conn.savepoint("crdt_row", insert),
+        false => insert(),
+    }
 }
 
 /// As [`insert`], with values of further columns.
@@ -262,7 +272,7 @@ pub fn insert_with(
     let sql = insert_of(form, rule(form), more.collect());
     let all: Vec<ValueRef<'_>> =
         values(key, cells).into_iter().chain(rest.iter().map(|(_, value)| value.as_ref())).collect();
-    written(conn.rollbacks.watch(conn, form, key, || conn.run_once(&sql, &all))?)
+    written(conn.rollbacks.watch(conn, form, key, || inserted(conn, form, || conn.run_once(&sql, &all)))?)
 }
 
 /// The SQL that inserts the rows of a batch: the key of one column, then all tracked columns.

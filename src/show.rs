@@ -10,7 +10,7 @@ use crate::putback::Watch;
 use crate::record::{FieldId, Record};
 use crate::schema::Table;
 use crate::store::{RecordKey, Saves, Store};
-use crate::{claims, conflicts, left, log, pending};
+use crate::{claims, conflicts, foreign, left, log, pending};
 
 /// A record whose state changed.
 pub struct Work {
@@ -34,9 +34,19 @@ pub struct Work {
 
 /// Shows the records, writes their clocks, and logs them for relay; the number of changes taken that are not shown.
 pub fn show(store: &mut Store<'_>, work: &mut [Work]) -> Result<u64> {
+    let outcome = show_all(store, work);
+    let resumed = foreign::resume(store.conn);
+    let waiting = outcome?;
+    resumed.map(|()| waiting)
+}
+
+fn show_all(store: &mut Store<'_>, work: &mut [Work]) -> Result<u64> {
     let mark = store.last_seq()?;
     let broken = claims::broken(store)?;
     let mut watch = Watch::new(store)?;
+    if store.conn.foreign.borrow().is_late() {
+        foreign::put_off_at_once(store.conn)?;
+    }
     let mut reasons = loop {
         store.conn.run("SAVEPOINT crdt_rows", &[])?;
         // Where nothing can make us start anew, there is no need to keep what we started from.

@@ -7,6 +7,8 @@ mod support;
 mod circles;
 #[path = "claims/foreign.rs"]
 mod foreign;
+#[path = "claims/late.rs"]
+mod late;
 #[path = "claims/model.rs"]
 mod model;
 #[path = "claims/random.rs"]
