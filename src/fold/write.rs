@@ -23,10 +23,12 @@ const EDITED: usize = if cfg!(debug_assertions) { 5 } else { 256 };
 impl Fold<'_, '_> {
     /// Settles what is left: rows that a REPLACE removed, the records not yet written, the clock.
     pub(super) fn finish(mut self, end: i64) -> Result<Cells> {
-        for (key, Suspicion { seq, stamp, .. }) in std::mem::take(&mut self.suspects) {
+        for (key, Suspicion { seq, stamp, noted }) in std::mem::take(&mut self.suspects) {
             let Some(table) = self.store.table(key.0) else { continue };
             let Some(form) = table.form_if_usable(self.store.conn)? else { continue };
-            if !is_there(self.store, form, &key)? {
+            // An insert next may be a REPLACE of the row that was deleted and put back.
+            let replaced = !noted && self.store.later.contains_key(&key);
+            if !replaced && !is_there(self.store, form, &key)? {
                 self.written.push((key, Write { stamp, what: What::Delete(seq) }));
             }
         }

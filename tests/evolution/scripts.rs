@@ -29,9 +29,10 @@ fn what_is_not_folded_is_read_by_the_fields_of_then() {
         INSERT OR REPLACE INTO t(id, a, p, b, q, s) VALUES ('new', 'a', 100, 'b', 7, '[\"u\"]');
         UPDATE t SET p = p + 10, q = q + 20, b = 'c', s = '[\"s\",\"v\"]' WHERE id = 'old';
         INSERT OR REPLACE INTO t(id, a, b) VALUES ('brief', 'a', 'b');
-        DELETE FROM t WHERE id IN ('gone', 'brief')";
+        DELETE FROM t WHERE id IN ('gone', 'brief', 'again'); INSERT INTO t(id, a, b) VALUES ('again', 'a', 'b')";
     const LATER: &str = "
-        INSERT INTO t(id, a, b, q) VALUES ('later', 'x', 'y', 5), ('brief', 'x', 'z', 1); UPDATE t SET q = q + 1, b = 'd' WHERE id = 'new'";
+        INSERT INTO t(id, a, b, q) VALUES ('later', 'x', 'y', 5), ('brief', 'x', 'z', 1);
+        INSERT OR REPLACE INTO t(id, a, b) VALUES ('again', 'x', 'z'); UPDATE t SET q = q + 1, b = 'd' WHERE id = 'new'";
     clock::set(NOW);
     for steps in [
         &[("", ", 'p:lww'")][..],
