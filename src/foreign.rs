@@ -35,6 +35,16 @@ struct Key {
     late: bool,
 }
 
+/// A table's part in a foreign key between enabled tables.
+pub struct Side<'f> {
+    /// The key's place among all.
+    pub key: usize,
+    /// It refers; otherwise it is referred to.
+    pub is_child: bool,
+    /// Its columns.
+    pub columns: Vec<&'f str>,
+}
+
 /// The foreign keys of a database; none where they are not enforced.
 #[derive(Default)]
 pub struct Foreign {
@@ -113,6 +123,21 @@ impl Foreign {
         let of = |key: &&Key| key.child.eq_ignore_ascii_case(table);
         let named = |key: &Key| key.columns.iter().any(|(from, _)| from.eq_ignore_ascii_case(column));
         self.names(table, column) || self.keys.iter().filter(of).any(named)
+    }
+
+    /// What a table has part in; both sides of a key by which its rows refer to each other.
+    pub fn sides(&self, table: &str) -> Vec<Side<'_>> {
+        let ours = self.keys.iter().enumerate().filter(|(_, key)| key.ours);
+        let both = ours.flat_map(|(i, key)| [(i, key, true), (i, key, false)]);
+        let own = both.filter(|(_, of, is_child)| {
+            let side = if *is_child { &of.child } else { &of.parent };
+            side.eq_ignore_ascii_case(table)
+        });
+        own.map(|(key, of, is_child)| {
+            let columns = of.columns.iter().map(|(from, to)| if is_child { from.as_str() } else { to.as_str() });
+            Side { key, is_child, columns: columns.collect() }
+        })
+        .collect()
     }
 
     /// The tables that a table's rows refer to.

@@ -73,6 +73,7 @@ mod import;
 mod inbound;
 mod left;
 mod limits;
+mod order;
 mod pending;
 mod putback;
 mod rollback;

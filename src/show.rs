@@ -10,7 +10,7 @@ use crate::putback::Watch;
 use crate::record::{FieldId, Record};
 use crate::schema::Table;
 use crate::store::{RecordKey, Saves, Store};
-use crate::{claims, conflicts, foreign, left, log, pending};
+use crate::{claims, conflicts, foreign, left, log, order, pending};
 
 /// A record whose state changed.
 pub struct Work {
@@ -113,8 +113,8 @@ fn show_all(store: &mut Store<'_>, work: &mut [Work]) -> Result<u64> {
 
 type Reasons = BTreeMap<RecordKey, String>;
 
-/// Shows every record: deletes first, then the rest, those that were refused again while others succeed. None when rows
-/// must be known first that triggers have changed.
+/// Shows every record: deletes first, then the rest, those that were refused again while others succeed. Where few do, their
+/// parents may come one by one: then checks are put off. None when rows must be known first that triggers have changed.
 fn show_rows(
     store: &Store<'_>,
     work: &[Work],
@@ -122,25 +122,29 @@ fn show_rows(
     watch: &mut Watch,
     mark: i64,
 ) -> Result<Option<Reasons>> {
-    let mut order: Vec<usize> = (0..work.len()).collect();
-    order.sort_by_key(|i| copies.get(*i).is_some_and(Record::alive));
+    let order = order::order(store.conn, work, copies)?;
     let mut refused: BTreeMap<usize, String> = BTreeMap::new();
     for round in 0.. {
-        let todo: Vec<usize> = if round == 0 { order.clone() } else { refused.keys().copied().collect() };
         let before = refused.len();
-        for i in todo {
-            let (Some(work), Some(copy)) = (work.get(i), copies.get_mut(i)) else { continue };
+        for i in &order {
+            if round > 0 && !refused.contains_key(i) {
+                continue;
+            }
+            let (Some(work), Some(copy)) = (work.get(*i), copies.get_mut(*i)) else { continue };
             let form = work.table.form(store.conn)?;
             watch.intend(form, work.table.id, &work.pk, copy);
             let known = Known { absent: watch.quiet() && round == 0 && work.before.is_none(), quiet: watch.quiet() };
             match apply(store.conn, form, &work.pk, copy, known)? {
-                Shown::Yes => refused.remove(&i),
-                Shown::Pending(reason) | Shown::Claimed(reason) => refused.insert(i, reason),
+                Shown::Yes => refused.remove(i),
+                Shown::Pending(reason) | Shown::Claimed(reason) => refused.insert(*i, reason),
             };
             watch.notice(store, &work.pk, work.table.id, mark)?;
         }
         if refused.is_empty() || (round > 0 && refused.len() >= before) {
             break;
+        }
+        if round > 0 && 2 * refused.len() > before && refused.values().any(|reason| reason == foreign::FAILED) {
+            foreign::put_off_at_once(store.conn)?;
         }
     }
     if watch.surprised() {

@@ -3,6 +3,8 @@
 mod common;
 mod support;
 
+#[path = "claims/chains.rs"]
+mod chains;
 #[path = "claims/circles.rs"]
 mod circles;
 #[path = "claims/foreign.rs"]
