@@ -21,6 +21,8 @@ pub struct Catalog {
     pub heirs_due: bool,
     /// Whether some table's rows are to be compared with their records.
     pub compare_due: bool,
+    /// Whether scripts have left notes of any table.
+    pub has_notes: bool,
     /// The hooks that stand.
     pub hooks: Hooks,
     by_id: HashMap<i64, Rc<Table>>,
@@ -113,8 +115,9 @@ impl Catalog {
         let any = |due: fn(&Table) -> bool| tables.iter().any(|t: &Rc<Table>| t.enabled && t.captured && due(t));
         let heirs_due = any(|t| !t.heirs.is_empty());
         let compare_due = any(|t| t.notes.due.is_some());
+        let has_notes = tables.iter().any(|t: &Rc<Table>| t.notes.due.is_some() || !t.notes.past.is_empty());
         let (hooks, derived) = (Hooks::read(conn)?, Derived::default());
-        Ok(Catalog { mark, format, tables, heirs_due, compare_due, hooks, by_id, derived })
+        Ok(Catalog { mark, format, tables, heirs_due, compare_due, has_notes, hooks, by_id, derived })
     }
 
     /// Every table, in the order in which they were first enabled.
