@@ -103,7 +103,7 @@ impl Foreign {
     }
 
     /// Whether rows of enabled tables may break keys until the commit.
-    pub fn is_late(&self) -> bool {
+    fn is_late(&self) -> bool {
         self.keys.iter().any(|key| key.ours && key.late)
     }
 
@@ -348,6 +348,15 @@ pub fn put_off_at_once(conn: &Conn) -> Result<()> {
         true => Ok(()),
         false => put_off(conn),
     }
+}
+
+/// The same where rows of enabled tables may break keys until the commit.
+pub fn put_off_late(conn: &Conn) -> Result<()> {
+    let late = conn.foreign.borrow().is_late();
+    if late {
+        put_off_at_once(conn)?;
+    }
+    Ok(())
 }
 
 /// Ends what [`put_off`] began. By now no row of ours may break a key.

@@ -9,17 +9,13 @@ use crate::batch::Rows;
 use crate::conn::Conn;
 use crate::error::Result;
 use crate::ffi::{Call, Out, ValueRef};
-use crate::pass::{is_near, Pass};
+use crate::pass::{is_near, Pass, TOGETHER};
 use crate::walk::order;
 
 // The key's columns stay, and so does `dead`.
 const SQL: &str = "UPDATE OR FAIL main._crdt_clock
                    SET g = _crdt_give(2), ts = _crdt_give(3), c = _crdt_give(4), n = _crdt_give(5), x = _crdt_give(7)
                    WHERE t = ?1 AND pk >= ?2 AND pk <= ?3 AND _crdt_meet(pk)";
-
-/// Records that are written by one statement. SQLite keeps a copy of each page that it changes, in memory as long as those take
-/// 64 KiB at most, then in a file. Few where assertions are on, so that tests need several.
-const TOGETHER: usize = if cfg!(debug_assertions) { 5 } else { 256 };
 
 /// Rows of `_crdt_clock` with their table and key first, in the order of keys.
 struct Over {

@@ -9,6 +9,10 @@ use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::{Call, Out, ValueRef};
 
+/// Rows that one statement is to write. SQLite keeps a copy of each page that it changes, in memory as long as those take 64 KiB at
+/// most, then in a file. Few where assertions are on, so that tests need several.
+pub const TOGETHER: usize = if cfg!(debug_assertions) { 5 } else { 256 };
+
 /// Rows that a statement meets. It cannot fail: a statement that stops halfway would take its transaction with it.
 pub trait Pass {
     /// Whether the row is to be written; `row` gives what the statement tells of it.

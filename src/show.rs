@@ -44,9 +44,7 @@ fn show_all(store: &mut Store<'_>, work: &mut [Work]) -> Result<u64> {
     let mark = store.last_seq()?;
     let broken = claims::broken(store)?;
     let mut watch = Watch::new(store)?;
-    if store.conn.foreign.borrow().is_late() {
-        foreign::put_off_at_once(store.conn)?;
-    }
+    foreign::put_off_late(store.conn)?;
     let mut reasons = loop {
         store.conn.run("SAVEPOINT crdt_rows", &[])?;
         // Where nothing can make us start anew, there is no need to keep what we started from.

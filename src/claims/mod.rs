@@ -95,9 +95,7 @@ fn captured<'s>(store: &'s Store<'_>) -> impl Iterator<Item = &'s Rc<Table>> {
 fn settle(store: &Store<'_>, which: Which, broken: &BTreeSet<RecordKey>) -> Result<()> {
     let mark = store.last_seq()?;
     let mut watch = Watch::new(store)?;
-    if store.conn.foreign.borrow().is_late() {
-        foreign::put_off_at_once(store.conn)?;
-    }
+    foreign::put_off_late(store.conn)?;
     let timid = which == Which::Safe && rollback::is_possible(store.conn, &store.catalog)?;
     loop {
         store.conn.aside.clear();

@@ -9,16 +9,13 @@ use crate::cells::Cells;
 use crate::error::Result;
 use crate::ffi::Value;
 use crate::pack::Nodes;
+use crate::pass;
 use crate::record::Record;
 use crate::row;
 use crate::schema::{Form, Table};
 use crate::store::{RecordKey, Saves, Store, TOGETHER};
 use crate::types::Type;
 use crate::walk::Walk;
-
-/// Records that are edited by one statement. SQLite keeps a copy of each page that it changes, in memory as long as those take
-/// 64 KiB at most, then in a file. Few where assertions are on, so that tests need several.
-const EDITED: usize = if cfg!(debug_assertions) { 5 } else { 256 };
 
 impl Fold<'_, '_> {
     /// Settles what is left: rows that a REPLACE removed, the records not yet written, the clock.
@@ -158,7 +155,7 @@ impl<'c> Out<'c> {
     fn add(&mut self, store: &Store<'_>, cells: &mut Cells, key: RecordKey, slot: Slot) -> Result<()> {
         if edits::may_edit(&self.table, &slot) {
             self.edits.push((key, slot));
-            return if self.edits.len() < EDITED { Ok(()) } else { self.write_edits(store, cells) };
+            return if self.edits.len() < pass::TOGETHER { Ok(()) } else { self.write_edits(store, cells) };
         }
         let before = self.walk.load(store, &self.table, &key.1)?;
         if before.is_none() && slot.more.is_empty() && matches!(slot.first.what, What::Whole) {

@@ -7,8 +7,8 @@ use crate::key::KeyClass;
 use crate::schema::{Form, Table};
 use crate::store::Store;
 
-/// Where keys are stored: table, column, and which rows are of the table `?1`.
-const PLACES: [(&str, &str, &str); 9] = [
+/// Where keys are stored, besides the log: table, column, and which rows are of the table `?1`.
+const PLACES: [(&str, &str, &str); 8] = [
     ("_crdt_clock", "pk", "t = ?1"),
     ("_crdt_parts", "pk", "t = ?1"),
     ("_crdt_pending", "pk", "t = ?1"),
@@ -17,7 +17,6 @@ const PLACES: [(&str, &str, &str); 9] = [
     ("_crdt_stays", "pk", "t = ?1"),
     ("_crdt_waiting", "pk", "t = ?1"),
     ("_crdt_inside", "pk", "f IN (SELECT f FROM main._crdt_filter WHERE t = ?1)"),
-    ("_crdt_log", "k0", "t = ?1 AND m = -4"),
 ];
 
 /// What becomes of keys: which ones are stored otherwise than the key column's present type asks for, and as what they are to be.
@@ -47,10 +46,8 @@ pub fn settle(store: &Store<'_>, table: &Table, form: &Form) -> Result<()> {
     for (place, column, whose) in PLACES {
         store_right(conn, &turn, (place, column, whose), table.id)?;
     }
-    if logged {
-        store_right(conn, &turn, ("_crdt_log", "k0", "t = ?1"), table.id)?;
-    }
-    Ok(())
+    let whose = if logged { "t = ?1" } else { "t = ?1 AND m = -4" };
+    store_right(conn, &turn, ("_crdt_log", "k0", whose), table.id)
 }
 
 /// The same for tables whose triggers a script has made again. In the caller's savepoint, before the log is folded.
