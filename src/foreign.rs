@@ -7,7 +7,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use crate::conn::Conn;
+use crate::conn::{Cached, Conn};
 use crate::error::Result;
 use crate::ffi::{Value, ValueRef};
 use crate::key::Pk;
@@ -158,7 +158,7 @@ impl Foreign {
                 ident(&key.parent),
                 key.refers(false) + &key.is_not_itself(form)
             );
-            let Ok(mut rows) = conn.stmt(&sql) else { continue }; // a parent that is not there lets no row in
+            let Some(mut rows) = ask(conn, &sql)? else { continue };
             while rows.step()? {
                 let values: Vec<ValueRef<'_>> = (0..form.shape.key.len()).map(|i| rows.column(i)).collect();
                 all.push(Pk::encode(&form.shape.classes, &values));
@@ -185,7 +185,7 @@ impl Foreign {
                 key.refers(true),
                 row::key_condition_of(form, "\"p\".")
             );
-            let Ok(mut rows) = conn.stmt(&sql) else { continue };
+            let Some(mut rows) = ask(conn, &sql)? else { continue };
             rows.bind_all(&values.iter().map(Value::as_ref).collect::<Vec<_>>())?;
             while rows.step()? {
                 let key: Vec<ValueRef<'_>> = (0..child.shape.key.len()).map(|i| rows.column(i)).collect();
@@ -282,13 +282,19 @@ impl Foreign {
     }
 }
 
-/// Whether a question finds a row. One that cannot be asked is about a key that names what is not there: nothing refers by it.
-fn finds(conn: &Conn, sql: &str, values: &[ValueRef<'_>]) -> Result<bool> {
+/// A question about a key; None where it names what is not there: nothing refers by it, and as a parent it lets no row in.
+fn ask<'c>(conn: &'c Conn, sql: &str) -> Result<Option<Cached<'c>>> {
     match conn.stmt(sql) {
-        Err(e) if e.is_statement() => return Ok(false),
-        asked => drop(asked?),
+        Err(e) if e.is_statement() => Ok(None),
+        asked => asked.map(Some),
     }
-    Ok(conn.int(sql, values)?.is_some())
+}
+
+/// Whether a question finds a row.
+fn finds(conn: &Conn, sql: &str, values: &[ValueRef<'_>]) -> Result<bool> {
+    let Some(mut rows) = ask(conn, sql)? else { return Ok(false) };
+    rows.bind_all(values)?;
+    rows.step()
 }
 
 impl Key {
