@@ -75,9 +75,13 @@ fn made_over(seq: i64, scope: &Scope, trail: Option<&str>) -> String {
 }
 
 /// Whether a cursor's JSON names a place in this log before the one up to which deletes are lost: who comes with it may hold records
-/// that nobody will tell it are deleted.
-pub fn is_before_resync(store: &Store<'_>, json: &str, scope: &Scope) -> bool {
-    origin(json).as_deref() == Some(&*store.me) && seq_of(json).is_some_and(|seq| 0 < seq && seq < scope.resync)
+/// that nobody will tell it are deleted. The log goes on where the database takes a new id.
+pub fn is_before_resync(store: &Store<'_>, json: &str, scope: &Scope) -> Result<bool> {
+    if !seq_of(json).is_some_and(|seq| 0 < seq && seq < scope.resync) {
+        return Ok(false);
+    }
+    let Some(origin) = origin(json) else { return Ok(false) };
+    Ok(origin == *store.me || crate::node::was(store, &origin)?)
 }
 
 /// The node in whose log a cursor's JSON names a place; None for a time.
@@ -133,6 +137,11 @@ pub fn write(conn: &Conn, me: &str, (seq, tick): (i64, Tick), scope: &Scope, deb
     crate::value::write_text(&mut out, &place);
     out.push('}');
     Ok(out)
+}
+
+/// The cursor at the end of the log: for who wants what comes from here on.
+pub fn at_end(store: &Store<'_>, scope: &Scope) -> Result<String> {
+    write(store.conn, &store.me, (store.last_seq()?, store.clock), scope, &[])
 }
 
 /// The check of a log row; None when there is no such row.

@@ -206,9 +206,13 @@ impl Error {
 
 /// The start of a text that came from outside, short enough for a message.
 pub fn excerpt(text: &str) -> String {
-    const MOST: usize = 80;
-    let mut out: String = text.chars().take(MOST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(MOST).is_some() {
+    cut(text, 80)
+}
+
+/// The first `most` characters of a text that came from outside, without what a terminal or a log would take for something else.
+pub fn cut(text: &str, most: usize) -> String {
+    let mut out: String = text.chars().take(most).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(most).is_some() {
         out.push('…');
     }
     out

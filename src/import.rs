@@ -1,6 +1,6 @@
 //! Change JSON in: text → limits → changes, each checked before anything is written.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::change::{check, payload, Body, Change, Names, Wire};
 use crate::compact::{self, Format};
 use crate::conn::Conn;
-use crate::error::{Error, Result};
+use crate::error::{excerpt, Error, Result};
 use crate::record::FieldId;
 use crate::schema::{Catalog, Kind, Table};
 use crate::types::Type;
@@ -144,16 +144,57 @@ impl<'c> Finder<'c> {
     }
 }
 
+/// Fields of a table at most, columns or not: SQLite can be built for so many columns, and not more.
+/// <https://sqlite.org/limits.html#max_column>
+const MOST_FIELDS: usize = 32_767;
+
+/// The fields of changes that this database does not know yet, each once.
+pub struct Unknown<'c> {
+    finder: Finder<'c>,
+    /// By table, name and kind.
+    all: HashSet<(i64, Rc<str>, Kind)>,
+    /// How many there are of each table.
+    counts: HashMap<i64, usize>,
+}
+
+impl<'c> Unknown<'c> {
+    /// Of no change yet.
+    pub fn new(catalog: &'c Catalog) -> Unknown<'c> {
+        Unknown { finder: Finder::new(catalog), all: HashSet::new(), counts: HashMap::new() }
+    }
+
+    /// The table, and the kind of the change's field where it has not come up yet.
+    ///
+    /// # Errors
+    /// The table is not enabled, or has as many fields as there may be.
+    pub fn meet(&mut self, change: &Change) -> Result<Option<(Rc<Table>, Kind)>> {
+        if self.finder.find(change)?.is_some() {
+            return Ok(None);
+        }
+        let (Some(kind), table) = (kind(&change.body), self.finder.table(change)?) else { return Ok(None) };
+        let name = (table.id, Rc::clone(&change.field), kind.clone());
+        if self.all.contains(&name) {
+            return Ok(None);
+        }
+        let count = self.counts.entry(table.id).or_default();
+        if table.fields.len() + *count >= MOST_FIELDS {
+            return Err(Error::peer(format!(
+                "{}: the field '{}' is not known here, and peers have written {MOST_FIELDS} fields already; no table can have more columns",
+                excerpt(&table.name),
+                excerpt(&change.field)
+            )));
+        }
+        *count += 1;
+        self.all.insert(name);
+        Ok(Some((table, kind)))
+    }
+}
+
 /// Gives numbers to the fields that this database does not know yet; true when there were any.
 pub fn intern_fields<'c>(conn: &Conn, catalog: &Catalog, changes: impl Iterator<Item = &'c Change>) -> Result<bool> {
-    let mut new: HashSet<(i64, &str, Kind)> = HashSet::new();
-    let mut finder = Finder::new(catalog);
+    let mut unknown = Unknown::new(catalog);
     for change in changes {
-        if finder.find(change)?.is_some() {
-            continue;
-        }
-        let (Some(kind), table) = (kind(&change.body), finder.table(change)?) else { continue };
-        if new.insert((table.id, &change.field, kind.clone())) {
+        if let Some((table, kind)) = unknown.meet(change)? {
             conn.run(
                 "INSERT INTO main._crdt_field(t, f, name, type)
                  SELECT ?1, 1 + coalesce(max(f), 0), ?2, ?3 FROM main._crdt_field WHERE t = ?1",
@@ -161,10 +202,11 @@ pub fn intern_fields<'c>(conn: &Conn, catalog: &Catalog, changes: impl Iterator<
             )?;
         }
     }
-    if !new.is_empty() {
+    let any = !unknown.all.is_empty();
+    if any {
         conn.run("UPDATE main._crdt_state SET token = random()", &[])?;
     }
-    Ok(!new.is_empty())
+    Ok(any)
 }
 
 /// The table and field of a change, once all fields have numbers.

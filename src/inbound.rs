@@ -1,5 +1,6 @@
 //! The road in: changes → merge record by record → show. All in the caller's savepoint.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -253,7 +254,7 @@ impl Pass<'_, '_> {
         if now.epitaph && changes.iter().any(|(change, _, _)| born(change)) {
             now.epitaph = false;
         }
-        let mut live = None;
+        let (mut live, latest) = (None, OnceCell::new());
         let gate = self.hooks.gate(store, table, pk, changes)?;
         for (change, field, local) in changes {
             let mut held = |field| held_value(store, form, pk, field, &mut live);
@@ -290,7 +291,8 @@ impl Pass<'_, '_> {
                 if !local {
                     pending::wait(store, table, pk, *field, before)?;
                 }
-                if !known_once(table, *field, before, change) {
+                let was = || latest.get_or_init(|| before.and_then(Record::latest)).as_ref();
+                if change.hlc.node == store.me && !known_once(table, *field, was, change) {
                     self.meet_own((table, pk), change, before, now)?;
                 }
             }
@@ -310,7 +312,7 @@ impl Pass<'_, '_> {
         let deleted = now.tomb.as_ref().is_some_and(|tomb| tomb > hlc);
         // A delete of its own that comes back with the news that the record was made anew.
         let known = before.is_some_and(|before| before.tomb.as_ref() == Some(hlc));
-        if hlc.node != self.store.me || deleted || known || hlc.ts <= self.until {
+        if deleted || known || hlc.ts <= self.until {
             return Ok(());
         }
         if !left::held(self.store, table.id, pk, hlc)? {
@@ -320,10 +322,10 @@ impl Pass<'_, '_> {
     }
 }
 
-/// Whether this node may have made the change: it let go of it, as the column was dropped; or it made it under a name that
+/// Whether this node may have made the change, `latest` being the record's last stamp before: it let go of it, as the column was dropped; or it made it under a name that
 /// a peer has changed since.
-fn known_once(table: &Table, field: FieldId, before: Option<&Record>, change: &Change) -> bool {
-    table.is_not_or_anew(field) && before.and_then(Record::latest).is_some_and(|latest| latest >= change.hlc)
+fn known_once<'h>(table: &Table, field: FieldId, latest: impl FnOnce() -> Option<&'h Hlc>, change: &Change) -> bool {
+    table.is_not_or_anew(field) && latest().is_some_and(|latest| *latest >= change.hlc)
 }
 
 /// What the changes of one record touched.

@@ -49,7 +49,18 @@ pub fn fork_because(store: &mut Store<'_>, _stamp: &Hlc) -> Result<()> {
     Ok(())
 }
 
+/// A name in `_crdt_pragma` for an id that this database had. The ids of nodes may hold anything.
+const FORMER: &str = "'was/' || hex(?1)";
+
+/// Whether this database had that id before.
+pub fn was(store: &Store<'_>, id: &str) -> Result<bool> {
+    let sql = format!("SELECT 1 FROM main._crdt_pragma WHERE name = {FORMER}");
+    Ok(store.conn.int(&sql, &[id.into()])?.is_some())
+}
+
 fn become_node(store: &mut Store<'_>, new: &Rc<str>) -> Result<()> {
+    let sql = format!("INSERT OR IGNORE INTO main._crdt_pragma(name, value) VALUES ({FORMER}, 1)");
+    store.conn.run(&sql, &[(&*store.me).into()])?;
     let number = i64::from(store.nodes.number(new)?);
     store.conn.run("UPDATE main._crdt_state SET self = ?1", &[number.into()])?;
     store.me = Rc::clone(new);

@@ -35,6 +35,9 @@ pub fn pulled(conn: &Conn, node: &str, since: Option<&str>, scope: &Scope, sent:
     let outermost = conn.db.autocommit();
     let noted = conn.savepoint("crdt_peer", || {
         acknowledge(conn, node, &scope.name, (place, sent), store.wall)?;
+        if noted.is_none() {
+            forget_selections(conn, node)?;
+        }
         if outermost {
             crate::prune::if_due(&store)?;
         }
@@ -76,6 +79,20 @@ fn acknowledge(conn: &Conn, node: &str, scope: &str, (seq, sent): (i64, i64), no
         &[node.into(), scope.into(), seq.into(), sent.into()],
     )?;
     Ok(())
+}
+
+/// Selections of tables, keys and fields that are noted of one node. Each holds the log row on which it stands.
+const SELECTIONS: i64 = 1000;
+
+/// Forgets selections that a node has more than so many of: those of keys and fields first, and those that stand furthest back. Who comes
+/// back with one starts over.
+fn forget_selections(conn: &Conn, node: &str) -> Result<()> {
+    conn.run(
+        "DELETE FROM main._crdt_acks WHERE node = ?1 AND scope IN (
+           SELECT scope FROM main._crdt_acks WHERE node = ?1 ORDER BY instr(scope, '|') > 0, seq DESC LIMIT -1 OFFSET ?2)",
+        &[node.into(), SELECTIONS.into()],
+    )
+    .map(drop)
 }
 
 /// So many times the tombstone TTL a peer is remembered that does not come back.

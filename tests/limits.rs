@@ -119,6 +119,37 @@ fn refuses_longest(conn: &Connection) {
     assert!(rejected(&push(conn, &[of(65_537)]))[0].1.contains("65536"));
 }
 
+/// A few bytes can be a change that is none: naming each would take sixty times as much.
+#[test]
+fn bad_changes_of_a_push_that_are_too_many() {
+    let a = node("a", TASKS);
+    let good = change("done", (1, 0, "x"), json!({"pk": "good", "value": 1})).to_string();
+    let of = |bad: usize| format!("{{\"changes\":[{good}{}]}}", ",0".repeat(bad));
+    let before = contents(&a);
+    let message = error(&a, "SELECT crdt_push(?1)", [of(400_000)]);
+    assert!(message.contains("smaller parts") && message.contains("nothing of it was taken"), "{message}");
+    assert_eq!(contents(&a), before);
+    let answer: Value = serde_json::from_str(&text(&a, "SELECT crdt_push(?1)", [of(1000)])).unwrap();
+    assert_eq!((answer["merged"].as_u64(), rejected(&answer).len()), (Some(1), 1000));
+}
+
+/// Peers may write fields that no column here has, as many as a table can have columns. To merge them takes no more for each, the more
+/// there are.
+#[test]
+fn fields_that_are_not_known() {
+    let a = node("a", TASKS);
+    let of = |i: usize| change(&format!("f{i}"), (1, 0, "x"), json!({"pk": "p", "value": 1}));
+    let known = 32_767 - 20;
+    let changes: Vec<Value> = (0..known).map(of).collect();
+    assert_eq!(take(&a, &changes)["merged"], known);
+    let answer = push(&a, &(known - 5..known + 40).map(of).collect::<Vec<_>>());
+    let fields: usize = text(&a, "SELECT count(*) || '' FROM _crdt_field WHERE t = 1", []).parse().unwrap();
+    assert!(fields <= 32_767, "{fields}");
+    let reasons = rejected(&answer);
+    assert!(reasons.iter().all(|(_, reason)| reason.contains("no table can have more columns")), "{reasons:?}");
+    assert_eq!(answer["unchanged"], 5);
+}
+
 #[test]
 fn changes_of_a_push() {
     let a = node("a", TASKS);

@@ -33,8 +33,9 @@ impl Format {
     }
 }
 
-/// Turns a payload into the form `to`: an array of changes, or an object with `changes`, such as an answer or a request.
-pub fn convert(json: &str, to: Format) -> Result<String> {
+/// Turns a payload into the form `to`: an array of changes, or an object with `changes`, such as an answer or a request. What stands
+/// once in one form may stand many times in the other: the array may come to `most` bytes.
+pub fn convert(json: &str, to: Format, most: usize) -> Result<String> {
     let keys = match json.trim_start().as_bytes().first() {
         Some(b'[') => vec![(Cow::Borrowed("changes"), raw(json)?)],
         _ => serde_json::from_str::<Keys<'_>>(json).map_err(bad)?.0,
@@ -56,7 +57,7 @@ pub fn convert(json: &str, to: Format) -> Result<String> {
             if std::mem::replace(&mut found, true) {
                 return Err(Error::peer("\"changes\" stands there twice"));
             }
-            changes(&mut out, value.get(), from, to)?;
+            changes(&mut out, value.get(), (from, to), most)?;
         } else {
             out.push_str(value.get());
         }
@@ -77,11 +78,11 @@ fn raw(json: &str) -> Result<&RawValue> {
 }
 
 /// Appends the array of changes in the form `to`.
-fn changes(out: &mut String, json: &str, from: Format, to: Format) -> Result<()> {
+fn changes(out: &mut String, json: &str, (from, to): (Format, Format), most: usize) -> Result<()> {
     let (writer, names) = (Writer::default(), Names::default());
     let from_here = out.len() + 1;
     out.push('[');
-    let mut into = Into { out, from_here, to, writer, held: Vec::new(), count: 0 };
+    let mut into = Into { out, from_here, most, to, writer, held: Vec::new(), count: 0 };
     match from {
         Format::Compact => read_changes(json, &mut into)?,
         Format::Grove => grove(json, &mut into, names)?,
@@ -131,6 +132,8 @@ struct Into<'o> {
     out: &'o mut String,
     /// Where the array begins.
     from_here: usize,
+    /// Bytes that it may have.
+    most: usize,
     to: Format,
     writer: Writer,
     /// Changes of one record that are not written yet: what one write did makes one entry.
@@ -151,6 +154,18 @@ impl Into<'_> {
         self.held.clear();
     }
 
+    /// Counts a change that is written, or held.
+    fn counted(&mut self) -> Result<()> {
+        self.count += 1;
+        match self.out.len().saturating_sub(self.from_here) > self.most {
+            true => Err(Error::peer(format!(
+                "in that form the changes have more than {} bytes; send them in parts",
+                self.most
+            ))),
+            false => Ok(()),
+        }
+    }
+
     fn comma(&mut self) {
         if self.out.len() > self.from_here {
             self.out.push(',');
@@ -168,8 +183,7 @@ impl Take<'_> for Into<'_> {
                 change.write_json(self.out);
             }
         }
-        self.count += 1;
-        Ok(())
+        self.counted()
     }
 
     fn whole(&mut self, json: &str, names: &mut Names) -> Result<()> {
@@ -185,8 +199,7 @@ impl Take<'_> for Into<'_> {
                 self.out.push_str(json);
             }
         }
-        self.count += 1;
-        Ok(())
+        self.counted()
     }
 
     fn count(&self) -> usize {

@@ -96,12 +96,12 @@ proptest! {
     #[test]
     fn what_is_written_is_read_back(changes in proptest::collection::vec(change(), 0..20)) {
         let json = grove(&changes);
-        let compact = convert(&json, Format::Compact).unwrap();
+        let compact = convert(&json, Format::Compact, usize::MAX).unwrap();
         prop_assert!(leads(&compact) && !leads(&json));
         prop_assert_eq!(crate::import::parse(&compact).unwrap(), changes);
         // Around it, and back: nothing is lost.
-        prop_assert_eq!(convert(&compact, Format::Grove).unwrap(), json);
-        prop_assert_eq!(convert(&compact, Format::Compact).unwrap(), compact);
+        prop_assert_eq!(convert(&compact, Format::Grove, usize::MAX).unwrap(), json);
+        prop_assert_eq!(convert(&compact, Format::Compact, usize::MAX).unwrap(), compact);
     }
 
     #[test]
@@ -117,7 +117,7 @@ proptest! {
         start in proptest::collection::vec(change(), 0..4),
         cuts in proptest::collection::vec((any::<prop::sample::Index>(), "[\\[\\]{}\",:0-9a-z-]{0,3}", 0usize..4), 1..4),
     ) {
-        let mut json = convert(&grove(&start), Format::Compact).unwrap();
+        let mut json = convert(&grove(&start), Format::Compact, usize::MAX).unwrap();
         for (at, text, gone) in cuts {
             let from = at.index(json.len());
             if json.is_char_boundary(from) && json.is_char_boundary((from + gone).min(json.len())) {
@@ -125,7 +125,7 @@ proptest! {
             }
         }
         if let Ok(changes) = crate::import::parse(&json) {
-            let again = convert(&grove(&changes), Format::Compact).unwrap();
+            let again = convert(&grove(&changes), Format::Compact, usize::MAX).unwrap();
             prop_assert_eq!(crate::import::parse(&again).unwrap(), changes);
         }
     }
@@ -149,7 +149,7 @@ fn one_write_is_one_entry() {
          "counter_delta":{"inc":2,"dec":0}},
         {"table":"t","pk":"k","field":"y","crdt_type":"lww","hlc":{"ts":5,"c":3,"node":"a"},"node_id":"a","value":1}]"#;
     assert_eq!(
-        convert(json, Format::Compact).unwrap(),
+        convert(json, Format::Compact, usize::MAX).unwrap(),
         r#"{"format":"compact","changes":[["shape","t","x",["n","counter"]],["node","a"],["shape","t","y"],[0,"k",0,5,1,"v",[2,0]],[1,0,0,0,2,1]]}"#
     );
 }
@@ -158,9 +158,9 @@ fn one_write_is_one_entry() {
 #[test]
 fn keys_that_mean_nothing_here_are_kept() {
     let json = r#"{"changes":[{"table":"t","pk":"k","field":"x","crdt_type":"lww","hlc":{"ts":5,"c":1,"node":"a"},"node_id":"a","value":1,"new":[2]}],"x":0}"#;
-    let compact = convert(json, Format::Compact).unwrap();
+    let compact = convert(json, Format::Compact, usize::MAX).unwrap();
     assert!(compact.contains(r#"["change",{"#), "{compact}");
-    assert_eq!(convert(&compact, Format::Grove).unwrap(), json);
+    assert_eq!(convert(&compact, Format::Grove, usize::MAX).unwrap(), json);
 }
 
 #[test]
@@ -237,8 +237,14 @@ fn what_is_too_long_is_refused() {
 fn only_an_object_is_a_payload() {
     let mut none: Vec<Change> = Vec::new();
     assert!(read("[]", &mut none).unwrap_err().message().contains("an object with"));
-    assert!(convert(r#"{"changes":[],"changes":[]}"#, Format::Compact).unwrap_err().message().contains("twice"));
-    assert!(convert("7", Format::Compact).unwrap_err().message().contains("an array of changes, or an object"));
+    assert!(convert(r#"{"changes":[],"changes":[]}"#, Format::Compact, usize::MAX)
+        .unwrap_err()
+        .message()
+        .contains("twice"));
+    assert!(convert("7", Format::Compact, usize::MAX)
+        .unwrap_err()
+        .message()
+        .contains("an array of changes, or an object"));
 }
 
 /// A list of what was seen is held by each change of its entry: a short text must not ask for much memory.
@@ -253,6 +259,6 @@ fn few_fields_share_what_was_seen() {
     assert!(refused(&wide(17)).contains("at most 16 fields"));
     // So it is written.
     let changes: Vec<Change> = [parsed(&wide(16)).unwrap(), parsed(&wide(9)).unwrap()].concat();
-    let compact = convert(&grove(&changes), Format::Compact).unwrap();
+    let compact = convert(&grove(&changes), Format::Compact, usize::MAX).unwrap();
     assert_eq!(crate::import::parse(&compact).unwrap(), changes);
 }

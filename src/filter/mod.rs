@@ -216,13 +216,14 @@ impl Filters {
     ) -> Result<(bool, Vec<Debt>)> {
         let trail = trail.map(Trail::parse);
         let mut debts = Vec::new();
+        let born = self.secret.as_ref().map_or(i64::MAX, |secret| secret.born);
         match trail {
             // Before the first filter everything was sent to everyone.
             None if valid && self.rules.is_empty() => return Ok((true, debts)),
-            None if valid => {
-                let born = self.secret.as_ref().map_or(i64::MAX, |secret| secret.born);
+            // Since then there is no cursor without a trail: that is checked without the secret, and might be made up.
+            None if valid && seq <= born => {
                 for t in self.rules.keys() {
-                    Trail::owe(&mut debts, Of::Table(*t), seq.min(born));
+                    Trail::owe(&mut debts, Of::Table(*t), seq);
                 }
             }
             Some(Some(trail)) if valid && (!trail.memory || self.memory) => {

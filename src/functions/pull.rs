@@ -12,6 +12,7 @@ use super::sync::{page_of, read_or_install, Page};
 use crate::change::Body;
 use crate::compact::Format;
 use crate::conn::Conn;
+use crate::cursor;
 use crate::error::{Error, Result};
 use crate::ffi::{Call, Out};
 use crate::key::one_zero;
@@ -147,6 +148,9 @@ struct PullOptions {
     /// sent need not have arrived.
     #[serde(default)]
     remember: Option<bool>,
+    /// Only the cursor at the end, for who wants what comes from here on. Nothing was sent up to there, so nothing is noted.
+    #[serde(default)]
+    end: bool,
 }
 
 impl PullOptions {
@@ -168,6 +172,9 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
             .map_err(|e| Error::peer(format!("not a pull request {{\"tables\",\"since\",\"node_id\"}}: {e}")))?;
         let since = request.since.map(RawValue::get).filter(|json| *json != "null");
         let options = PullOptions::read(args.optional(1, "options")?)?;
+        if options.end && since.is_some() {
+            return Err(Error::caller("end is for who has no since yet; leave one of them out"));
+        }
         let without = Without::read(&request, &options)?;
         let format = asked_format(options.format.as_deref(), request.format.as_deref())?;
         if let Some(node) = &request.node_id {
@@ -184,10 +191,11 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
             let limit = options.limit.into_iter().chain(request.limit).min().map(|n| i64::from(n.get()));
             let bytes = options.bytes.and_then(|n| usize::try_from(n.get()).ok());
             let page = Page { limit, bytes, format, wanted: sifted.then_some(&wanted) };
-            let (answer, sent) = page_of(store, since, &scope, &page)?;
+            let end = if options.end { Some(cursor::at_end(store, &scope)?) } else { None };
+            let (answer, sent) = page_of(store, end.as_deref().or(since), &scope, &page)?;
             Ok((answer, scope, sent))
         })?;
-        if let Some(node) = request.node_id.as_ref().filter(|_| options.remember.unwrap_or(true)) {
+        if let Some(node) = request.node_id.as_ref().filter(|_| options.remember.unwrap_or(true) && !options.end) {
             peers::pulled(args.conn(), node, since, &scope, sent)?;
         }
         Ok(Out::Text(answer))

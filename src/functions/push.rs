@@ -12,11 +12,12 @@ use crate::confirmed::Confirmed;
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::{Call, Out};
+use crate::import::{self, Unknown};
 use crate::inbound::merge_changes;
 use crate::limits::Limits;
 use crate::store::Store;
 use crate::value::write_text;
-use crate::{import, peers, session};
+use crate::{peers, session};
 
 #[derive(Deserialize)]
 struct PushRequest<'a> {
@@ -66,7 +67,7 @@ pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
             let limits = Limits::read(store.conn)?;
             // The work may be done a second time.
             let pushed = pushed.take().map_or_else(|| Pushed::read(&request), Ok)?;
-            let (good, rejected) = sift(store, &limits, pushed, operations);
+            let (good, rejected) = sift(store, &limits, pushed, operations)?;
             let confirmed = match (request.since, &request.tables) {
                 (Some(since), Some(tables)) if options.cursor.unwrap_or(true) => {
                     Confirmed::before(store, tables, Some(since.get()))?
@@ -82,7 +83,7 @@ pub fn push(call: &Call<'_, Conn>) -> Result<Out> {
             Ok(Out::Text(format!(
                 "{{{},\"latest_hlc\":{latest},\"rejected\":[{}]{}}}",
                 told(&report),
-                rejected.join(","),
+                rejected.json,
                 cursor.map_or(String::new(), |cursor| format!(",\"cursor\":{cursor}"))
             )))
         })
@@ -121,8 +122,34 @@ impl<'a> Pushed<'a> {
     }
 }
 
-/// The good changes of a push, and a JSON entry for each bad one.
-fn sift(store: &Store<'_>, limits: &Limits, pushed: Pushed<'_>, operations: bool) -> (Vec<Change>, Vec<String>) {
+/// Bytes of the entries for bad changes: a few bytes can be a change that is none, and each is answered with a sentence.
+const MOST_REJECTED: usize = 16 << 20;
+
+/// A JSON entry for each bad change of a push, with commas between.
+#[derive(Default)]
+struct Rejected {
+    json: String,
+}
+
+impl Rejected {
+    /// Adds the change at place `i`.
+    fn add(&mut self, i: usize, why: &Error) -> Result<()> {
+        if self.json.len() > MOST_REJECTED {
+            return Err(Error::peer(format!(
+                "too many changes of this push are bad to name each, so nothing of it was taken; send it in smaller parts (change {i}: {})",
+                why.message()
+            )));
+        }
+        let comma = if self.json.is_empty() { "" } else { "," };
+        self.json.push_str(&format!("{comma}{{\"index\":{i},\"reason\":"));
+        write_text(&mut self.json, why.message());
+        self.json.push('}');
+        Ok(())
+    }
+}
+
+/// The good changes of a push, and the others.
+fn sift(store: &Store<'_>, limits: &Limits, pushed: Pushed<'_>, operations: bool) -> Result<(Vec<Change>, Rejected)> {
     let mut names = Names::default();
     match pushed {
         Pushed::Grove(raw) => {
@@ -138,12 +165,13 @@ fn sift_each<P>(
     pushed: impl Iterator<Item = P>,
     operations: bool,
     mut read: impl FnMut(P) -> Result<Change>,
-) -> (Vec<Change>, Vec<String>) {
-    let (mut good, mut rejected) = (Vec::new(), Vec::new());
+) -> Result<(Vec<Change>, Rejected)> {
+    let (mut good, mut rejected) = (Vec::new(), Rejected::default());
+    let mut unknown = Unknown::new(&store.catalog);
     for (i, pushed) in pushed.enumerate() {
         let read = limits.check_place(i).and_then(|()| read(pushed)).and_then(|change| {
             limits.check(store, &change)?;
-            store.catalog.enabled(&change.table)?;
+            unknown.meet(&change)?;
             refuse_left(&change)?;
             Ok(change)
         });
@@ -154,13 +182,8 @@ fn sift_each<P>(
                 }
                 good.push(change);
             }
-            Err(e) => {
-                let mut entry = format!("{{\"index\":{i},\"reason\":");
-                write_text(&mut entry, e.message());
-                entry.push('}');
-                rejected.push(entry);
-            }
+            Err(e) => rejected.add(i, &e)?,
         }
     }
-    (good, rejected)
+    Ok((good, rejected))
 }

@@ -83,10 +83,11 @@ mod with_http {
             if options.page == Some(0) || options.pages == Some(0) {
                 return Err(Error::caller("page and pages are whole numbers above 0"));
             }
-            let target = Target { base: &base, token: options.token.as_deref(), timeout, ca: options.ca.as_deref() };
+            let name = without_password(&base);
+            let target = Target { base: &base, name: &name, token: options.token.as_deref(), timeout, ca: options.ca.as_deref() };
             let mut http = Http::new(conn, &target)?;
             let wanted = Wanted {
-                url: base.clone(),
+                url: name.clone(),
                 tables: options.tables,
                 pull: options.pull.unwrap_or(true),
                 push: options.push.unwrap_or(true),
@@ -110,6 +111,17 @@ mod with_http {
             )));
         }
         Ok(base.to_owned())
+    }
+
+    /// An address as it is told and kept: the password that it may carry is for requests only.
+    fn without_password(url: &str) -> String {
+        let parts = || {
+            let (scheme, rest) = url.split_once("://")?;
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let (who, host) = authority.rsplit_once('@')?;
+            Some(format!("{scheme}://{}@{host}{path}", who.split(':').next().unwrap_or_default()))
+        };
+        parts().unwrap_or_else(|| url.to_owned())
     }
 
     /// Grove's report.

@@ -41,10 +41,7 @@ pub fn cursor(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_cursor", "", 0, 0)?;
     session::refuse_after_writes(args.conn(), "crdt_cursor")?;
     args.named(|| {
-        let end = |store: &Store<'_>| {
-            let scope = Scope::new(store, None)?;
-            cursor::write(store.conn, &store.me, (store.last_seq()?, store.clock), &scope, &[])
-        };
+        let end = |store: &Store<'_>| cursor::at_end(store, &Scope::new(store, None)?);
         read_or_install(args.conn(), &end).map(Out::Text)
     })
 }
@@ -173,7 +170,7 @@ pub fn page_of(store: &Store<'_>, since: Option<&str>, scope: &Scope, page: &Pag
     out.push_str(if more { ",\"has_more\":true" } else { ",\"has_more\":false" });
     if export.starts_over() {
         out.push_str(",\"resync\":true");
-        if since.is_some_and(|json| cursor::is_before_resync(store, json, scope)) {
+        if since.map_or(Ok(false), |json| cursor::is_before_resync(store, json, scope))? {
             out.push_str(",\"deletes_lost\":true");
         }
     }
@@ -236,12 +233,19 @@ pub fn merge(call: &Call<'_, Conn>) -> Result<Out> {
     })
 }
 
-/// `crdt_convert(json, format)`
+/// `crdt_convert(json, format [, bytes])`
 pub fn convert(call: &Call<'_, Conn>) -> Result<Out> {
-    let args = Args::new(call, "crdt_convert", "json, format", 2, 2)?;
+    let args = Args::new(call, "crdt_convert", "json, format [, bytes]", 2, 3)?;
     args.named(|| {
         let (json, to) = (args.json(0, "json")?, Format::named(args.text(1, "format")?)?);
-        compact::convert(json, to).map(Out::Text)
+        let most = match args.value(2) {
+            crate::ffi::ValueRef::Null => usize::MAX,
+            value => match value.as_i64().and_then(|n| usize::try_from(n).ok()) {
+                Some(n) if n > 0 => n,
+                _ => return Err(args.wrong(2, "bytes", "an INTEGER above 0, or NULL")),
+            },
+        };
+        compact::convert(json, to, most).map(Out::Text)
     })
 }
 

@@ -1,7 +1,7 @@
 //! Requests to a peer over HTTP. Each runs on a thread of its own, so that the connection's thread can look for an interrupt while
 //! it waits.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::sync::mpsc::{sync_channel, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -37,6 +37,8 @@ thread_local! {
 pub struct Target<'t> {
     /// The address that routes are put behind, without a slash at its end.
     pub base: &'t str,
+    /// The same as it is told in errors.
+    pub name: &'t str,
     /// Sent as `Authorization: Bearer`.
     pub token: Option<&'t str>,
     /// How long the peer may be silent. Of a slow line every page comes through.
@@ -50,6 +52,7 @@ pub struct Http<'c> {
     conn: &'c Conn,
     agent: Agent,
     base: String,
+    name: String,
     authorization: Option<String>,
 }
 
@@ -75,6 +78,7 @@ impl<'c> Http<'c> {
             conn,
             agent: config.build().new_agent(),
             base: target.base.to_owned(),
+            name: target.name.to_owned(),
             authorization: target.token.map(|token| format!("Bearer {token}")),
         })
     }
@@ -98,15 +102,15 @@ fn roots(path: &str) -> Result<RootCerts> {
 
 impl Transport for Http<'_> {
     fn post(&mut self, route: &str, body: String) -> Result<String> {
-        let url = format!("{}/{route}", self.base);
+        let (url, name) = (format!("{}/{route}", self.base), format!("{}/{route}", self.name));
         let (agent, authorization) = (self.agent.clone(), self.authorization.clone());
         let ((begin, begun), (tell, told)) = (sync_channel(1), sync_channel(1));
         let ask = move || {
             STAY.with(|_| ());
             let _ = begin.send(());
             // Nobody listens any more after an interrupt.
-            let outcome = request(&agent, &url, authorization.as_deref(), body);
-            let _ = tell.send(outcome.and_then(|(status, text)| judge(&url, status, text)));
+            let outcome = request(&agent, (&url, &name), authorization.as_deref(), body);
+            let _ = tell.send(outcome.and_then(|(status, text)| judge(&name, status, text)));
         };
         thread::Builder::new()
             .name("crdt_sync".to_owned())
@@ -131,8 +135,13 @@ impl Transport for Http<'_> {
 }
 
 /// The answer's status and body.
-fn request(agent: &Agent, url: &str, authorization: Option<&str>, body: String) -> Result<(StatusCode, String)> {
-    let failed = |what: &str, e: ureq::Error| Error::peer(format!("{url}{what}: {e}")).of_break(is_break(&e));
+fn request(
+    agent: &Agent,
+    (url, name): (&str, &str),
+    authorization: Option<&str>,
+    body: String,
+) -> Result<(StatusCode, String)> {
+    let failed = |what: &str, e: ureq::Error| Error::peer(format!("{name}{what}: {e}")).of_break(is_break(&e));
     let mut request = agent.post(url).header("Content-Type", "application/json").header("Accept", "application/json");
     if let Some(authorization) = authorization {
         request = request.header("Authorization", authorization);
@@ -173,7 +182,17 @@ fn names_changes(body: &str) -> bool {
 }
 
 fn read(body: &mut Body) -> std::result::Result<String, ureq::Error> {
-    body.with_config().limit(MOST_BYTES).read_to_string()
+    text(body.with_config().limit(MOST_BYTES).reader(), MOST_BYTES)
+}
+
+/// A text of at most so many bytes. The limit of a body counts what comes over the wire, which may be compressed.
+fn text(from: impl Read, most: u64) -> std::result::Result<String, ureq::Error> {
+    let mut text = String::new();
+    from.take(most.saturating_add(1)).read_to_string(&mut text)?;
+    match text.len() as u64 > most {
+        true => Err(ureq::Error::BodyExceedsLimit(most)),
+        false => Ok(text),
+    }
 }
 
 /// What an error's body says: Grove's `{"error":"…"}`, or its beginning.
@@ -185,5 +204,17 @@ fn reason(body: &str) -> String {
     match crate::json::object::<Said>(body) {
         Ok(Said { error }) => excerpt(error.trim()),
         Err(_) => excerpt(body.trim()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unpacked_is_bounded() {
+        assert_eq!(text(&b"12345"[..], 5).unwrap(), "12345");
+        let refused = text(std::io::repeat(b' '), 5).unwrap_err();
+        assert!(matches!(refused, ureq::Error::BodyExceedsLimit(5)), "{refused}");
     }
 }

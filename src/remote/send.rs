@@ -3,12 +3,12 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::place::{Cursors, Place};
 use super::{grove, own_id, Exchange};
-use crate::error::{excerpt, Error, Result};
+use crate::error::{cut, excerpt, Error, Result};
 use crate::session;
 use crate::value::write_text;
 
@@ -36,8 +36,15 @@ pub struct Rejected {
     #[serde(default)]
     pub index: Option<usize>,
     /// Why.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "reason")]
     pub reason: String,
+}
+
+/// Characters of a reason: a sentence, which is kept and told.
+const REASON: usize = 500;
+
+fn reason<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<String, D::Error> {
+    Cow::<str>::deserialize(from).map(|reason| cut(&reason, REASON))
 }
 
 /// What a peer said to changes.

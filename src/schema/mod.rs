@@ -137,8 +137,16 @@ pub struct Table {
     ended: bool,
     covered: Vec<FieldId>,
     form: OnceCell<Form>,
-    /// Places in `fields`, by name in lower case: peers may send any number of fields.
-    places: OnceCell<HashMap<String, Vec<usize>>>,
+    places: OnceCell<Places>,
+}
+
+/// Places among a table's fields, of which peers may send many.
+#[derive(Default)]
+struct Places {
+    /// By name, in lower case.
+    names: HashMap<String, Vec<usize>>,
+    /// Those that are or were columns.
+    columns: Vec<usize>,
 }
 
 /// The columns of a table as they are now.
@@ -215,16 +223,19 @@ impl Table {
     /// The field of that name and type. A column's name matches in any case, as in SQL.
     pub fn named(&self, name: &str, kind: &Kind) -> Option<&Field> {
         let places = self.places.get_or_init(|| self.places());
-        let places = places.get(&name.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
+        let places = places.names.get(&name.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
         let same = || places.iter().filter_map(|place| self.fields.get(*place)).filter(|field| field.kind == *kind);
         let local = same().find(|field| field.is_local());
         local.or_else(|| self.renamed(name, kind)).or_else(|| same().find(|field| field.name == name))
     }
 
-    fn places(&self) -> HashMap<String, Vec<usize>> {
-        let mut all: HashMap<String, Vec<usize>> = HashMap::new();
+    fn places(&self) -> Places {
+        let mut all = Places::default();
         for (place, field) in self.fields.iter().enumerate() {
-            all.entry(field.name.to_ascii_lowercase()).or_default().push(place);
+            all.names.entry(field.name.to_ascii_lowercase()).or_default().push(place);
+            if field.born.is_some() {
+                all.columns.push(place);
+            }
         }
         all
     }
@@ -262,7 +273,9 @@ impl Table {
 
     /// The fields that a base stamp of generation `gen` covers.
     pub fn covered_in(&self, gen: u32) -> Vec<FieldId> {
-        self.fields.iter().filter(|f| f.covered_in(gen)).map(|f| f.id).collect()
+        let columns = &self.places.get_or_init(|| self.places()).columns;
+        let columns = columns.iter().filter_map(|place| self.fields.get(*place));
+        columns.filter(|f| f.covered_in(gen)).map(|f| f.id).collect()
     }
 
     /// The table's columns as they are now.

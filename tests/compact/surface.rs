@@ -142,7 +142,14 @@ fn conversion() {
     assert!(refused("[]", "tiny").contains("grove, compact"));
     assert!(refused(r#"{"format":"tiny","changes":[]}"#, "grove").contains("format 'tiny'"));
     assert!(refused(r#"{"format":"compact","changes":[[0]]}"#, "grove").contains("change 0: no item before"));
-    assert!(error(&a, "SELECT crdt_convert('[]')", []).contains("crdt_convert(json, format)"));
+    assert!(error(&a, "SELECT crdt_convert('[]')", []).contains("crdt_convert(json, format [, bytes])"));
+    // What stands there once may come to much.
+    let whole = array.to_string();
+    let compact = ask(&whole, "compact");
+    let within = |bytes: usize| (compact.clone(), bytes as i64);
+    let sql = "SELECT crdt_convert(?1, 'grove', ?2)";
+    assert_eq!(text(&a, sql, within(whole.len())), ask(&compact, "grove"));
+    assert!(error(&a, sql, within(whole.len() / 2)).contains("send them in parts"));
 }
 
 /// zlib at its level 6, over rows of five fields with random keys.

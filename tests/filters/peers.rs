@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{json, Value};
+use sha2::{Digest, Sha256};
 
 use crate::common::{error, load, open_file, text};
 use crate::support::*;
@@ -33,6 +34,38 @@ fn each_peer_has_its_own() {
     assert_eq!(pull(&hub, Some(&more.cursor), json!({})).json.matches("\"owner\"").count(), 3);
     let changed = pull(&hub, Some(&more.cursor), json!({"tasks": "owner = 'ann'"}));
     assert!(changed.fields().starts_with(&["t1._left".to_owned(), "t2._left".to_owned()]), "{:?}", changed.fields());
+}
+
+/// A cursor from before the first filter has nothing in it that is secret: of what was there then, whoever makes one up must learn nothing.
+#[test]
+fn a_cursor_that_is_made_up_tells_no_keys() {
+    let hub = node("hub", OWNED);
+    run(&hub, "INSERT INTO tasks(id, owner) VALUES ('secret', 'bob')");
+    let early = since(&hub, None).cursor;
+    let filter = json!({"tasks": "owner = 'ann'"});
+    assert!(pull(&hub, None, filter.clone()).fields().is_empty());
+    run(&hub, "INSERT INTO tasks(id, owner) VALUES ('mine', 'ann')");
+    pull(&hub, None, filter.clone());
+    let (seq, t, m, at, key): (i64, i64, i64, f64, String) = hub
+        .query_row("SELECT seq, t, m, at, k0 FROM _crdt_log ORDER BY seq DESC LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })
+        .unwrap();
+    let mut hash = Sha256::new();
+    for part in [&b"hub"[..], b"*", &seq.to_le_bytes()] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.update(t.to_le_bytes());
+    hash.update(m.to_le_bytes());
+    hash.update(at.to_bits().to_le_bytes());
+    hash.update(key);
+    let check: String = hash.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+    let made_up = json!({"ts": 1, "c": 0, "node": format!("hub~{seq}.{check}")}).to_string();
+    let told = pull(&hub, Some(&made_up), filter.clone());
+    assert!(!told.json.contains("secret"), "{}", told.json);
+    // Who did have everything is told what he has to let go of.
+    assert!(pull(&hub, Some(&early), filter).fields().contains(&"secret._left".to_owned()));
 }
 
 #[test]

@@ -48,6 +48,31 @@ fn starting_over_goes_on_page_by_page() {
     assert!(since(&a, Some(&early.cursor)).json.contains("\"resync\":true"));
 }
 
+/// Who was away while deletes were dropped is told so, also by a database that has taken another id meanwhile, or three.
+#[test]
+fn deletes_that_are_lost_are_told_after_a_fork() {
+    clock::set(T0);
+    let a = named(clock::open(":memory:"), "a:'b", TASKS);
+    run(&a, "INSERT INTO tasks(id, title) VALUES ('t1', 'x'), ('t2', 'y')");
+    let held = since(&a, None).cursor;
+    run(&a, "DELETE FROM tasks WHERE id = 't1'");
+    clock::set(T0 + 30 * DAY);
+    cleanup(&a);
+    text(&a, "SELECT crdt_cleanup_tombstones('tasks', 'epitaphs')", []);
+    let lost = || since(&a, Some(&held)).json.contains("\"resync\":true,\"deletes_lost\":true");
+    assert!(lost());
+    for _ in 0..3 {
+        run(&a, "SELECT crdt_fork()");
+        assert!(lost(), "the log goes on");
+    }
+    let other = held.replace("a:'b~", "another~");
+    assert!(!since(&a, Some(&other)).json.contains("deletes_lost"), "of another it is not known");
+    let late = since(&a, None).cursor;
+    run(&a, "SELECT crdt_fork()");
+    assert!(!since(&a, Some(&late)).json.contains("deletes_lost"), "nothing was dropped since");
+    assert_eq!(text(&a, "SELECT crdt_check()", []), "ok");
+}
+
 /// A delete of one's own that comes back with the news that the key was made anew elsewhere is no sign of a copied file.
 #[test]
 fn an_own_delete_that_comes_back_is_no_fork() {

@@ -114,6 +114,47 @@ fn a_table_that_the_peer_does_not_have() {
     assert!(common::error(&ann, "SELECT crdt_sync(?, '{\"tables\":[\"own\"]}')", [&hub.url]).contains("own"));
 }
 
+/// What a peer says is kept and told: a sentence, not lines of a log or a terminal's commands.
+#[test]
+fn reasons_of_a_peer_are_cut_and_cleaned() {
+    let reason = format!("no\n2026-01-01 INFO forged \u{1b}[31m{}", "y".repeat(100_000));
+    let url = super::endpoint::start(move |request| {
+        let pushed = serde_json::json!({"merged": 0, "latest_hlc": {"ts": 1, "c": 0, "node": "z"}, "rejected": [{"index": 0, "reason": reason}]});
+        let pulled = serde_json::json!({"changes": [], "latest_hlc": {"ts": 0, "c": 0, "node": "z~0"}});
+        let answer = if request.route.ends_with("push") { pushed } else { pulled };
+        super::endpoint::Reply::Answer(200, answer.to_string())
+    });
+    let ann = database("ann");
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('t')").unwrap();
+    let told = sync(&ann, &url);
+    assert!(told.contains("rejected=1 (no\u{fffd}2026") && !told.contains(['\n', '\u{1b}']), "{told}");
+    let kept: usize = common::text(&ann, "SELECT max(length(reason)) || '' FROM _crdt_refused", []).parse().unwrap();
+    assert!(kept <= 501, "{kept}");
+}
+
+/// The password of an address is for its requests: it is neither kept nor told.
+#[test]
+fn a_password_is_not_told() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let url = super::endpoint::start(move |request| {
+        tell.send(request.authorization.unwrap_or_default()).unwrap();
+        super::endpoint::Reply::Answer(500, "{\"error\":\"no\"}".to_owned())
+    });
+    let ann = database("ann");
+    let with = url.replace("http://", "http://ann:sesame@");
+    let failed = common::error(&ann, "SELECT crdt_sync(?)", [&with]);
+    assert!(failed.contains("http://ann@127.0.0.1") && !failed.contains("sesame"), "{failed}");
+    assert_eq!(told.recv().unwrap(), "Basic YW5uOnNlc2FtZQ==", "the peer is told");
+    let gone = common::error(&ann, "SELECT crdt_sync('http://ann:sesame@127.0.0.1:1/sync')", []);
+    assert!(!gone.contains("sesame"), "{gone}");
+    let hub = start();
+    sync(&ann, &hub.url.replace("http://", "http://ann:sesame@"));
+    let status = common::text(&ann, "SELECT crdt_status()", []);
+    assert!(status.contains("http://ann@127.0.0.1") && !status.contains("sesame"), "{status}");
+    let kept = common::text(&ann, "SELECT group_concat(url) FROM _crdt_remote", []);
+    assert!(!kept.contains("sesame"), "{kept}");
+}
+
 /// A line that brings a few bytes at a time is slow, not silent.
 #[test]
 fn a_slow_line_is_no_silence() {

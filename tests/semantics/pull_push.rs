@@ -152,6 +152,52 @@ fn a_server_says_how_much_and_whether_to_remember() {
     }
 }
 
+/// A client that asks for what it shows names other keys each time: each selection that is noted holds a row of the log.
+#[test]
+fn a_node_has_so_many_selections() {
+    let hub = node("hub", TASKS);
+    let pull = |request: Value| drop(text(&hub, "SELECT crdt_pull(?1)", [request.to_string()]));
+    run(&hub, "INSERT INTO tasks(id, title) VALUES ('t1', 'x')");
+    pull(json!({"node_id": "phone", "tables": ["tasks"]}));
+    for i in 0..1010 {
+        if i % 10 == 0 {
+            run(&hub, &format!("UPDATE tasks SET title = {i}"));
+        }
+        pull(json!({"node_id": "phone", "filter": {"pk_filter": [format!("k{i}")]}}));
+    }
+    pull(json!({"node_id": "other"}));
+    let noted = |of: &str| text(&hub, &format!("SELECT count(*) || '' FROM _crdt_acks WHERE {of}"), []);
+    assert_eq!(noted("node = 'phone'"), "1000");
+    assert_eq!(
+        (noted("node = 'phone' AND scope = '1'"), noted("node = 'other'")),
+        ("1".into(), "1".into()),
+        "tables stay"
+    );
+}
+
+/// Who only wants what comes from here on reads nothing of what was.
+#[test]
+fn a_server_may_begin_at_the_end() {
+    let hub = node("hub", TASKS);
+    let ask = |request: &Value, options: &str| {
+        hub.query_row("SELECT crdt_pull(?1, ?2)", [&request.to_string(), options], |row| row.get::<_, String>(0))
+    };
+    let filter = r#"{"filter":{"tasks":"title <> 'y'"}}"#;
+    for (options, at_end) in [("{}", r#"{"end":true}"#), (filter, &filter.replace("}}", "},\"end\":true}"))] {
+        run(&hub, "INSERT OR REPLACE INTO tasks(id, title) VALUES ('t1', 'x'), ('t2', 'y')");
+        let end = page(&ask(&json!({"tables": ["tasks"], "node_id": "b"}), at_end).unwrap());
+        assert!(end.changes.is_empty() && !end.more, "{options}");
+        let next = || page(&ask(&json!({"tables": ["tasks"], "since": cursor(&end)}), options).unwrap());
+        assert!(next().changes.is_empty(), "{options}");
+        run(&hub, "UPDATE tasks SET title = 'z' WHERE id = 't1'");
+        assert_eq!(next().changes.len(), 1, "{options}");
+    }
+    assert_eq!(text(&hub, "SELECT count(*) || '' FROM _crdt_peers", []), "0", "nothing was sent");
+    let place = json!({"since": {"ts": 1, "c": 0, "node": "a"}});
+    assert!(ask(&place, r#"{"end":true}"#).unwrap_err().to_string().contains("leave one of them out"));
+    assert_eq!(page(&text(&node("new", ""), "SELECT crdt_pull('{}', '{\"end\":true}')", [])).changes.len(), 0);
+}
+
 /// The cursor is one for all rows of the tables that the peer names: who may not see them all must not get it.
 #[test]
 fn a_server_withholds_the_cursor_of_a_push() {
