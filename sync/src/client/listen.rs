@@ -75,15 +75,15 @@ impl Listener {
             }
             let mut wait = backoff.next();
             match outcome {
-                Ok(()) => tracing::debug!(peer = self.peer.url, "the stream ended"),
+                Ok(()) => tracing::debug!(peer = self.peer.name, "the stream ended"),
                 Err(Failure::NoStreams(_)) if !has_opened => {
-                    tracing::info!(peer = self.peer.url, "the peer has no stream; it is asked at intervals");
+                    tracing::info!(peer = self.peer.name, "the peer has no stream; it is asked at intervals");
                     wait += RARELY;
                 }
                 Err(Failure::NoStreams(error) | Failure::Refused(error)) => {
-                    tracing::warn!(peer = self.peer.url, "stream: {error}; the peer is asked at intervals meanwhile");
+                    tracing::warn!(peer = self.peer.name, "stream: {error}; the peer is asked at intervals meanwhile");
                 }
-                Err(Failure::Broken(error)) => tracing::debug!(peer = self.peer.url, "stream: {error}"),
+                Err(Failure::Broken(error)) => tracing::debug!(peer = self.peer.name, "stream: {error}"),
             }
             backoff.rest(wait, &self.stop, || self.recoveries.load(Ordering::SeqCst) != recoveries);
         }
@@ -160,7 +160,7 @@ impl Listener {
     }
 
     fn since(&self) -> Result<Vec<(&'static str, String)>, String> {
-        since(&db::open(&self.target.database, Use::Read)?, &self.peer.url)
+        since(&db::open(&self.target.database, Use::Read)?, &self.peer.name)
     }
 }
 

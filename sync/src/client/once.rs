@@ -70,14 +70,14 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
 fn visit(target: &Target) -> Result<Vec<Outcome>, String> {
     let (conn, peers) = target.open()?;
     let one = |peer: Peer| {
-        let watch = Watch::new(&peer.url);
+        let watch = Watch::new(&peer.name);
         let how = Round { ways: Ways::Both, retry: true };
         let (report, error) = match round(&conn, target, &peer, how, |so_far| watch.show(so_far)) {
             Ok(report) => (report, None),
             Err(error) => (Report::default(), Some(error)),
         };
         watch.end();
-        Outcome { peer: peer.url, report, error }
+        Outcome { peer: peer.name, report, error }
     };
     Ok(peers.into_iter().map(one).collect())
 }

@@ -53,7 +53,7 @@ impl Follower {
                 return;
             }
             let wait = backoff.next();
-            tracing::error!(peer = self.peer.url, retry_ms = wait.as_millis() as u64, "{error}");
+            tracing::error!(peer = self.peer.name, retry_ms = wait.as_millis() as u64, "{error}");
             if self.stop.sleep(wait) {
                 return;
             }
@@ -76,7 +76,7 @@ impl Follower {
                     if std::mem::take(&mut has_failed) {
                         self.recoveries.fetch_add(1, Ordering::SeqCst);
                     }
-                    tell(&self.peer.url, &report);
+                    tell(&self.peer.name, &report);
                     if ways == Ways::Both {
                         full = Instant::now() + self.interval;
                     }
@@ -88,11 +88,11 @@ impl Follower {
                 Err(_) if self.stop.is_set() => return Ok(()),
                 Err(error) => {
                     has_failed = true;
-                    if self.recoveries.load(Ordering::SeqCst) == 0 && has_pulled(&conn, &self.peer.url) {
+                    if self.recoveries.load(Ordering::SeqCst) == 0 && has_pulled(&conn, &self.peer.name) {
                         self.recoveries.fetch_add(1, Ordering::SeqCst);
                     }
                     let wait = backoff.next();
-                    tracing::warn!(peer = self.peer.url, retry_ms = wait.as_millis() as u64, "{error}");
+                    tracing::warn!(peer = self.peer.name, retry_ms = wait.as_millis() as u64, "{error}");
                     // Whatever news it has: all of it comes with the next round.
                     backoff.rest(wait, &self.stop, || self.words.try_iter().any(|word| word == Word::Open));
                     ways = Ways::Both;

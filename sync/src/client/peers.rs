@@ -9,6 +9,8 @@ use ureq::http::Uri;
 pub struct Peer {
     /// Its sync endpoint, as it was given.
     pub url: String,
+    /// The same as it is told, and as the database has it: without a slash at its end, and without a password.
+    pub name: String,
     /// What it is to be shown.
     pub token: Option<String>,
 }
@@ -40,9 +42,25 @@ pub fn peers(urls: &[String], tokens: &[String]) -> Result<Vec<Peer>, String> {
     }
     let peer = |(i, url): (usize, &String)| Peer {
         url: url.clone(),
+        name: name(url),
         token: token_of(i).filter(|token| !token.is_empty()).cloned(),
     };
     Ok(urls.iter().enumerate().map(peer).collect())
+}
+
+/// An endpoint as it is told: the password that its address may carry is for requests only.
+fn name(url: &str) -> String {
+    without_password(url.trim_end_matches('/'))
+}
+
+fn without_password(url: &str) -> String {
+    let parts = || {
+        let (before, rest) = url.split_once("://")?;
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (who, host) = authority.rsplit_once('@')?;
+        Some(format!("{before}://{}@{host}{path}", who.split(':').next().unwrap_or_default()))
+    };
+    parts().unwrap_or_else(|| url.to_owned())
 }
 
 /// Scheme, host and port of an endpoint.
@@ -55,7 +73,10 @@ fn origin(url: &str) -> Result<String, String> {
         is_plain.then(|| format!("{scheme}://{}:{}", host.to_ascii_lowercase(), uri.port_u16().unwrap_or(usual)))
     };
     parts().ok_or_else(|| {
-        format!("--peer {url}: the address of a sync endpoint is needed, such as https://hub.example/sync")
+        format!(
+            "--peer {}: the address of a sync endpoint is needed, such as https://hub.example/sync",
+            without_password(url)
+        )
     })
 }
 
@@ -72,6 +93,18 @@ mod tests {
             ["hub", "ftp://hub/sync", "http://", "http:///sync", "https://hub/sync?a=b", "http://hub/#a", "http://a b/"]
         {
             assert!(origin(wrong).is_err_and(|e| e.contains(wrong)), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_not_told() {
+        for (url, told) in [
+            ("https://hub.example/sync/", "https://hub.example/sync"),
+            ("https://ann:s@e:c@hub.example:1/a@b:c", "https://ann@hub.example:1/a@b:c"),
+            ("http://ann@[::1]:8080", "http://ann@[::1]:8080"),
+            ("http://:secret@hub", "http://@hub"),
+        ] {
+            assert_eq!(name(url), told);
         }
     }
 

@@ -128,7 +128,10 @@ fn json_error(status: StatusCode, message: &str, rejected: &[Rejected]) -> Respo
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// Gives the errors of layers and of the router the form of all others.
+/// Bytes of what they say, at most.
+const SAID: usize = 4096;
+
+/// Gives the errors of layers and of the router the form of all others. Beneath what compresses answers.
 pub async fn dress(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
@@ -136,8 +139,11 @@ pub async fn dress(request: Request, next: Next) -> Response {
     if !(status.is_client_error() || status.is_server_error()) || is_ours {
         return response;
     }
-    let (mut parts, _) = response.into_parts();
-    let (ours, body): (_, Body) = json_error(status, status.canonical_reason().unwrap_or("refused"), &[]).into_parts();
+    let (mut parts, body) = response.into_parts();
+    let said = axum::body::to_bytes(body, SAID).await.unwrap_or_default();
+    let said = std::str::from_utf8(&said).map(str::trim).ok().filter(|said| !said.is_empty());
+    let message = said.or(status.canonical_reason()).unwrap_or("refused");
+    let (ours, body): (_, Body) = json_error(status, message, &[]).into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.extend(ours.headers);
     Response::from_parts(parts, body)

@@ -30,6 +30,8 @@ struct Options {
     remember: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<usize>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    end: bool,
 }
 
 /// A pull as a client sent it: its keys, their JSON as it came.
@@ -39,6 +41,8 @@ pub struct Pull {
     remember: Option<bool>,
     /// A stream of nobody in particular.
     unnamed: bool,
+    /// Only what comes from here on.
+    end: bool,
 }
 
 /// A pull within its scope: what `crdt_pull` is called with.
@@ -56,7 +60,7 @@ impl Pull {
         let bad = |e| Refusal::bad(format!("not a pull request {{\"tables\",\"since\",\"node_id\"}}: {e}"));
         let mut keys: BTreeMap<String, Box<RawValue>> = serde_json::from_str(json).map_err(bad)?;
         let tables = keys.remove("tables").map(|tables| serde_json::from_str(tables.get())).transpose().map_err(bad)?;
-        Ok(Pull { keys, tables: tables.flatten(), remember: None, unnamed: false })
+        Ok(Pull { keys, tables: tables.flatten(), remember: None, unnamed: false, end: false })
     }
 
     /// A request of its own: the tables, None for all that may be read, a cursor's JSON, and who asks.
@@ -73,7 +77,7 @@ impl Pull {
         if let Some(node) = node {
             put("node_id", serde_json::Value::from(node).to_string())?;
         }
-        Ok(Pull { keys, tables, remember: None, unnamed: node.is_none() })
+        Ok(Pull { keys, tables, remember: None, unnamed: node.is_none(), end: false })
     }
 
     /// How long a page may be. Who limits its pages knows that there are more.
@@ -97,9 +101,15 @@ impl Pull {
         self
     }
 
+    /// Nothing of what was: the answer is where the log ends.
+    pub fn at_end(mut self) -> Pull {
+        self.end = true;
+        self
+    }
+
     /// What to ask the database, which has these tables; refused when it is not in the scope.
     pub fn within(self, scope: &Scope, counters: Counters, catalog: &Arc<Catalog>) -> Result<Question> {
-        let Pull { mut keys, tables, remember, unnamed } = self;
+        let Pull { mut keys, tables, remember, unnamed, end } = self;
         let tables = scope.to_read(tables, catalog)?;
         // Without tables it reads all that there are, of which none has a filter.
         let filter = scope.filters(tables.as_deref().unwrap_or_default());
@@ -112,7 +122,7 @@ impl Pull {
             Counters::Operations if unnamed => Some("none"),
             Counters::Operations => Some("operations"),
         };
-        let options = Options { filter, counters, remember, bytes: None };
+        let options = Options { filter, counters, remember, bytes: None, end };
         let catalog = scope.has_filters().then(|| Arc::clone(catalog));
         Ok(Question { request: raw(&keys)?.get().to_owned(), options, catalog })
     }
@@ -144,7 +154,7 @@ impl Question {
         };
         keys.insert("since".to_owned(), since);
         keys.insert("limit".to_owned(), raw(&1)?);
-        let options = Options { remember: Some(false), ..self.options.clone() };
+        let options = Options { remember: Some(false), end: false, ..self.options.clone() };
         Ok(Question { request: raw(&keys)?.get().to_owned(), options, catalog: self.catalog.clone() })
     }
 

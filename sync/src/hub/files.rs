@@ -21,7 +21,7 @@ pub fn connections(asked: usize, readers: usize) -> usize {
 }
 
 fn room(files: usize, readers: usize) -> usize {
-    files.saturating_sub(OURS + EACH * readers).max(files / 4)
+    files.saturating_sub(EACH.saturating_mul(readers).saturating_add(OURS)).max(files / 4)
 }
 
 #[cfg(test)]
@@ -30,6 +30,6 @@ mod tests {
 
     #[test]
     fn files_are_left_to_the_database() {
-        assert_eq!([room(1024, 4), room(200, 4), room(100, 10), room(0, 4)], [944, 120, 25, 0]);
+        assert_eq!([room(1024, 4), room(200, 4), room(100, 10), room(0, 4), room(8, usize::MAX)], [944, 120, 25, 0, 2]);
     }
 }

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::aside::Before;
 use super::body::{Json, Places};
+use super::budget::Held;
 use super::catalog::Catalog;
 use super::errors::{Refusal, Rejected, Result};
 use super::inside::{Question, Verdict};
@@ -26,6 +27,10 @@ const TRIES: usize = 4;
 /// Bytes of changes that are merged at most to find those that took others' rows away, and how often: all of it holds the writer.
 const SEARCH: usize = 16 << 20;
 const MERGES: usize = 64;
+/// Bytes of the reasons of an answer: a record's stands there for each of its changes.
+const TOLD: usize = 16 << 20;
+/// Characters of a key in a reason.
+const KEY: usize = 80;
 /// What of a request there is besides its changes; what else it says is not carried along.
 const HEAD: [&str; 4] = ["node_id", "tables", "since", "counters"];
 
@@ -36,6 +41,15 @@ struct About<'a> {
     table: Cow<'a, str>,
     #[serde(borrow)]
     pk: Cow<'a, str>,
+    #[serde(borrow, default)]
+    hlc: Option<Stamp<'a>>,
+}
+
+/// Who made a change.
+#[derive(Deserialize)]
+struct Stamp<'a> {
+    #[serde(borrow, default)]
+    node: Cow<'a, str>,
 }
 
 impl<'a> About<'a> {
@@ -64,7 +78,7 @@ pub struct Guarded {
     records: BTreeSet<Record>,
     /// The other tables.
     unfiltered: BTreeSet<String>,
-    _places: Places,
+    _places: (Places, Held),
 }
 
 /// How a try went.
@@ -81,12 +95,21 @@ enum Tried {
 
 impl Guarded {
     /// Reads a push; refused when a change is of a table that the scope does not have.
-    pub fn read(conn: &Connection, body: Json, scope: Arc<Scope>) -> Result<Guarded> {
+    ///
+    /// `room` tells how long the plain form of a push may be, and takes of the budget what it has more.
+    pub fn read(
+        conn: &Connection,
+        body: Json,
+        scope: Arc<Scope>,
+        room: (usize, impl FnOnce(usize) -> Result<Held>),
+    ) -> Result<Guarded> {
         if scope.write == super::scope::Tables::named(Vec::new()) {
             return Err(Refusal::forbidden("this token does not write"));
         }
         let Json { text, places } = body;
-        let plain = plain(conn, &text)?;
+        let (most, take) = room;
+        let plain = plain(conn, &text, most)?;
+        let more = take(plain.len().saturating_sub(text.len()))?;
         let (mut records, mut unfiltered) = (BTreeSet::new(), BTreeSet::new());
         let request = rewritten(&plain, |change| {
             let Some(about) = About::read(change) else { return Ok(false) };
@@ -100,7 +123,7 @@ impl Guarded {
             }
             Ok(true)
         })?;
-        Ok(Guarded { request, scope, records, unfiltered, _places: places })
+        Ok(Guarded { request, scope, records, unfiltered, _places: (places, more) })
     }
 
     /// Merges it, in the caller's savepoint, which must be rolled back when this fails. A push that cannot be sorted out is too large: who
@@ -149,11 +172,20 @@ impl Guarded {
         refused: &Refused,
         gone_anyway: &Gone,
     ) -> Result<Tried> {
+        let me = node(conn)?;
         let answer = if refused.is_empty() {
             push::merge(conn, &self.request, options)?
         } else {
             self.without(conn, options, refused)?
         };
+        if node(conn)? != me {
+            let mut said = self.said_to_be_of(&me)?;
+            said.retain(|record, _| !refused.contains_key(record));
+            // There are none where it came of changes of others that were due.
+            if !said.is_empty() {
+                return Ok(Tried::Refused(said));
+            }
+        }
         let mut more = self.outside(conn, refused)?;
         let Some(aside) = before.since(conn)? else { return Ok(Tried::Unclear) };
         Self::refuse_aside(&aside, &mut more);
@@ -162,6 +194,24 @@ impl Guarded {
         }
         let harmed = !self.gone(conn)?.is_subset(gone_anyway);
         Ok(if harmed { Tried::Harmed } else { Tried::Done(answer) })
+    }
+
+    /// The records with changes that are said to be of that node.
+    fn said_to_be_of(&self, node: &str) -> Result<Refused> {
+        let mut refused = Refused::new();
+        for change in changes(&object(&self.request)?)? {
+            let about = About::read(change.get());
+            let Some(about) = about.filter(|about| about.hlc.as_ref().is_some_and(|hlc| hlc.node == node)) else {
+                continue;
+            };
+            let reason = format!(
+                "the record {}[{}] has a change that this hub is said to have made, and does not know: only a token that may write everything brings those back",
+                about.table,
+                short(&about.pk)
+            );
+            refused.insert(about.record(), reason);
+        }
+        Ok(refused)
     }
 
     /// The records beyond the scope that have become pending.
@@ -217,8 +267,10 @@ impl Guarded {
             }
             match part {
                 [((table, pk), _)] => {
-                    let reason =
-                        format!("the record {table}[{pk}] is at odds with others that this token may not write");
+                    let reason = format!(
+                        "the record {table}[{}] is at odds with others that this token may not write",
+                        short(pk)
+                    );
                     culprits.insert((table.clone(), pk.clone()), reason);
                 }
                 _ => parts.extend(<[_; 2]>::from(part.split_at(part.len() / 2))),
@@ -238,6 +290,9 @@ impl Guarded {
             index += 1;
             Ok(reason.is_none())
         })?;
+        if rejected.values().map(|reason| reason.len()).sum::<usize>() > TOLD {
+            return Err(too_large());
+        }
         let told = |(index, reason): (&usize, &&String)| Rejected { index: *index, reason: (*reason).clone() };
         if passed == 0 {
             return Err(Refusal::all(rejected.iter().map(told).collect()));
@@ -269,6 +324,7 @@ impl Guarded {
             // A table that is not enabled has no records: its changes are rejected.
             let Some((_, Some(question))) = &question else { continue };
             if question.of(conn, pk)? == Verdict::Outside {
+                let pk = short(pk);
                 let reason = format!("the record {table}[{pk}] is outside of what this token may write");
                 outside.insert(record.clone(), reason);
             }
@@ -281,11 +337,26 @@ impl Guarded {
         for about in aside.iter().filter_map(|change| About::read(change)) {
             let reason = format!(
                 "the stamp of a change of {}[{}] is too far in the future for a token that may not write everything; set the clock",
-                about.table, about.pk
+                about.table,
+                short(&about.pk)
             );
             refused.insert(about.record(), reason);
         }
     }
+}
+
+/// A key as a reason names it.
+fn short(pk: &str) -> Cow<'_, str> {
+    match pk.char_indices().nth(KEY) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &pk[..end])),
+        None => Cow::Borrowed(pk),
+    }
+}
+
+/// The hub's own id. A change of it that it does not know has it take another: every cursor of every peer is void then.
+fn node(conn: &Connection) -> Result<String> {
+    let sql = "SELECT n.node FROM main._crdt_state s JOIN main._crdt_node n ON n.n = s.self";
+    Ok(conn.query_row(sql, [], |row| row.get(0))?)
 }
 
 fn too_large() -> Refusal {
@@ -319,13 +390,15 @@ fn changes<'a>(keys: &BTreeMap<String, &'a RawValue>) -> Result<Vec<&'a RawValue
     Ok(changes.flatten().unwrap_or_default())
 }
 
-/// The request in the plain form.
-fn plain<'a>(conn: &Connection, json: &'a str) -> Result<Cow<'a, str>> {
+/// The request in the plain form, of `most` bytes at most.
+fn plain<'a>(conn: &Connection, json: &'a str, most: usize) -> Result<Cow<'a, str>> {
     let compact = object(json)?.get("format").is_some_and(|format| format.get() != "null");
     if !compact {
         return Ok(Cow::Borrowed(json));
     }
-    let converted = conn.query_row("SELECT crdt_convert(?1, 'grove')", [json], |row| row.get(0))?;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let sql = "SELECT crdt_convert(?1, 'grove', ?2)";
+    let converted = conn.query_row(sql, rusqlite::params![json, most], |row| row.get(0))?;
     Ok(Cow::Owned(converted))
 }
 

@@ -27,6 +27,7 @@ mod limits;
 mod measures;
 mod meet;
 mod newly;
+mod origin;
 mod overview;
 mod page;
 mod pages;

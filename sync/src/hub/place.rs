@@ -1,7 +1,6 @@
 //! Cursors in URLs and event ids. Pure.
 
 use std::fmt::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,12 +16,6 @@ pub struct Place {
 }
 
 impl Place {
-    /// What comes from here on, by the wall clock.
-    pub fn now() -> Place {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Place { ts: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX), ..Place::default() }
-    }
-
     /// As an event's id: `<ts>-<c>-<node>`, the node's odd characters as `%` and hex digits.
     pub fn id(&self) -> String {
         let mut id = format!("{}-{}-", self.ts, self.c);

@@ -1,14 +1,16 @@
 //! `POST /push`: acknowledged only once it is durable.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::Response;
 use rusqlite::Connection;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
+use super::answer;
 use super::auth::Access;
 use super::body::Json;
 use super::dialect::Counters;
@@ -28,30 +30,28 @@ struct Answer {
 }
 
 /// Merges a push.
-pub async fn push(
-    State(hub): State<Shared>,
-    access: Access,
-    counters: Counters,
-    body: Json,
-) -> Result<impl IntoResponse> {
+pub async fn push(State(hub): State<Shared>, access: Access, counters: Counters, body: Json) -> Result<Response> {
     let weight = body.text.len();
     let mut options = Options::new(&access.scope, counters);
+    // Taken before it is merged: what has been done is to be told.
+    let place = answer::place(&hub, &access)?;
+    if access.token().is_some() {
+        let unnoted = |node: String| !hub.peers.may_note(&access, &node);
+        let is_unnoted = tokio::task::block_in_place(|| node(&body.text).is_some_and(unnoted));
+        options.remember = is_unnoted.then_some(false);
+    }
     let job = if access.scope.writes_all() {
         Job { work: Box::new(move |conn| merge(conn, &body.text, &options)), weight, single: true }
     } else {
-        let shared = Arc::clone(&hub);
-        let read = hub.readers.run(move |conn| {
-            let unnoted = node(&body.text).is_some_and(|node| !shared.peers.may_note(&access, &node));
-            Ok((Guarded::read(conn, body, access.scope)?, unnoted))
-        });
-        let (guarded, unnoted) = read.await?;
-        options.remember = unnoted.then_some(false);
+        let scope = Arc::clone(&access.scope);
+        let (shared, asks) = (Arc::clone(&hub), access.clone());
+        let room = (hub.limits.body, move |more| shared.limits.bodies.take(&asks, more));
+        let guarded = hub.readers.run(move |conn| Guarded::read(conn, body, scope, room)).await?;
         Job { work: Box::new(move |conn| guarded.merge(conn, &options)), weight, single: false }
     };
-    let mut answer = hub.writer.run(job).await?;
-    count(&answer);
-    answer.push('\n');
-    Ok(([(header::CONTENT_TYPE, "application/json")], answer))
+    let said = hub.writer.run(job).await?;
+    count(&said);
+    answer::text(said, place, &hub, &access)
 }
 
 /// The options of `crdt_push`.
@@ -74,13 +74,10 @@ impl Options {
     }
 }
 
-/// Who pushes.
+/// Who pushes: of a key that comes twice the last, as it is passed on.
 fn node(request: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Who {
-        node_id: Option<String>,
-    }
-    serde_json::from_str(request).ok().and_then(|Who { node_id }| node_id)
+    let keys: BTreeMap<String, &RawValue> = serde_json::from_str(request).ok()?;
+    serde_json::from_str(keys.get("node_id")?.get()).ok()
 }
 
 /// The answer of `crdt_push`.
@@ -97,5 +94,18 @@ fn count(answer: &str) {
         metrics::counter!("grove_changes_merged_total").increment(merged);
         metrics::counter!("grove_changes_rejected_total").increment(rejected);
         metrics::counter!("grove_conflicts_total").increment(conflicts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_pushes_is_who_is_noted() {
+        assert_eq!(node(r#"{"node_id":"a","changes":[],"node_id":"b"}"#).as_deref(), Some("b"));
+        for none in ["", "[]", "{}", r#"{"node_id":null}"#, r#"{"node_id":7}"#] {
+            assert_eq!(node(none), None, "{none}");
+        }
     }
 }

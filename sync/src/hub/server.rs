@@ -37,7 +37,7 @@ use super::presence::Presence;
 use super::readers::{self, Readers};
 use super::tls::Tls;
 use super::writer::Writer;
-use super::{drain, files, measures, meet, overview, page, probes, pull, push, stream, Hub, Shared};
+use super::{drain, files, measures, meet, origin, overview, page, probes, pull, push, stream, Hub, Shared};
 use crate::db::{self, Use};
 
 /// How often other processes' commits are looked for.
@@ -46,6 +46,8 @@ const POLL: Duration = Duration::from_millis(10);
 const GRACE: Duration = Duration::from_secs(10);
 /// How long a client may take to send the head of a request.
 const HEAD: Duration = Duration::from_secs(15);
+/// Bytes that are read ahead of a connection, and of the head of a request at most: who sends it has not shown a token yet.
+const BUFFER: usize = 64 << 10;
 /// Limits beyond this are none.
 const MOST: usize = Semaphore::MAX_PERMITS;
 
@@ -116,7 +118,7 @@ pub async fn serve(config: Config) -> Result<(), String> {
     let url = if tls.is_some() { "https" } else { "http" };
     let told = tokio::spawn(tell(handle.clone(), format!("{url}://{{}}{}", config.base)));
 
-    let app = router(Arc::clone(&hub), &config.base, cors(&config.cors)?);
+    let app = router(Arc::clone(&hub), &config.base, &config.cors)?;
     let patience = Patience(config.silence);
     let connections = files::connections(config.max_connections, config.readers);
     let served = match tls {
@@ -173,11 +175,11 @@ where
         std::future::ready(service)
     });
     let mut server = axum_server::bind(to).acceptor(acceptor).handle(handle).http1_only();
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(BUFFER);
     server.serve(services).await
 }
 
-fn router(hub: Shared, base: &str, cors: Option<CorsLayer>) -> Router {
+fn router(hub: Shared, base: &str, origins: &[String]) -> Result<Router, String> {
     let api: Router<Shared> = Router::new()
         .route("/pull", post(pull::pull))
         .route("/push", post(push::push))
@@ -193,28 +195,35 @@ fn router(hub: Shared, base: &str, cors: Option<CorsLayer>) -> Router {
         .nest(&format!("{base}/ops"), operations);
     let app = if base.is_empty() { app.merge(api) } else { app.nest(base, api) };
     let silence = hub.limits.silence;
+    let app = match hub.tokens {
+        Some(_) => app,
+        None => app.layer(middleware::from_fn_with_state(Arc::from(origins), origin::guard)),
+    };
     let app = app
         .fallback(errors::not_found)
         .method_not_allowed_fallback(errors::wrong_method)
         .with_state(hub)
         .layer(RequestDecompressionLayer::new())
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn(errors::dress))
         .layer(CompressionLayer::new())
         .layer(RequestBodyTimeoutLayer::new(silence))
         .layer(middleware::from_fn(drain::drain))
-        .layer(middleware::from_fn(errors::dress))
         .layer(CatchPanicLayer::new());
-    let app = match cors {
+    let app = match cors(origins)? {
         Some(cors) => app.layer(cors),
         None => app,
     };
-    app.layer(
-        TraceLayer::new_for_http()
-            .make_span_with(DefaultMakeSpan::new().level(Level::INFO))
-            .on_response(DefaultOnResponse::new().level(Level::DEBUG))
-            // What fails is told where it fails; a limit that is reached is no failure.
-            .on_failure(()),
-    )
-    .layer(middleware::from_fn(measures::count))
+    let app = app
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(DefaultMakeSpan::new().level(Level::INFO))
+                .on_response(DefaultOnResponse::new().level(Level::DEBUG))
+                // What fails is told where it fails; a limit that is reached is no failure.
+                .on_failure(()),
+        )
+        .layer(middleware::from_fn(measures::count));
+    Ok(app)
 }
 
 fn cors(origins: &[String]) -> Result<Option<CorsLayer>, String> {

@@ -2,23 +2,26 @@
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::{header, HeaderMap};
+use axum::http::{header, HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use futures_util::stream;
 
 use super::auth::Access;
 use super::dialect::Counters;
-use super::errors::Result;
+use super::errors::{Refusal, Result};
 use super::place::Place;
 use super::subscriber::Subscriber;
 use super::Shared;
 
+/// Bytes of a stream's query, which is kept as long as it is open.
+const LONGEST: usize = 16 << 10;
+
 /// What a stream is asked for.
 pub struct Asked {
-    /// Tables; None for all that may be read.
-    pub tables: Option<Vec<String>>,
-    /// Topics of presence; None for all.
-    pub topics: Option<Vec<String>>,
+    /// Tables, with commas between as they came; None for all that may be read.
+    pub tables: Option<Box<str>>,
+    /// Topics of presence, the same way; None for all.
+    pub topics: Option<Box<str>>,
     /// Who asks.
     pub node: Option<String>,
     /// Where to go on from; None for the beginning.
@@ -47,7 +50,7 @@ impl Asked {
         let mut since = Place::default();
         // A plus that nobody escaped is a plus: a blank comes as %20 from all that escape at all.
         for (key, value) in form_urlencoded::parse(query.replace('+', "%2B").as_bytes()) {
-            let list = || Some(value.split(',').map(str::to_owned).collect()).filter(|_| !value.is_empty());
+            let list = || Some(Box::from(&*value)).filter(|_| !value.is_empty());
             match &*key {
                 "tables" => asked.tables = list(),
                 "topics" => asked.topics = list(),
@@ -63,6 +66,21 @@ impl Asked {
         asked.since = last.or(Some(since).filter(|since| *since != Place::default()));
         asked
     }
+
+    /// The names of the tables.
+    pub fn tables(&self) -> Option<Vec<String>> {
+        self.tables.as_ref().map(|tables| tables.split(',').map(str::to_owned).collect())
+    }
+
+    /// Whether a table was asked for.
+    pub fn wants_table(&self, table: &str) -> bool {
+        self.tables.as_ref().is_none_or(|tables| tables.split(',').any(|name| name.eq_ignore_ascii_case(table)))
+    }
+
+    /// Whether a topic of presence was.
+    pub fn wants_topic(&self, topic: &str) -> bool {
+        self.topics.as_ref().is_none_or(|topics| topics.split(',').any(|name| name == topic))
+    }
 }
 
 /// Opens a stream. What it begins with is exported before the answer begins, so that errors have a status.
@@ -73,8 +91,15 @@ pub async fn stream(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse> {
+    let query = query.unwrap_or_default();
+    if query.len() > LONGEST {
+        return Err(Refusal::new(
+            StatusCode::URI_TOO_LONG,
+            format!("a stream is asked for by {LONGEST} bytes at most; leave tables or topics out to get all of them"),
+        ));
+    }
     let place = hub.limits.streams.take(&access, 1)?;
-    let asked = Asked::read(&query.unwrap_or_default(), &headers, counters);
+    let asked = Asked::read(&query, &headers, counters);
     let subscriber = Subscriber::open(hub, access, asked, place).await?;
     let body = stream::unfold(subscriber, |mut subscriber| async move {
         let event = subscriber.next().await?;
@@ -107,9 +132,12 @@ mod tests {
         assert_eq!(read("since_ts=0&since_count=0&since_node=", &[]).since, None);
         assert_eq!(read("since_ts=x&since_node=n%zz", &[]).since.unwrap().node, "n%zz");
         let asked = read("tables=a,b&topics=t:1&node_id=phone", &[("user-agent", "Go-http-client/1.1")]);
-        assert_eq!(asked.tables, Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(asked.tables(), Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert!(
+            asked.wants_table("B") && !asked.wants_table("a,b") && asked.wants_topic("t:1") && !asked.wants_topic("t")
+        );
         assert!(asked.strict && asked.node.as_deref() == Some("phone") && asked.topics.is_some());
-        assert_eq!(read("tables=", &[]).tables, None);
+        assert!(read("tables=", &[]).tables.is_none() && read("topics=", &[]).wants_topic("t"));
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct Subscriber {
     quiet_until: Instant,
     ended: bool,
     presence_seen: u64,
+    /// The last event was presence: it is the turn of changes.
+    has_told: bool,
     changed: watch::Receiver<u64>,
     presence: watch::Receiver<u64>,
     tokens: Option<watch::Receiver<u64>>,
@@ -77,7 +79,7 @@ impl Subscriber {
         let open =
             Open { hub: Arc::clone(&hub), owner: access.token().copied(), node: asked.node.clone(), _place: place };
         let mut subscriber = Subscriber {
-            place: asked.since.clone().or_else(|| asked.news.then(Place::now)),
+            place: asked.since.clone(),
             sending: None,
             behind: true,
             ask: Again::default(),
@@ -85,6 +87,7 @@ impl Subscriber {
             quiet_until: Instant::now() + KEEP_ALIVE,
             ended: false,
             presence_seen: hub.presence.version(),
+            has_told: false,
             changed: hub.changed.rises(),
             presence: hub.presence.versions(),
             tokens: hub.tokens.as_ref().map(|tokens| tokens.changes()),
@@ -106,7 +109,10 @@ impl Subscriber {
         // Pages without a name are shared; whose own counter parts stay out must be told.
         let named = confirmed || self.asked.counters == Counters::Operations;
         let node = self.asked.node.as_deref().filter(|_| named);
-        let mut pull = Pull::new(self.asked.tables.clone(), since.as_deref(), node)?;
+        let mut pull = Pull::new(self.asked.tables(), since.as_deref(), node)?;
+        if self.asked.news && since.is_none() {
+            pull = pull.at_end();
+        }
         if !confirmed || node.is_some_and(|node| !self.hub.peers.may_note(&self.access, node)) {
             pull = pull.unremembered();
         }
@@ -136,8 +142,14 @@ impl Subscriber {
             if self.ended || *self.stop.borrow() || !self.access.still_holds(self.hub.tokens.as_ref()) {
                 return None;
             }
-            if let Some(event) = self.presence().await {
-                return Some(event);
+            self.behind |= self.changed.has_changed().unwrap_or(false);
+            // In turns: there may be more presence than the line takes.
+            let has_told = std::mem::take(&mut self.has_told);
+            if !has_told {
+                if let Some(event) = self.presence().await {
+                    self.has_told = true;
+                    return Some(event);
+                }
             }
             match self.sending.as_mut().map_or(Next::End, |sending| sending.next(self.asked.strict)) {
                 Next::Event(event) => return Some(event),
@@ -149,6 +161,9 @@ impl Subscriber {
                 Next::End => self.sending = None,
             }
             if !(self.behind && self.ask.is_due()) {
+                if has_told {
+                    continue;
+                }
                 if let Some(event) = self.wait().await {
                     return Some(event);
                 }
@@ -209,13 +224,12 @@ impl Subscriber {
     }
 
     async fn wants(&self, event: &Event) -> Result<bool> {
-        if self.asked.topics.as_ref().is_some_and(|topics| !topics.contains(&event.topic)) {
+        if !self.asked.wants_topic(&event.topic) {
             return Ok(false);
         }
-        if let Some(tables) = &self.asked.tables {
+        if self.asked.tables.is_some() {
             let catalog = self.hub.catalog().await?;
-            let table = topics::table_of(&event.topic, &catalog);
-            if table.is_some_and(|table| !tables.iter().any(|name| name.eq_ignore_ascii_case(table))) {
+            if topics::table_of(&event.topic, &catalog).is_some_and(|table| !self.asked.wants_table(table)) {
                 return Ok(false);
             }
         }

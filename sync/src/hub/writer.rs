@@ -196,6 +196,11 @@ fn together(conn: &Connection, group: &mut [Waiting]) -> std::result::Result<Vec
 fn within(conn: &Connection, group: &mut [Waiting]) -> std::result::Result<Vec<Result<String>>, Broken> {
     let mut answers = Vec::with_capacity(group.len());
     for waiting in group.iter_mut() {
+        if waiting.answer.is_closed() {
+            // Who has gone will push again, and others wait.
+            answers.push(Err(Refusal::busy("nobody waits for this")));
+            continue;
+        }
         conn.execute_batch("SAVEPOINT push")?;
         let answer = (waiting.job.work)(conn);
         if conn.is_autocommit() {

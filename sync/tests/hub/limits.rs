@@ -46,6 +46,19 @@ pub fn resident(hub: &Hub) -> usize {
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
 }
 
+/// Who sends a head has not shown a token yet.
+#[test]
+fn heads_have_a_limit() {
+    let hub = Hub::start(&[]);
+    for (length, wanted) in [(20_000, 200), (200_000, 431)] {
+        let mut socket = TcpStream::connect(hub.address()).unwrap();
+        let head = format!("GET /health HTTP/1.1\r\nhost: hub\r\nx-long: {}\r\n\r\n", "x".repeat(length));
+        // It may end the connection before all of it is sent.
+        drop(socket.write_all(head.as_bytes()));
+        assert_eq!(status(&mut socket, Duration::from_secs(10)), Some(wanted), "{length}");
+    }
+}
+
 #[test]
 fn unfinished_bodies_take_no_place_at_work() {
     let hub = Hub::with_tokens_and(&tokens(), &["--max-requests", "4"]);

@@ -51,10 +51,10 @@ fn slow_streams_hold_a_piece_of_it() {
 #[test]
 fn presence_comes_when_there_is_room() {
     let hub = hub(&["--max-body", "1000000", "--max-bodies", "2000000"]);
-    let slow: Vec<TcpStream> = (0..4).map(|_| open_raw(&hub, "/sync/stream", &[])).collect();
+    let slow: Vec<TcpStream> = (0..20).map(|_| open_raw(&hub, "/sync/stream", &[])).collect();
     let mut of_b = Stream::open_with(&hub, "", &[("authorization", "Bearer b")]);
     assert_eq!(of_b.status, 200);
-    eventually("the streams are open", || hub.metric("grove_streams_open") == 5.0);
+    eventually("the streams are open", || hub.metric("grove_streams_open") == 21.0);
     let full = || {
         tell(&hub, NODES, "x");
         post(&hub, "nobody", "/sync/pull", &json!({})).status == 429

@@ -48,6 +48,9 @@ fn requests_that_are_wrong() {
     }
     hub.get("/sync/presence").error(400);
     hub.get("/sync/stream?tables=nothing").error(400);
+    // This client takes gzip, and has to understand errors too.
+    let twice = hub.get("/sync/presence?topic=a&topic=b").error(400);
+    assert!(twice.contains("duplicate field `topic`"), "{twice}");
     hub.get("/sync/nothing").error(404);
     hub.get("/nothing").error(404);
     for (method, path) in
@@ -62,6 +65,20 @@ fn requests_that_are_wrong() {
     hub.send("POST", "/sync/push", &encoded, b"{}").error(415);
     hub.send("POST", "/sync/push", &[], b"{\"changes\":[]}").ok();
     assert_eq!(hub.pull(&json!({})).len(), 0, "nothing of this was taken");
+}
+
+/// Whatever page a user looks at could write into a hub on his machine.
+#[test]
+fn pages_of_other_origins_do_not_write_without_a_token() {
+    let evil = [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")];
+    let push = |hub: &Hub, headers: &[(&str, &str)]| hub.send("POST", "/sync/push", headers, b"{\"changes\":[]}");
+    let hub = Hub::start(&["--cors", "https://app.example"]);
+    assert!(push(&hub, &evil).error(403).contains("--cors"));
+    push(&hub, &[("origin", "https://app.example"), ("sec-fetch-site", "cross-site")]).ok();
+    push(&hub, &[("origin", hub.root())]).ok();
+    push(&hub, &[]).ok();
+    let mut guarded = Hub::with_tokens(&json!([{"token": "a", "read": ["*"], "write": ["*"]}]));
+    push(guarded.as_token("a"), &evil).ok();
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Streams: what they bring, in what time, and from where they go on.
 
-use std::io::Read;
-use std::time::{Duration, Instant};
+use std::io::{BufRead, BufReader, Read};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{json, Value};
 
@@ -211,6 +211,52 @@ fn news_are_told_without_the_changes() {
     }
     // What was there before, for one that says from where.
     assert_eq!(Stream::open(&hub, "news=1&since_ts=1").next().json(), json!({"changes": 4}));
+}
+
+/// A client that has no place yet does not cost a look at all that was: what a clock that is ahead has written is no news either.
+#[test]
+fn news_begin_at_the_end_of_the_log() {
+    let hub = Hub::start(&[]);
+    let ahead = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(20);
+    let mut written = note(1, "from a clock that is ahead");
+    written["hlc"]["ts"] = json!(ahead.as_nanos() as i64 / 1000 * 1000);
+    hub.push(&[written]).ok();
+    let mut stream = Stream::open(&hub, "news=1");
+    assert!(stream.is_quiet(Duration::from_millis(200)));
+    hub.push(&[note(2, "new")]).ok();
+    assert_eq!(stream.next().json(), json!({"changes": 1}));
+}
+
+/// Of a line that takes less than there is of presence, changes have half.
+#[test]
+fn presence_keeps_no_changes_back() {
+    let hub = Hub::start(&[]);
+    let socket = open_raw(&hub, "/sync/stream", &[]);
+    eventually("a stream", || hub.metric("grove_streams_open") == 1.0);
+    for i in 0..1500 {
+        let data = json!({"node_id": format!("n{i}"), "topic": "room", "data": "y".repeat(15_000)});
+        hub.post("/sync/presence", &data).ok();
+    }
+    hub.push(&[note(1, "new")]).ok();
+    let mut told = Vec::new();
+    for line in BufReader::new(socket).lines().map_while(Result::ok) {
+        told.extend(line.strip_prefix("event: ").map(|name| name.to_owned()));
+        if told.iter().any(|name| name == "changes") && told.last().is_some_and(|name| name == "presence") {
+            return;
+        }
+        assert!(told.iter().filter(|name| *name == "presence").count() < 1500, "all of it came first");
+    }
+    panic!("the stream ended");
+}
+
+/// What a stream was asked for is kept as long as it is open.
+#[test]
+fn what_a_stream_is_asked_for_has_a_limit() {
+    let hub = Hub::start(&[]);
+    let error = hub.get(&format!("/sync/stream?topics={}", "a,".repeat(10_000))).error(414);
+    assert!(error.contains("leave tables or topics out"), "{error}");
+    let many = (0..1000).map(|i| format!("topic:{i}")).collect::<Vec<_>>().join(",");
+    Stream::open(&hub, &format!("topics={many}"));
 }
 
 /// A place is noted when the client comes with it, not when the hub has sent so far.

@@ -2,7 +2,7 @@
 
 use serde_json::{json, Value};
 
-use crate::common::{delete, lww, Hub};
+use crate::common::{delete, lww, ts, Hub};
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS users(id TEXT PRIMARY KEY NOT NULL, email TEXT UNIQUE, owner TEXT);
@@ -72,6 +72,24 @@ fn a_delete_takes_no_row_of_tables_that_are_not_written() {
 }
 
 /// What only together takes a row away, and more such records than are looked for in one push, are told in smaller pushes.
+/// What the compact form says once the plain one says for each change: that is made of a push of theirs before anything is looked at.
+#[test]
+fn a_compact_push_does_not_grow_beyond_the_limit() {
+    let mut hub = hub();
+    hub.as_token("ann");
+    let push = |changes: usize| {
+        let start =
+            [json!(["shape", "users", "email"]), json!(["node", "x"]), json!([0, "k".repeat(10_000), 0, ts(1), 0, 1])];
+        let items: Vec<Value> = start.into_iter().chain((0..changes).map(|_| json!([0, 0, 0, 1, 0, 1]))).collect();
+        hub.post("/sync/push", &json!({"format": "compact", "node_id": "x", "changes": items}))
+    };
+    let error = push(10_000).error(400);
+    assert!(error.contains("in that form") && error.contains("send them in parts"), "{error}");
+    // The key is told by its beginning.
+    let answer = push(20).error(403);
+    assert!(answer.len() < 500, "{answer}");
+}
+
 #[test]
 fn what_cannot_be_told_at_once_is_told_in_parts() {
     let mut hub = hub();

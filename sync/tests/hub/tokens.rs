@@ -164,6 +164,31 @@ fn a_table_that_was_disabled_does_not_lose_its_filter() {
     assert!(stream.next().changes().iter().all(|change| change["table"] != "tasks"));
 }
 
+/// A change under the hub's own id that it never made has it take another one, and all peers exchange everything again: that is for those
+/// who bring back what a restored hub has lost, not for a token with limits.
+#[test]
+fn a_token_with_limits_cannot_make_the_hub_another() {
+    let mut hub = hub();
+    let id = |hub: &Hub| hub.get("/sync/status").ok()["node"].as_str().unwrap().to_owned();
+    let (me, cursor) = (id(&hub), hub.post("/sync/pull", &json!({})).ok()["latest_hlc"].clone());
+    let forged = |pk: &str| lww("notes", pk, "body", 2, &me, json!("forged"));
+    hub.as_token("notes");
+    let error = hub.push(&[forged("n7")]).error(403);
+    assert!(error.contains("n7") && error.contains("is said to have made"), "{error}");
+    let own = lww("notes", "n8", "body", 2, "y", json!("own"));
+    let answer = hub.push(&[own, forged("n9")]).ok();
+    assert_eq!((&answer["merged"], rejected(&answer)), (&json!(1), vec![1]));
+    hub.as_token("admin");
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(id(&hub), me);
+    let next = hub.post("/sync/pull", &json!({"since": cursor})).ok();
+    assert_eq!((next["changes"].as_array().unwrap().len(), next.get("resync")), (1, None));
+    // Those may who may write everything.
+    assert_eq!(hub.push(&[forged("n9")]).ok()["merged"], json!(1));
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_ne!(id(&hub), me);
+}
+
 #[test]
 fn pushes_outside_of_the_filter() {
     let mut hub = hub();
