@@ -15,7 +15,8 @@ use crate::{foreign, rollback, row};
 const UNIQUE: i32 = 2067;
 const PRIMARY_KEY: i32 = 1555;
 const ROWID: i32 = 2579;
-const FOREIGN_KEY: i32 = 787;
+/// A foreign key failed.
+pub const FOREIGN_KEY: i32 = 787;
 const CONSTRAINT: i32 = 19;
 
 /// What became of a record's row.

@@ -9,6 +9,7 @@ use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::Value;
 use crate::fold::{fold, Into};
+use crate::foreign;
 use crate::inbound::{merge_changes, Report};
 use crate::key::Pk;
 use crate::record::{FieldId, Record};
@@ -198,17 +199,22 @@ pub fn release(store: &mut Store<'_>) -> Result<()> {
         Ok(())
     })?;
     match attempt(store, &ids, &due) {
-        // A hook that refuses must not fail whatever call comes by: only what it refuses goes on waiting. But not where
-        // SQLite has rolled the transaction back (no memory, a full disk).
-        Err(e) if e.is_hook() && due.len() > 1 && !store.conn.db.autocommit() => {
-            ids.iter().zip(&due).try_for_each(|(id, change)| {
-                let outcome = attempt(store, &[*id], std::slice::from_ref(change));
-                outcome.or_else(|e| if e.is_hook() && !store.conn.db.autocommit() { Ok(()) } else { Err(e) })
-            })
-        }
-        Err(e) if e.is_hook() && !store.conn.db.autocommit() => Ok(()),
+        // What is refused must not fail whatever call comes by: only that goes on waiting. But not where SQLite has rolled the
+        // transaction back (no memory, a full disk).
+        Err(e) if is_refused(&e) && !store.conn.db.autocommit() => ids.iter().zip(&due).try_for_each(|(id, change)| {
+            if due.len() == 1 {
+                return Ok(());
+            }
+            let outcome = attempt(store, &[*id], std::slice::from_ref(change));
+            outcome.or_else(|e| if is_refused(&e) && !store.conn.db.autocommit() { Ok(()) } else { Err(e) })
+        }),
         outcome => outcome,
     }
+}
+
+/// Whether it is for a hook or a constraint that changes could not be merged.
+fn is_refused(e: &Error) -> bool {
+    e.is_hook() || crate::apply::is_refusal(e)
 }
 
 /// Merges changes that waited, the rows `ids`: all of it, or nothing.
@@ -217,14 +223,22 @@ fn attempt(store: &mut Store<'_>, ids: &[i64], due: &[Change]) -> Result<()> {
         return Ok(());
     }
     let conn = store.conn;
+    let broken = conn.db.breaks_deferred_keys();
     let outcome = conn.savepoint("crdt_due", || {
         drop_aside(store, ids)?;
         merge_changes(store, due)?;
         // Hooks may have written to enabled tables.
-        fold(store, Into::Database)
+        fold(store, Into::Database)?;
+        match !broken && conn.db.breaks_deferred_keys() {
+            true => Err(Error::sqlite(crate::apply::FOREIGN_KEY, foreign::FAILED)), // the commit would fail
+            false => Ok(()),
+        }
     });
-    if outcome.as_ref().is_err_and(Error::is_hook) {
+    if outcome.as_ref().is_err_and(is_refused) {
         if conn.db.autocommit() {
+            if !outcome.as_ref().is_err_and(Error::is_hook) {
+                return outcome;
+            }
             return Err(Error::caller("a hook's write ended the transaction (RAISE(ROLLBACK)), which it must not"));
         }
         // What the store knows of the clock and of node ids was taken back.

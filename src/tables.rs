@@ -315,7 +315,7 @@ fn pending_rows(store: &Store<'_>) -> Result<Vec<Vec<Out>>> {
         let (change, since) = (aside.change?, aside.since);
         let ts = change.hlc.ts;
         let why = match ts <= store.limit() {
-            true => "; its time has come, but a hook refuses it or its table is not enabled",
+            true => "; its time has come, but a hook refuses it, a foreign key breaks, or its table is not enabled",
             false => "",
         };
         let mut json = String::new();

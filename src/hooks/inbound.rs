@@ -4,8 +4,10 @@ use std::rc::Rc;
 
 use super::incoming::{AtHand, Incoming};
 use super::{known, run, Chain, Event};
+use crate::apply::FOREIGN_KEY;
 use crate::change::{Body, Change, ROW, TOMBSTONE};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::foreign;
 use crate::key::Pk;
 use crate::merge::Held;
 use crate::record::{FieldId, Record};
@@ -103,13 +105,19 @@ impl Inbound {
 
     /// Tells the hooks that follow a merge: rows and records are written. What they write is written here and now.
     pub fn after(self, store: &Store<'_>) -> Result<()> {
+        let db = &store.conn.db;
+        let (broken, mut broke) = (!self.taken.is_empty() && db.breaks_deferred_keys(), None);
         for (t, change) in &self.taken {
             if let Some(table) = store.table(*t) {
                 let chain = store.catalog.hooks.chain(store.conn, Event::AfterInbound, &table)?;
-                run::after(store.conn, &chain, change)?;
+                run::after(store.conn, &chain, change, &mut broke)?;
             }
         }
-        Ok(())
+        match broke.filter(|_| !broken) {
+            // The commit would fail, and nobody could tell for what.
+            Some(hook) => Err(Error::sqlite(FOREIGN_KEY, foreign::FAILED).of_hook(&hook.name)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs hooks on one change.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use super::{verdict, Chain, Hook};
 use crate::change::Change;
@@ -53,12 +54,16 @@ pub fn before(conn: &Conn, chain: &Chain, mut change: Change) -> Result<Option<C
     Ok(Some(change))
 }
 
-/// Runs hooks that only act on a change.
-pub fn after(conn: &Conn, chain: &Chain, change: &Change) -> Result<()> {
+/// Runs hooks that only act on a change. `broke` is the one that broke a foreign key which is checked at the commit, until all are whole again.
+pub fn after(conn: &Conn, chain: &Chain, change: &Change, broke: &mut Option<Rc<Hook>>) -> Result<()> {
     let mut json = String::new();
     change.write_json(&mut json);
     for hook in chain.iter() {
         act(conn, hook, change, &json).map_err(|e| e.of_hook(&hook.name))?;
+        *broke = match conn.db.breaks_deferred_keys() {
+            true => broke.take().or_else(|| Some(Rc::clone(hook))),
+            false => None,
+        };
     }
     Ok(())
 }

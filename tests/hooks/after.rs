@@ -138,3 +138,29 @@ fn last_insert_rowid_stays() {
     take(&a, &[lww("title", (1, 0, "x"), 1)]);
     assert_eq!(text(&a, "SELECT last_insert_rowid()", []), "77");
 }
+
+/// A foreign key that is checked at the commit: the call fails with the hook's name, unless a later hook makes it whole again.
+#[test]
+fn a_key_that_is_checked_at_the_commit() {
+    for enable in ["", "SELECT crdt_enable('c')"] {
+        let a = node("a", TASKS);
+        run(
+            &a,
+            &format!(
+                "PRAGMA foreign_keys = ON; CREATE TABLE p(id TEXT PRIMARY KEY NOT NULL);
+                 CREATE TABLE c(id TEXT PRIMARY KEY NOT NULL, p TEXT REFERENCES p DEFERRABLE INITIALLY DEFERRED); {enable}"
+            ),
+        );
+        hook(&a, "silent", "after_inbound", "SELECT 1");
+        hook(&a, "breaks", "after_inbound", "INSERT OR IGNORE INTO c VALUES (:pk, 'nobody')");
+        export(&a);
+        let before = contents(&a);
+        let message = merge_error(&a, &[lww("title", (2, 0, "x"), "t")]);
+        assert!(message.starts_with("crdt_merge: hook 'breaks': FOREIGN KEY"), "{message}");
+        assert_eq!(contents(&a), before);
+        hook(&a, "mends", "after_inbound", "INSERT OR IGNORE INTO p VALUES ('nobody')");
+        take(&a, &[lww("title", (2, 0, "x"), "t")]);
+        assert_eq!(table(&a, "c"), ["'t1', 'nobody'"]);
+        sound(&a);
+    }
+}

@@ -70,3 +70,32 @@ fn writes_of_hooks_at_a_release() {
     assert_eq!(since(&a, None).of("copy of t1", "title")["value"], "milk");
     sound(&a);
 }
+
+/// A hook that breaks a foreign key which is checked at the commit: no other call fails, and the hook can be taken away.
+#[test]
+fn one_whose_hook_breaks_a_key_that_is_checked_late() {
+    for enable in ["", "SELECT crdt_enable('c')"] {
+        let a = node("a", TASKS);
+        run(
+            &a,
+            &format!(
+                "PRAGMA foreign_keys = ON; CREATE TABLE p(id TEXT PRIMARY KEY NOT NULL);
+                 CREATE TABLE c(id TEXT PRIMARY KEY NOT NULL, p TEXT REFERENCES p DEFERRABLE INITIALLY DEFERRED); {enable}"
+            ),
+        );
+        hook(&a, "log", "after_inbound", "INSERT INTO c SELECT :pk, 'nobody' WHERE :field = 'title'");
+        let ts = soon(&a);
+        aside(&a, &[lww("title", (ts, 0, "x"), "milk"), lww("done", (ts, 0, "x"), 1)]);
+        for call in
+            ["crdt_changes_since(NULL)", "crdt_digest('tasks')", "crdt_status()", "crdt_merge('[]')", "crdt_now()"]
+        {
+            run(&a, &format!("SELECT {call}"));
+        }
+        assert_eq!(rows(&a, "SELECT field FROM crdt_pending() WHERE reason LIKE '%a hook refuses it%'"), ["'title'"]);
+        assert_eq!(table(&a, "tasks"), ["'t1', NULL, NULL, '[]', 1"]);
+        text(&a, "SELECT crdt_unhook('log')", []);
+        assert_eq!(since(&a, None).of("t1", "title")["value"], "milk");
+        assert_eq!((rows(&a, "SELECT count(*) FROM crdt_pending()"), table(&a, "c").len()), (vec!["0".into()], 0));
+        sound(&a);
+    }
+}
