@@ -15,6 +15,7 @@ use crate::row;
 use crate::schema::{Catalog, Form};
 use crate::sql::{ident, list};
 use crate::store::RecordKey;
+use crate::strangers::Strangers;
 
 /// What SQLite says of a row without its parent, and of a parent that rows refer to.
 pub const FAILED: &str = "FOREIGN KEY constraint failed";
@@ -138,6 +139,18 @@ impl Foreign {
             Side { key, is_child, columns: columns.collect() }
         })
         .collect()
+    }
+
+    /// The tables that are not enabled and have keys, if a merge could break those: where it writes nothing besides, only by actions
+    /// of such keys.
+    pub fn strangers(&self, writes_besides: bool) -> Strangers {
+        let theirs = || self.keys.iter().filter(|key| !key.ours);
+        if !writes_besides && theirs().all(|key| key.holds && key.pins) {
+            return Strangers::default();
+        }
+        let mut tables: Vec<String> = theirs().map(|key| key.child.clone()).collect();
+        tables.dedup(); // they stand by name
+        Strangers::new(tables)
     }
 
     /// The tables that a table's rows refer to.

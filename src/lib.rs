@@ -45,6 +45,7 @@ mod row;
 mod schema;
 mod sql;
 mod store;
+mod strangers;
 
 // Out.
 mod cells;
@@ -78,6 +79,7 @@ mod pending;
 mod putback;
 mod rollback;
 mod show;
+mod showing;
 mod spare;
 mod stays;
 mod stream;

@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::error::Result;
 use crate::ffi::Value;
@@ -14,6 +15,7 @@ use crate::log::{Event, Reader};
 use crate::record::Record;
 use crate::schema::Form;
 use crate::store::{RecordKey, Store};
+use crate::strangers::Strangers;
 use crate::types::Type;
 use crate::{apply, row};
 
@@ -40,6 +42,8 @@ pub struct Watch {
     passes: usize,
     /// What they should show after it.
     wanted: BTreeMap<RecordKey, Option<Cells>>,
+    /// Tables that are not ours, whose keys what is written besides may break.
+    pub strangers: Rc<Strangers>,
 }
 
 /// Whether the main schema has anything that could write besides.
@@ -64,7 +68,9 @@ impl Watch {
         let temporary = "SELECT 1 FROM temp.sqlite_schema WHERE type = 'trigger' LIMIT 1";
         let possible = store.conn.int(temporary, &[])?.is_some() || in_schema(store)?;
         let seen = store.last_seq()?;
-        store.conn.foreign.replace(Foreign::current(store.conn, &store.catalog)?);
+        let foreign = Foreign::current(store.conn, &store.catalog)?;
+        let strangers = Rc::new(foreign.strangers(possible));
+        store.conn.foreign.replace(foreign);
         Ok(Watch {
             possible,
             seen,
@@ -73,6 +79,7 @@ impl Watch {
             born: BTreeSet::new(),
             passes: 0,
             wanted: BTreeMap::new(),
+            strangers,
         })
     }
 
@@ -163,13 +170,30 @@ impl Watch {
         if self.besides.is_empty() {
             return Ok(());
         }
-        self.put_back_once(store, reasons)?;
+        self.put_back_guarded(store, reasons)?;
         self.look(store, None)?;
         if self.surprised() {
             return Ok(());
         }
         // Triggers have fired on that again. The state has the last word.
         store.conn.db.without_triggers(|| self.put_back_once(store, reasons))
+    }
+
+    /// With triggers off, where theirs would break a key of a table that is not ours. As long as it is not known what was broken before,
+    /// the caller sees to that.
+    fn put_back_guarded(&self, store: &Store<'_>, reasons: &mut BTreeMap<RecordKey, String>) -> Result<()> {
+        if !self.strangers.is_learnt() {
+            return self.put_back_once(store, reasons);
+        }
+        let (conn, before) = (store.conn, reasons.clone());
+        conn.run("SAVEPOINT crdt_guard", &[])?;
+        self.put_back_once(store, reasons)?;
+        if self.strangers.broken(conn)?.is_some() {
+            conn.run("ROLLBACK TO crdt_guard", &[])?;
+            *reasons = before;
+            conn.db.without_triggers(|| self.put_back_once(store, reasons))?;
+        }
+        conn.run("RELEASE crdt_guard", &[]).map(|_| ())
     }
 
     fn put_back_once(&self, store: &Store<'_>, reasons: &mut BTreeMap<RecordKey, String>) -> Result<()> {

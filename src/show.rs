@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::apply::{self, apply, Known, Shown};
-use crate::error::Result;
+use crate::apply;
+use crate::error::{Error, Result};
 use crate::key::Pk;
 use crate::putback::Watch;
 use crate::record::{FieldId, Record};
 use crate::schema::Table;
+use crate::showing::Showing;
 use crate::store::{RecordKey, Saves, Store};
 use crate::{claims, conflicts, foreign, left, log, order, pending};
 
@@ -46,28 +47,29 @@ fn show_all(store: &mut Store<'_>, work: &mut [Work]) -> Result<u64> {
     let mut watch = Watch::new(store)?;
     foreign::put_off_late(store.conn)?;
     let mut reasons = loop {
+        let known = watch.clone();
         store.conn.run("SAVEPOINT crdt_rows", &[])?;
         // Where nothing can make us start anew, there is no need to keep what we started from.
-        let copy = |work: &mut Work| match watch.quiet() {
-            true => std::mem::take(&mut work.now),
-            false => work.now.clone(),
-        };
+        let once = watch.quiet() && watch.strangers.is_empty();
+        let copy = |work: &mut Work| if once { std::mem::take(&mut work.now) } else { work.now.clone() };
         let mut copies: Vec<Record> = work.iter_mut().map(copy).collect();
-        let outcome = show_rows(store, work, &mut copies, &mut watch, mark);
-        if matches!(&outcome, Ok(Some(_))) {
+        let outcome = show_rows(store, work, &mut copies, &mut watch, mark)?;
+        let broken = outcome.is_some() && watch.strangers.broken(store.conn)?.is_some();
+        if let Some(reasons) = outcome.filter(|_| !broken) {
             store.conn.run("RELEASE crdt_rows", &[])?;
             for (work, copy) in work.iter_mut().zip(copies) {
                 work.now = copy;
             }
+            break reasons;
         }
-        match outcome? {
-            Some(reasons) => break reasons,
+        store.conn.run("ROLLBACK TO crdt_rows", &[])?;
+        store.conn.run("RELEASE crdt_rows", &[])?;
+        match broken {
             // Triggers changed rows that are not ours to change: once more, now knowing how they were.
-            None => {
-                store.conn.run("ROLLBACK TO crdt_rows", &[])?;
-                store.conn.run("RELEASE crdt_rows", &[])?;
-                watch.remember(store)?;
-            }
+            false => watch.remember(store)?,
+            // What was put back has broken keys: once more, now knowing which were broken before.
+            true if watch.strangers.learn(store.conn)? => watch = known,
+            true => return Err(Error::sqlite(apply::FOREIGN_KEY, foreign::FAILED)),
         }
     };
     // What the triggers logged of all this is no local write.
@@ -121,23 +123,13 @@ fn show_rows(
     mark: i64,
 ) -> Result<Option<Reasons>> {
     let order = order::order(store.conn, work, copies)?;
-    let mut refused: BTreeMap<usize, String> = BTreeMap::new();
+    let mut showing = Showing { store, work, copies, watch, mark, refused: BTreeMap::new() };
     for round in 0.. {
-        let before = refused.len();
-        for i in &order {
-            if round > 0 && !refused.contains_key(i) {
-                continue;
-            }
-            let (Some(work), Some(copy)) = (work.get(*i), copies.get_mut(*i)) else { continue };
-            let form = work.table.form(store.conn)?;
-            watch.intend(form, work.table.id, &work.pk, copy);
-            let known = Known { absent: watch.quiet() && round == 0 && work.before.is_none(), quiet: watch.quiet() };
-            match apply(store.conn, form, &work.pk, copy, known)? {
-                Shown::Yes => refused.remove(i),
-                Shown::Pending(reason) | Shown::Claimed(reason) => refused.insert(*i, reason),
-            };
-            watch.notice(store, &work.pk, work.table.id, mark)?;
-        }
+        let before = showing.refused.len();
+        let left = |i: &usize| round == 0 || showing.refused.contains_key(i);
+        let places: Vec<usize> = order.iter().copied().filter(left).collect();
+        showing.round(&places, round == 0)?;
+        let refused = &showing.refused;
         if refused.is_empty() || (round > 0 && refused.len() >= before) {
             break;
         }
@@ -145,6 +137,7 @@ fn show_rows(
             foreign::put_off_at_once(store.conn)?;
         }
     }
+    let refused = showing.refused;
     if watch.surprised() {
         return Ok(None);
     }

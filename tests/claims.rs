@@ -19,6 +19,8 @@ mod random;
 mod refusals;
 #[path = "claims/retry.rs"]
 mod retry;
+#[path = "claims/strangers.rs"]
+mod strangers;
 #[path = "claims/swaps.rs"]
 mod swaps;
 #[path = "claims/world.rs"]

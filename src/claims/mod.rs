@@ -13,6 +13,7 @@
 
 mod parents;
 mod probe;
+mod settle;
 mod swap;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +24,6 @@ use crate::clock::Hlc;
 use crate::error::Result;
 use crate::foreign;
 use crate::key::Pk;
-use crate::log;
 use crate::pending;
 use crate::putback::Watch;
 use crate::record::Record;
@@ -31,6 +31,7 @@ use crate::rollback;
 use crate::row;
 use crate::schema::{Form, Table};
 use crate::store::{RecordKey, Store};
+use crate::strangers;
 use crate::unique::{self, Index};
 
 /// A claim's rank: older ones are less.
@@ -60,7 +61,7 @@ pub fn retry(store: &Store<'_>, which: Which, broken: &BTreeSet<RecordKey>) -> R
         return Ok(());
     }
     let before = pending::list(store.conn)?;
-    let outcome = settle(store, which, broken);
+    let outcome = settle::settle(store, which, broken);
     store.conn.aside.clear();
     let resumed = foreign::resume(store.conn);
     outcome?;
@@ -91,46 +92,11 @@ fn captured<'s>(store: &'s Store<'_>) -> impl Iterator<Item = &'s Rc<Table>> {
     store.catalog.tables().iter().filter(|table| table.enabled && table.captured)
 }
 
-/// Tries until triggers have changed no row that was not known before.
-fn settle(store: &Store<'_>, which: Which, broken: &BTreeSet<RecordKey>) -> Result<()> {
-    let mark = store.last_seq()?;
-    let mut watch = Watch::new(store)?;
-    foreign::put_off_late(store.conn)?;
-    let timid = which == Which::Safe && rollback::is_possible(store.conn, &store.catalog)?;
-    loop {
-        store.conn.aside.clear();
-        store.conn.run("SAVEPOINT crdt_retry", &[])?;
-        let mut retry = Retry::new(store, &mut watch, mark, timid, broken);
-        retry.pass()?;
-        retry.keep_keys()?;
-        let mut reasons = BTreeMap::new();
-        if !watch.surprised() {
-            watch.put_back(store, &mut reasons)?;
-        }
-        if !watch.surprised() {
-            let mut retry = Retry::new(store, &mut watch, mark, timid, broken);
-            retry.leave(reasons)?;
-            retry.keep_keys()?;
-            store.conn.run("RELEASE crdt_retry", &[])?;
-            break;
-        }
-        // Triggers changed rows that are not ours to change: once more, now knowing how they were.
-        store.conn.run("ROLLBACK TO crdt_retry", &[])?;
-        store.conn.run("RELEASE crdt_retry", &[])?;
-        watch.remember(store)?;
-    }
-    // What the triggers logged of all this is no local write.
-    log::drop_after(store.conn, mark)
-}
-
 /// One round of trying.
 struct Retry<'r, 'c> {
     store: &'r Store<'c>,
     watch: &'r mut Watch,
-    /// The log's end before it.
-    mark: i64,
-    /// Rows stay pending for which a trigger rolls everything back.
-    timid: bool,
+    manner: settle::Manner,
     broken: &'r BTreeSet<RecordKey>,
     indexes: BTreeMap<i64, Rc<Vec<Index>>>,
     /// Claims of records that waited when the pass came to them, by table and index: who took them.
@@ -139,6 +105,8 @@ struct Retry<'r, 'c> {
     waiting: BTreeMap<String, usize>,
     /// Records that a trigger, or rows of another table, keep where they are, or keep waiting.
     stuck: BTreeSet<RecordKey>,
+    /// The record that is tried waits because it broke a key of a table that is not enabled.
+    suspect: bool,
     again: bool,
 }
 
@@ -154,12 +122,11 @@ impl<'r, 'c> Retry<'r, 'c> {
     fn new(
         store: &'r Store<'c>,
         watch: &'r mut Watch,
-        mark: i64,
-        timid: bool,
+        manner: settle::Manner,
         broken: &'r BTreeSet<RecordKey>,
     ) -> Self {
         let (indexes, taken, waiting, stuck) = Default::default();
-        Retry { store, watch, mark, timid, broken, indexes, taken, waiting, stuck, again: false }
+        Retry { store, watch, manner, broken, indexes, taken, waiting, stuck, suspect: false, again: false }
     }
 
     /// Tries every waiting record, oldest claim first, until nothing moves any more.
@@ -208,6 +175,7 @@ impl<'r, 'c> Retry<'r, 'c> {
     /// Tries to show one record; true when it is shown now, or others gave way.
     fn try_one(&mut self, waiting: &Waiting) -> Result<bool> {
         let Waiting { table, pk, .. } = waiting;
+        self.suspect = waiting.reason.starts_with(strangers::REASON);
         let form = table.form(self.store.conn)?;
         let Some(before) = self.store.load(table, pk)? else { return Ok(false) };
         let mut now = before.clone();
@@ -216,7 +184,7 @@ impl<'r, 'c> Retry<'r, 'c> {
         now = apply::complete(self.store.conn, form, pk, &now)?;
         let (mut outcome, mut moved) = match self.claim(waiting, form, &now)? {
             Verdict::Waits(reason) => (Shown::Claimed(reason), false),
-            Verdict::Took(displaced) if self.timid && waiting.reason.starts_with(rollback::REASON) => {
+            Verdict::Took(displaced) if self.manner.timid && waiting.reason.starts_with(rollback::REASON) => {
                 return Ok(displaced);
             }
             Verdict::Took(displaced) => (self.show(table, form, pk, &mut now)?, displaced),
@@ -287,9 +255,16 @@ impl<'r, 'c> Retry<'r, 'c> {
     fn apply(&mut self, table: &Rc<Table>, form: &Form, pk: &Pk, now: &mut Record) -> Result<Shown> {
         // Its own row may have been taken away since, with one that gave way.
         self.watch.intend(form, table.id, pk, now);
-        let outcome = apply(self.store.conn, form, pk, now, Known::default())?;
-        self.watch.notice(self.store, pk, table.id, self.mark)?;
-        Ok(outcome)
+        let shown = now.clone();
+        let outcome = self.guarded(|retry| {
+            let outcome = apply(retry.store.conn, form, pk, now, Known::default())?;
+            retry.watch.notice(retry.store, pk, table.id, retry.manner.mark)?;
+            Ok(outcome)
+        })?;
+        Ok(outcome.unwrap_or_else(|reason| {
+            *now = shown;
+            Shown::Pending(reason)
+        }))
     }
 
     /// A trigger keeps a row where it is: rows that were to go with it, or for it, are tried again.

@@ -105,12 +105,19 @@ impl Retry<'_, '_> {
         pk: &Pk,
         now: &mut Record,
     ) -> Result<Option<String>> {
-        let refusal = vacate(self.store.conn, form, pk, now)?;
-        if refusal.is_none() {
-            self.watch.gone(table.id, pk);
-        }
-        self.watch.notice(self.store, pk, table.id, self.mark)?;
-        Ok(refusal)
+        let there = now.clone();
+        let refusal = self.guarded(|retry| {
+            let refusal = vacate(retry.store.conn, form, pk, now)?;
+            if refusal.is_none() {
+                retry.watch.gone(table.id, pk);
+            }
+            retry.watch.notice(retry.store, pk, table.id, retry.manner.mark)?;
+            Ok(refusal)
+        })?;
+        Ok(refusal.unwrap_or_else(|reason| {
+            *now = there;
+            Some(reason)
+        }))
     }
 
     /// Rows whose foreign key names no parent wait for it: the commit must not fail, and no row is shown without its parents.

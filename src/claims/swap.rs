@@ -55,7 +55,7 @@ impl Retry<'_, '_> {
     fn trader<'w>(&mut self, waiting: &'w Waiting) -> Result<Option<Trader<'w>>> {
         let Waiting { table, pk, reason, .. } = waiting;
         let (conn, form) = (self.store.conn, table.form(self.store.conn)?);
-        if (self.timid && reason.starts_with(rollback::REASON)) || !row::exists(conn, form, pk)? {
+        if (self.manner.timid && reason.starts_with(rollback::REASON)) || !row::exists(conn, form, pk)? {
             return Ok(None);
         }
         let Some(before) = self.store.load(table, pk)?.filter(Record::alive) else { return Ok(None) };
@@ -131,7 +131,11 @@ impl Retry<'_, '_> {
             }
         }
         // A row of another table referred to a value that is gone now.
-        if refused.is_empty() && !broken && self.store.conn.db.breaks_deferred_keys() {
+        let breaks = match broken {
+            true => self.manner.wary && self.watch.strangers.broken(self.store.conn)?.is_some(),
+            false => self.store.conn.db.breaks_deferred_keys(),
+        };
+        if refused.is_empty() && breaks {
             refused.extend(0..traders.len());
         }
         Ok(refused)
@@ -169,7 +173,7 @@ impl Retry<'_, '_> {
                 break;
             }
         }
-        self.watch.notice(self.store, pk, table.id, self.mark)?;
+        self.watch.notice(self.store, pk, table.id, self.manner.mark)?;
         Ok(refusal.is_none())
     }
 }
