@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::conn::Conn;
 use crate::error::Result;
 use crate::ffi::{Value, ValueRef};
 use crate::record::FieldId;
@@ -11,31 +12,59 @@ use crate::store::{RecordKey, Store};
 /// Such cells by record and field, with the raw value last written.
 pub type Cells = BTreeMap<(RecordKey, FieldId), Value>;
 
-/// Gives counter and set cells the text that their state shows, unless they were written again since.
+/// Gives counter and set cells the text that their state shows, unless they were written again since. A cell stays as it was written
+/// where a trigger or a constraint of the application's refuses, or would break a foreign key that is checked at the commit.
 pub fn rewrite(store: &mut Store<'_>, cells: Cells) -> Result<()> {
-    for (((t, pk), field), raw) in cells {
-        let Some(table) = store.table(t) else { continue };
-        let Some(form) = table.form_if_usable(store.conn)? else { continue };
-        let (Some(tracked), Some(record)) = (form.tracked(field), store.load(&table, &pk)?) else { continue };
-        let Some(shown) = crate::row::shown(&record, tracked) else { continue };
-        let Some(key) = pk.decode(&form.shape.classes) else { continue };
-        let column = ident(&tracked.column.name);
-        let n = key.len();
-        let sql = format!(
-            "UPDATE{} main.{} SET {column} = ?{} WHERE {} AND {column} IS ?{} COLLATE BINARY",
-            if form.shape.own_conflict_rule { " OR ABORT" } else { "" },
-            ident(&form.shape.name),
-            n + 1,
-            crate::row::key_condition(form),
-            n + 2
-        );
-        let mut values: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
-        values.extend([shown.as_ref(), raw.as_ref()]);
-        let cell = (form, key.as_slice(), field);
-        if let Err(e) = store.conn.rollbacks.watch_cell(store, cell, || store.conn.run(&sql, &values)) {
-            // A trigger or a constraint of the application's may refuse: then the cell stays as it was written.
-            crate::apply::refused(store.conn, e)?;
+    let conn = store.conn;
+    if cells.is_empty() {
+        return Ok(());
+    }
+    if conn.db.breaks_deferred_keys() {
+        // By the caller, whose commit tells.
+        return cells.iter().try_for_each(|cell| rewrite_one(store, cell));
+    }
+    let are_whole = unless_broken(conn, || cells.iter().try_for_each(|cell| rewrite_one(store, cell)))?;
+    if !are_whole {
+        for cell in &cells {
+            unless_broken(conn, || rewrite_one(store, cell))?;
         }
     }
     Ok(())
+}
+
+/// Does something, or nothing where that breaks a foreign key that is checked at the commit; whether it was done.
+fn unless_broken(conn: &Conn, work: impl FnOnce() -> Result<()>) -> Result<bool> {
+    conn.run("SAVEPOINT crdt_cells", &[])?;
+    work()?;
+    let broken = conn.db.breaks_deferred_keys();
+    if broken {
+        conn.run("ROLLBACK TO crdt_cells", &[])?;
+    }
+    conn.run("RELEASE crdt_cells", &[])?;
+    Ok(!broken)
+}
+
+fn rewrite_one(store: &Store<'_>, (((t, pk), field), raw): (&(RecordKey, FieldId), &Value)) -> Result<()> {
+    let Some(table) = store.table(*t) else { return Ok(()) };
+    let Some(form) = table.form_if_usable(store.conn)? else { return Ok(()) };
+    let (Some(tracked), Some(record)) = (form.tracked(*field), store.load(&table, pk)?) else { return Ok(()) };
+    let Some(shown) = crate::row::shown(&record, tracked) else { return Ok(()) };
+    let Some(key) = pk.decode(&form.shape.classes) else { return Ok(()) };
+    let column = ident(&tracked.column.name);
+    let n = key.len();
+    let sql = format!(
+        "UPDATE{} main.{} SET {column} = ?{} WHERE {} AND {column} IS ?{} COLLATE BINARY",
+        if form.shape.own_conflict_rule { " OR ABORT" } else { "" },
+        ident(&form.shape.name),
+        n + 1,
+        crate::row::key_condition(form),
+        n + 2
+    );
+    let mut values: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
+    values.extend([shown.as_ref(), raw.as_ref()]);
+    let cell = (form, key.as_slice(), *field);
+    match store.conn.rollbacks.watch_cell(store, cell, || store.conn.run(&sql, &values)) {
+        Err(e) => crate::apply::refused(store.conn, e).map(drop),
+        Ok(_) => Ok(()),
+    }
 }

@@ -127,3 +127,39 @@ fn a_deferred_foreign_key_waits_for_its_parent() {
     same(&a, &b, "c");
     assert_eq!(rows(&b, "SELECT count(*) FROM crdt_pending()"), ["0"]);
 }
+
+/// A set's cell is written anew in one form after a fold, and the application's triggers fire on that. One that breaks a foreign key keeps its
+/// cell as it is, and no other: also where SQLite would tell only at the commit.
+#[test]
+fn a_cell_whose_new_form_breaks_a_foreign_key() {
+    for kind in ["", "DEFERRABLE INITIALLY DEFERRED"] {
+        let a = node(
+            "a",
+            "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, s TEXT DEFAULT '[]', r); SELECT crdt_enable('t', 's:set')",
+        );
+        run(
+            &a,
+            &format!(
+                "CREATE TABLE p(id TEXT PRIMARY KEY); CREATE TABLE aud(id INTEGER PRIMARY KEY, r REFERENCES p {kind})"
+            ),
+        );
+        run(
+            &a,
+            "CREATE TRIGGER x AFTER UPDATE ON t BEGIN INSERT INTO aud(r) VALUES (new.r); END; PRAGMA foreign_keys = ON",
+        );
+        run(&a, "INSERT INTO p VALUES ('here')");
+        run(
+            &a,
+            r#"INSERT INTO t VALUES ('j', '["b","a"]', 'here'), ('k', '["b","a"]', 'nobody'), ('l', '["b","a"]', 'here')"#,
+        );
+        let b = node(
+            "b",
+            "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, s TEXT DEFAULT '[]', r); SELECT crdt_enable('t', 's:set')",
+        );
+        send(&a, &b);
+        assert_eq!(rows(&b, "SELECT s FROM t"), [r#"'["a","b"]'"#; 3], "{kind}");
+        assert_eq!(rows(&a, "SELECT s FROM t"), [r#"'["a","b"]'"#, r#"'["b","a"]'"#, r#"'["a","b"]'"#], "{kind}");
+        assert_eq!(rows(&a, "SELECT r FROM aud"), ["'here'", "'here'"], "{kind}");
+        assert_eq!(digest(&a, "t"), digest(&b, "t"));
+    }
+}
