@@ -1,13 +1,11 @@
 //! A push by a token that may not write everything: only tables of its scope, and only records that meet its filters before
 //! and after. Records that do not are rejected, each by itself.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use rusqlite::Connection;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::aside::Before;
@@ -18,10 +16,9 @@ use super::errors::{Refusal, Rejected, Result};
 use super::inside::{Question, Verdict};
 use super::newly;
 use super::push::{self, Options};
+use super::request::{changes, plain, rewritten, short, About, Record};
 use super::scope::Scope;
 
-/// What stands for a change that is not to be merged: `crdt_push` rejects it.
-const NOTHING: &str = "null";
 /// How often a push is tried without the records that were found to be refused: one by one they are told in two times.
 const TRIES: usize = 4;
 /// Bytes of changes that are merged at most to find those that took others' rows away, and how often: all of it holds the writer.
@@ -29,42 +26,7 @@ const SEARCH: usize = 16 << 20;
 const MERGES: usize = 64;
 /// Bytes of the reasons of an answer: a record's stands there for each of its changes.
 const TOLD: usize = 16 << 20;
-/// Characters of a key in a reason.
-const KEY: usize = 80;
-/// What of a request there is besides its changes; what else it says is not carried along.
-const HEAD: [&str; 4] = ["node_id", "tables", "since", "counters"];
 
-/// The record that a change is about.
-#[derive(Deserialize)]
-struct About<'a> {
-    #[serde(borrow)]
-    table: Cow<'a, str>,
-    #[serde(borrow)]
-    pk: Cow<'a, str>,
-    #[serde(borrow, default)]
-    hlc: Option<Stamp<'a>>,
-}
-
-/// Who made a change.
-#[derive(Deserialize)]
-struct Stamp<'a> {
-    #[serde(borrow, default)]
-    node: Cow<'a, str>,
-}
-
-impl<'a> About<'a> {
-    /// None for a change that cannot be read.
-    fn read(change: &'a str) -> Option<About<'a>> {
-        serde_json::from_str(change).ok().filter(|_| change.starts_with('{'))
-    }
-
-    fn record(&self) -> Record {
-        (self.table.to_ascii_lowercase(), self.pk.to_string())
-    }
-}
-
-/// Table in lower case and key as it was sent.
-type Record = (String, String);
 /// Records that are not merged, and why.
 type Refused = BTreeMap<Record, String>;
 /// Records, by table number and key, that have become pending.
@@ -199,9 +161,9 @@ impl Guarded {
     /// The records with changes that are said to be of that node.
     fn said_to_be_of(&self, node: &str) -> Result<Refused> {
         let mut refused = Refused::new();
-        for change in changes(&object(&self.request)?)? {
+        for change in changes(&self.request)? {
             let about = About::read(change.get());
-            let Some(about) = about.filter(|about| about.hlc.as_ref().is_some_and(|hlc| hlc.node == node)) else {
+            let Some(about) = about.filter(|about| about.is_of(node)) else {
                 continue;
             };
             let reason = format!(
@@ -250,7 +212,7 @@ impl Guarded {
     /// The records whose merge takes rows away that are not the token's to take: by halves.
     fn culprits(&self, conn: &Connection, options: &Options, refused: &Refused, anyway: &Gone) -> Result<Refused> {
         let mut by_record: BTreeMap<Record, Vec<&str>> = BTreeMap::new();
-        for change in changes(&object(&self.request)?)? {
+        for change in changes(&self.request)? {
             if let Some(record) = About::read(change.get()).map(|about| about.record()) {
                 by_record.entry(record).or_default().push(change.get());
             }
@@ -345,14 +307,6 @@ impl Guarded {
     }
 }
 
-/// A key as a reason names it.
-fn short(pk: &str) -> Cow<'_, str> {
-    match pk.char_indices().nth(KEY) {
-        Some((end, _)) => Cow::Owned(format!("{}…", &pk[..end])),
-        None => Cow::Borrowed(pk),
-    }
-}
-
 /// The hub's own id. A change of it that it does not know has it take another: every cursor of every peer is void then.
 fn node(conn: &Connection) -> Result<String> {
     let sql = "SELECT n.node FROM main._crdt_state s JOIN main._crdt_node n ON n.n = s.self";
@@ -364,48 +318,4 @@ fn too_large() -> Refusal {
         StatusCode::PAYLOAD_TOO_LARGE,
         "what of this push is beyond what this token may write takes too long to tell; send it in smaller parts",
     )
-}
-
-/// A request of which only those changes stay, each at its place, that are to pass.
-fn rewritten(request: &str, mut pass: impl FnMut(&str) -> Result<bool>) -> Result<String> {
-    let mut keys = object(request)?;
-    let mut passed = String::from("[");
-    for change in changes(&keys)? {
-        if passed.len() > 1 {
-            passed.push(',');
-        }
-        passed.push_str(if pass(change.get())? { change.get() } else { NOTHING });
-    }
-    passed.push(']');
-    let passed = RawValue::from_string(passed).map_err(bad)?;
-    keys.retain(|key, _| HEAD.contains(&key.as_str()));
-    keys.insert("changes".to_owned(), &passed);
-    serde_json::to_string(&keys).map_err(bad)
-}
-
-/// The changes of a request.
-fn changes<'a>(keys: &BTreeMap<String, &'a RawValue>) -> Result<Vec<&'a RawValue>> {
-    let changes: Option<Option<Vec<&RawValue>>> =
-        keys.get("changes").map(|changes| serde_json::from_str(changes.get())).transpose().map_err(bad)?;
-    Ok(changes.flatten().unwrap_or_default())
-}
-
-/// The request in the plain form, of `most` bytes at most.
-fn plain<'a>(conn: &Connection, json: &'a str, most: usize) -> Result<Cow<'a, str>> {
-    let compact = object(json)?.get("format").is_some_and(|format| format.get() != "null");
-    if !compact {
-        return Ok(Cow::Borrowed(json));
-    }
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let sql = "SELECT crdt_convert(?1, 'grove', ?2)";
-    let converted = conn.query_row(sql, rusqlite::params![json, most], |row| row.get(0))?;
-    Ok(Cow::Owned(converted))
-}
-
-fn object(json: &str) -> Result<BTreeMap<String, &RawValue>> {
-    serde_json::from_str(json).map_err(bad)
-}
-
-fn bad(e: serde_json::Error) -> Refusal {
-    Refusal::bad(format!("not a push request {{\"node_id\",\"changes\"}}: {e}"))
 }

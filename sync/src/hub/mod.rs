@@ -39,6 +39,7 @@ mod probes;
 mod pull;
 mod push;
 mod readers;
+mod request;
 mod scope;
 mod server;
 mod settle;
