@@ -59,7 +59,10 @@ pub fn was(store: &Store<'_>, id: &str) -> Result<bool> {
 }
 
 fn become_node(store: &mut Store<'_>, new: &Rc<str>) -> Result<()> {
-    let sql = format!("INSERT OR IGNORE INTO main._crdt_pragma(name, value) VALUES ({FORMER}, 1)");
+    // In an empty log no cursor has a place.
+    let sql = format!(
+        "INSERT OR IGNORE INTO main._crdt_pragma(name, value) SELECT {FORMER}, 1 WHERE EXISTS (SELECT 1 FROM main._crdt_log)"
+    );
     store.conn.run(&sql, &[(&*store.me).into()])?;
     let number = i64::from(store.nodes.number(new)?);
     store.conn.run("UPDATE main._crdt_state SET self = ?1", &[number.into()])?;
