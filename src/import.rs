@@ -163,6 +163,11 @@ impl<'c> Unknown<'c> {
         Unknown { finder: Finder::new(catalog), all: HashSet::new(), counts: HashMap::new() }
     }
 
+    /// Whether so many changes could have more new fields than some table has room for.
+    pub fn may_be_too_many(catalog: &Catalog, changes: usize) -> bool {
+        catalog.tables().iter().any(|table| table.fields.len().saturating_add(changes) > MOST_FIELDS)
+    }
+
     /// The table, and the kind of the change's field where it has not come up yet.
     ///
     /// # Errors

@@ -162,16 +162,20 @@ fn sift(store: &Store<'_>, limits: &Limits, pushed: Pushed<'_>, operations: bool
 fn sift_each<P>(
     store: &Store<'_>,
     limits: &Limits,
-    pushed: impl Iterator<Item = P>,
+    pushed: impl ExactSizeIterator<Item = P>,
     operations: bool,
     mut read: impl FnMut(P) -> Result<Change>,
 ) -> Result<(Vec<Change>, Rejected)> {
     let (mut good, mut rejected) = (Vec::new(), Rejected::default());
-    let mut unknown = Unknown::new(&store.catalog);
+    // The merge counts the fields; here only so that those there is no room for are refused alone.
+    let mut unknown = Unknown::may_be_too_many(&store.catalog, pushed.len()).then(|| Unknown::new(&store.catalog));
     for (i, pushed) in pushed.enumerate() {
         let read = limits.check_place(i).and_then(|()| read(pushed)).and_then(|change| {
             limits.check(store, &change)?;
-            unknown.meet(&change)?;
+            store.catalog.enabled(&change.table)?;
+            if let Some(unknown) = &mut unknown {
+                unknown.meet(&change)?;
+            }
             refuse_left(&change)?;
             Ok(change)
         });

@@ -107,7 +107,7 @@ mod with_http {
         if host.is_empty() || host.starts_with('/') || base.contains(['?', '#', ' ']) {
             return Err(Error::caller(format!(
                 "url is the address of a sync endpoint such as https://hub.example/sync, not '{}'",
-                crate::error::excerpt(url)
+                crate::error::excerpt(&without_password(url))
             )));
         }
         Ok(base.to_owned())

@@ -147,6 +147,8 @@ fn a_password_is_not_told() {
     assert_eq!(told.recv().unwrap(), "Basic YW5uOnNlc2FtZQ==", "the peer is told");
     let gone = common::error(&ann, "SELECT crdt_sync('http://ann:sesame@127.0.0.1:1/sync')", []);
     assert!(!gone.contains("sesame"), "{gone}");
+    let wrong = common::error(&ann, "SELECT crdt_sync('http://ann:sesame@hub.example/sync?a=b')", []);
+    assert!(wrong.contains("not 'http://ann@hub.example/sync?a=b'"), "{wrong}");
     let hub = start();
     sync(&ann, &hub.url.replace("http://", "http://ann:sesame@"));
     let status = common::text(&ann, "SELECT crdt_status()", []);
