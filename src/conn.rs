@@ -51,7 +51,7 @@ pub struct Conn {
     pub saves: Cell<u32>,
     /// What `_crdt_batch` gives.
     pub batch: RefCell<Rc<crate::batch::Rows>>,
-    /// What `_crdt_meet` and `_crdt_give` ask.
+    /// What `_crdt_meet`, `_crdt_give` and `_crdt_edit` ask.
     pub pass: RefCell<Option<crate::pass::Running>>,
     /// Log rows, since pruning was last due, of records that nothing was known of: no earlier ones stand for them.
     pub fresh: Cell<i64>,

@@ -82,7 +82,8 @@ impl Pk {
             Pk::Int(i) => u128::from(i.abs_diff(i64::MIN)),
             Pk::Text(text) => {
                 let mut first = [0; 16];
-                first.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
+                let length = text.len().min(first.len());
+                first[..length].copy_from_slice(&text.as_bytes()[..length]);
                 1 << 127 | u128::from_be_bytes(first) >> 1 // texts come after all integers
             }
         }
@@ -179,7 +180,7 @@ fn plain_text(bytes: &[u8]) -> Option<&str> {
 
 /// Whether `text` is how a key that cannot be plain text is written.
 fn is_array_of_another(text: &str) -> bool {
-    if !text.starts_with("[{\"$") && !text.starts_with("[\"[") {
+    if !text.starts_with('[') || !text.starts_with("[{\"$") && !text.starts_with("[\"[") {
         return false;
     }
     match split(text).as_deref() {

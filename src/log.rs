@@ -73,6 +73,8 @@ pub struct Reader<'a> {
     flagged: bool,
     keys: Vec<usize>,
     values: Vec<usize>,
+    /// The day that was read last, and the time that it is: rows of one statement have one.
+    at: Cell<(f64, i64)>,
 }
 
 impl<'a> Reader<'a> {
@@ -80,14 +82,19 @@ impl<'a> Reader<'a> {
     pub fn new(conn: &'a Conn, from: i64, to: i64) -> Result<Reader<'a>> {
         let mut rows = conn.stmt("SELECT * FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq")?;
         rows.bind_all(&[from.into(), to.into()])?;
-        Ok(Reader { rows, event: Event::Unknown, flagged: false, keys: Vec::new(), values: Vec::new() })
+        Ok(Reader::of(rows))
     }
 
     /// The same, the last first.
     pub fn backwards(conn: &'a Conn, from: i64, to: i64) -> Result<Reader<'a>> {
         let mut rows = conn.stmt("SELECT * FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq DESC")?;
         rows.bind_all(&[from.into(), to.into()])?;
-        Ok(Reader { rows, event: Event::Unknown, flagged: false, keys: Vec::new(), values: Vec::new() })
+        Ok(Reader::of(rows))
+    }
+
+    fn of(rows: Cached<'a>) -> Reader<'a> {
+        let (keys, values, at) = (Vec::new(), Vec::new(), Cell::new((0.0, 0)));
+        Reader { rows, event: Event::Unknown, flagged: false, keys, values, at }
     }
 
     /// Goes to the next row; false when there is none.
@@ -133,7 +140,11 @@ impl<'a> Reader<'a> {
 
     /// Wall time of the write, nanoseconds.
     pub fn at(&self) -> i64 {
-        time(self.rows.column(3))
+        let ValueRef::Real(day) = self.rows.column(3) else { return 0 };
+        if self.at.get().0 != day {
+            self.at.set((day, crate::store::nanoseconds(day)));
+        }
+        self.at.get().1
     }
 
     /// The key.

@@ -9,7 +9,7 @@ use crate::batch::Rows;
 use crate::conn::Conn;
 use crate::error::Result;
 use crate::ffi::{Call, Out, ValueRef};
-use crate::pass::{is_near, Pass, TOGETHER};
+use crate::pass::{between, Between, Pass, TOGETHER};
 use crate::walk::order;
 
 // The key's columns stay, and so does `dead`.
@@ -42,7 +42,7 @@ fn write_some(conn: &Conn, rows: &Rc<Rows>, some: Range<usize>, left: &mut Vec<u
     let range = [rows.get(some.start, 0), rows.get(some.start, 1), rows.get(last, 1)];
     let key = |i| Some(some.start + i).filter(|row| some.contains(row)).map(|row| rows.get(row, 1));
     let near = match range {
-        [ValueRef::Integer(t), ..] => is_near(conn, t, some.len(), key)?,
+        [ValueRef::Integer(t), ..] => between(conn, t, some.len(), key)? != Between::Far,
         _ => false,
     };
     if !near {

@@ -1,6 +1,7 @@
 //! One statement that goes through a table's rows in their order, and is told which of them to write and how:
-//! `UPDATE … SET x = _crdt_give(0) WHERE … AND _crdt_meet(pk, x)`. A statement for each row would look for each from the root of the
-//! tree; an `UPDATE … FROM _crdt_batch` puts all of them into a table of its own first.
+//! `UPDATE … SET x = _crdt_give(0) WHERE … AND _crdt_meet(pk, x)`, or, where all are to be written, `SET x = _crdt_edit(pk, x)`.
+//! A statement for each row would look for each from the root of the tree; an `UPDATE … FROM _crdt_batch` puts all of them into a
+//! table of its own first.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -30,15 +31,33 @@ const DENSE: usize = if cfg!(debug_assertions) { NEAR } else { 150 };
 /// The first so many of the records are looked at by themselves: where they lie far from each other, the others need not be.
 const FIRST: usize = 16;
 
-/// Whether the clocks of a table, from the first of `count` keys to the last, are few enough to go through for all of them. They are in
-/// order; `key` gives each.
-pub fn is_near<'k>(conn: &Conn, t: i64, count: usize, key: impl Fn(usize) -> Option<ValueRef<'k>>) -> Result<bool> {
-    are_few(conn, t, (count, NEAR), key)
+/// How many clocks of a table there are from the first of some keys to the last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Between {
+    /// No more than keys.
+    Dense,
+    /// Few enough to go through for all of them.
+    Near,
+    /// More.
+    Far,
 }
 
-/// Whether they are few enough to go through their rows.
+/// How many clocks there are from the first of `count` keys to the last. They are in order; `key` gives each.
+pub fn between<'k>(conn: &Conn, t: i64, count: usize, key: impl Fn(usize) -> Option<ValueRef<'k>>) -> Result<Between> {
+    if count > FIRST && !are_few(conn, t, (FIRST, NEAR), &key)? {
+        return Ok(Between::Far);
+    }
+    Ok(match are_dense(conn, t, count, &key)? {
+        true => Between::Dense,
+        false if are_few(conn, t, (count, NEAR), &key)? => Between::Near,
+        false => Between::Far,
+    })
+}
+
+/// Whether the clocks from the first of `count` keys to the last are few enough to go through their rows.
 pub fn is_dense<'k>(conn: &Conn, t: i64, count: usize, key: impl Fn(usize) -> Option<ValueRef<'k>>) -> Result<bool> {
-    are_few(conn, t, (count, DENSE), key)
+    Ok(are_few(conn, t, (count.min(FIRST), DENSE), &key)?
+        && (count <= FIRST || are_few(conn, t, (count, DENSE), &key)?))
 }
 
 /// Whether there are at most so many for each hundred keys.
@@ -46,15 +65,20 @@ fn are_few<'k>(
     conn: &Conn,
     t: i64,
     (count, most): (usize, usize),
-    key: impl Fn(usize) -> Option<ValueRef<'k>>,
+    key: &impl Fn(usize) -> Option<ValueRef<'k>>,
 ) -> Result<bool> {
-    let are = |count: usize| {
-        let (Some(first), Some(last)) = (key(0), count.checked_sub(1).and_then(&key)) else { return Ok(false) };
-        let far = "SELECT 1 FROM main._crdt_clock WHERE t = ?1 AND pk >= ?2 AND pk <= ?3 LIMIT 1 OFFSET ?4";
-        let most = i64::try_from(count.saturating_mul(most) / 100).unwrap_or(i64::MAX);
-        Ok(conn.int(far, &[t.into(), first, last, most.into()])?.is_none())
-    };
-    Ok(are(count.min(FIRST))? && (count <= FIRST || are(count)?))
+    let (Some(first), Some(last)) = (key(0), count.checked_sub(1).and_then(key)) else { return Ok(false) };
+    let far = "SELECT 1 FROM main._crdt_clock WHERE t = ?1 AND pk >= ?2 AND pk <= ?3 LIMIT 1 OFFSET ?4";
+    let most = i64::try_from(count.saturating_mul(most) / 100).unwrap_or(i64::MAX);
+    Ok(conn.int(far, &[t.into(), first, last, most.into()])?.is_none())
+}
+
+/// Whether there are no more than keys. One comparison, where the range would cost one for each clock.
+fn are_dense<'k>(conn: &Conn, t: i64, count: usize, key: &impl Fn(usize) -> Option<ValueRef<'k>>) -> Result<bool> {
+    let (Some(first), Some(last)) = (key(0), count.checked_sub(1).and_then(key)) else { return Ok(false) };
+    let next = "SELECT pk <= ?3 FROM main._crdt_clock WHERE t = ?1 AND pk >= ?2 LIMIT 1 OFFSET ?4";
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    Ok(conn.int(next, &[t.into(), first, last, count.into()])? != Some(1))
 }
 
 /// A pass under way.
@@ -108,4 +132,12 @@ pub fn meet(call: &Call<'_, Conn>) -> Result<Out> {
 pub fn give(call: &Call<'_, Conn>) -> Result<Out> {
     let pass = call.state().pass.borrow();
     Ok(pass.as_ref().map_or(Out::Null, |running| running.give(call.arg(0).as_i64().unwrap_or(0))))
+}
+
+/// `_crdt_edit(…, old)`: the 0-th value of a row that is to be written, `old` of another: one call where there would be two.
+pub fn edit(call: &Call<'_, Conn>) -> Result<Out> {
+    let pass = call.state().pass.borrow();
+    let old = || Out::Value(call.arg(call.len().saturating_sub(1)).to_value());
+    let edited = |running: &Running| if running.pass.meet(call) { running.pass.give(0) } else { old() };
+    Ok(pass.as_ref().map_or(Out::Null, edited))
 }

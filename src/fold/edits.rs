@@ -11,11 +11,13 @@ use crate::conn::Conn;
 use crate::error::Result;
 use crate::ffi::{Call, Out, Value, ValueRef};
 use crate::pack::{write_cells, Nodes};
-use crate::pass::{is_near, Pass};
+use crate::pass::{between, Between, Pass};
 use crate::schema::Table;
 use crate::store::{RecordKey, Store};
 use crate::walk::order;
 
+const ALL: &str =
+    "UPDATE OR FAIL main._crdt_clock SET x = _crdt_edit(pk, g, ts, c, n, x) WHERE t = ?1 AND pk >= ?2 AND pk <= ?3";
 const RANGE: &str = "UPDATE OR FAIL main._crdt_clock SET x = _crdt_give(0)
                      WHERE t = ?1 AND pk >= ?2 AND pk <= ?3 AND _crdt_meet(pk, g, ts, c, n, x)";
 const ONE: &str = "UPDATE OR FAIL main._crdt_clock SET x = _crdt_give(0)
@@ -57,12 +59,14 @@ pub(super) fn write(store: &Store<'_>, table: &Rc<Table>, all: &Rc<Vec<Keyed>>) 
     let edits = Rc::new(Edits { table: Rc::clone(table), me, all: Rc::clone(all), now: RefCell::default() });
     let pass = || Rc::<Edits>::clone(&edits);
     let key = |i| all.get(i).map(|((_, pk), _): &Keyed| pk.as_ref());
-    if is_near(conn, table.id, all.len(), key)? {
-        conn.run_pass(RANGE, &range, pass())?;
-    } else {
+    match between(conn, table.id, all.len(), key)? {
+        Between::Dense => drop(conn.run_pass(ALL, &range, pass())?),
+        Between::Near => drop(conn.run_pass(RANGE, &range, pass())?),
         // Each is looked for.
-        for ((t, pk), _) in all.iter() {
-            conn.run_pass(ONE, &[(*t).into(), pk.as_ref()], pass())?;
+        Between::Far => {
+            for ((t, pk), _) in all.iter() {
+                conn.run_pass(ONE, &[(*t).into(), pk.as_ref()], pass())?;
+            }
         }
     }
     let Now { at, mut left, .. } = edits.now.take();

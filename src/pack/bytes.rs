@@ -6,7 +6,15 @@ use crate::error::{Error, Result};
 use crate::types::seen::Seen;
 
 /// A number as LEB128.
-pub(super) fn put(out: &mut Vec<u8>, mut n: u128) {
+#[inline]
+pub(super) fn put(out: &mut Vec<u8>, n: u128) {
+    match n {
+        0..0x80 => out.push(n as u8),
+        _ => put_long(out, n),
+    }
+}
+
+fn put_long(out: &mut Vec<u8>, mut n: u128) {
     while n > u128::from(u64::MAX) {
         out.push((n as u8 & 0x7f) | 0x80);
         n >>= 7;
@@ -15,20 +23,13 @@ pub(super) fn put(out: &mut Vec<u8>, mut n: u128) {
 }
 
 /// A number of 64 bits as LEB128.
+#[inline]
 fn put_small(out: &mut Vec<u8>, mut n: u64) {
-    if n < 0x80 {
-        return out.push(n as u8);
-    }
-    let (mut bytes, mut length) = ([0; 10], 0);
-    for byte in &mut bytes {
-        *byte = (n as u8 & 0x7f) | if n >= 0x80 { 0x80 } else { 0 };
-        length += 1;
+    while n >= 0x80 {
+        out.push(n as u8 | 0x80);
         n >>= 7;
-        if n == 0 {
-            break;
-        }
     }
-    out.extend_from_slice(bytes.get(..length).unwrap_or_default());
+    out.push(n as u8);
 }
 
 /// A text behind its length in bytes.
