@@ -42,6 +42,7 @@ pub fn future(store: &mut Store<'_>, old: &Rc<str>) -> Result<()> {
         }
     }
     store.folded = store.last_seq()?;
+    store.conn.issued.set(Tick::default());
     store.save_clock()
 }
 
@@ -77,42 +78,47 @@ struct Anew<'a> {
 
 impl Anew<'_> {
     fn restamp(&self, record: &mut Record) {
+        // What a delete took that stays as it is stays with it: stamped anew it would come back.
+        let floor = record.tomb.clone().filter(|tomb| self.stamp(tomb).is_none());
+        let of = |stamp: &Hlc| self.stamp(stamp).filter(|_| Some(stamp) > floor.as_ref());
+        let put_right = |stamp: &mut Hlc| {
+            if let Some(now) = of(stamp) {
+                *stamp = now.tick().by(self.old);
+            }
+        };
         // Totals and tags stay their author's; only the time is put right.
         for part in record.counters.values_mut().flat_map(|parts| parts.values_mut()) {
-            once(&mut part.hlc).chain(&mut part.born).for_each(|stamp| self.put_right(stamp));
+            once(&mut part.hlc).chain(&mut part.born).for_each(put_right);
         }
         for ((_, node), mark) in record.sets.values_mut().flat_map(|marks| marks.iter_mut()) {
-            mark.gone.iter_mut().for_each(|gone| self.put_right(gone));
-            for tick in mark.add.iter_mut().chain(&mut mark.op) {
-                *tick = self.of(&tick.by(node)).map_or(*tick, |now| now.tick());
+            // The same of a remove: it cannot have seen what comes after it.
+            let taken = mark.gone.as_ref().is_some_and(|gone| of(gone).is_none());
+            let add = mark.add.as_mut().filter(|_| !taken);
+            for tick in add.into_iter().chain(&mut mark.op) {
+                *tick = of(&tick.by(node)).map_or(*tick, |now| now.tick());
             }
+            mark.gone.iter_mut().for_each(put_right);
         }
         // What the new node writes has seen what stays the old one's.
         let own: Vec<Hlc> = stamps(record).into_iter().filter(|stamp| stamp.node == *self.old).collect();
-        let seen = |now: &Hlc| own.iter().filter(|stamp| *stamp < now && self.of(stamp).is_none()).max().cloned();
+        let seen = |now: &Hlc| own.iter().filter(|stamp| *stamp < now && of(stamp).is_none()).max().cloned();
         for lww in record.lww.values_mut() {
-            if let Some(now) = self.of(&lww.hlc) {
-                let others = lww.others().filter(|stamp| self.of(stamp).is_none()).cloned();
+            if let Some(now) = of(&lww.hlc) {
+                let others = lww.others().filter(|stamp| of(stamp).is_none()).cloned();
                 let known: Vec<Hlc> = others.chain(seen(&now)).collect();
                 *lww = Lww { altered: lww.altered, saved: lww.saved.take(), ..Lww::first(now, &known) };
             }
         }
-        if let (Some(now), Some(known)) = (record.tomb.as_ref().and_then(|tomb| self.of(tomb)), &mut record.tomb_seen) {
+        if let (Some(now), Some(known)) = (record.tomb.as_ref().and_then(of), &mut record.tomb_seen) {
             seen(&now).iter().for_each(|stamp| known.add(stamp));
         }
         for stamp in [&mut record.row, &mut record.tomb, &mut record.forgotten].into_iter().flatten() {
-            *stamp = self.of(stamp).unwrap_or_else(|| stamp.clone());
+            *stamp = of(stamp).unwrap_or_else(|| stamp.clone());
         }
     }
 
     /// The new stamp of one that is to have one.
-    fn of(&self, stamp: &Hlc) -> Option<Hlc> {
+    fn stamp(&self, stamp: &Hlc) -> Option<Hlc> {
         self.stamps.get(&stamp.tick()).filter(|_| stamp.node == *self.old).cloned()
-    }
-
-    fn put_right(&self, stamp: &mut Hlc) {
-        if let Some(now) = self.of(stamp) {
-            *stamp = now.tick().by(self.old);
-        }
     }
 }

@@ -174,3 +174,42 @@ fn a_fork_brings_new_lives_back_from_the_future() {
     same(&a, &peer, "tasks");
     assert_eq!(rows(&a, "SELECT priority, tags FROM tasks"), ["8, '[]'"]);
 }
+
+/// What a peer deleted, or took from a set, having seen it, is not written anew: that would come after the delete, and back.
+#[test]
+fn a_fork_brings_nothing_back_that_peers_removed() {
+    clock::set(NOW);
+    let [a, peer, third] = ["a", "peer", "third"].map(|name| named(clock::open(":memory:"), name, TASKS));
+    for node in [&peer, &third] {
+        run(node, "SELECT crdt_pragma('max_drift', '1d')");
+    }
+    clock::set(NOW + 60 * MINUTE);
+    run(&a, "INSERT INTO tasks(id, title, priority, tags) VALUES ('t1', 'x', 5, '[\"p\"]'), ('t2', 'y', 0, '[\"p\",\"q\"]')");
+    digest(&a, "tasks");
+    clock::set(NOW + 1_000);
+    send(&a, &peer);
+    run(&peer, "DELETE FROM tasks WHERE id = 't1'; UPDATE tasks SET tags = '[\"q\"]' WHERE id = 't2'");
+    send(&peer, &third);
+    clock::set(NOW + 61 * MINUTE);
+    send(&peer, &a);
+    clock::set(NOW + 2_000);
+    run(&a, "SELECT crdt_fork()");
+    sound(&a);
+    run(&a, "UPDATE tasks SET title = 'z'");
+    for node in [&peer, &third] {
+        send(&a, node);
+        same(&a, node, "tasks");
+        assert_eq!(rows(node, "SELECT id, title, tags FROM tasks"), ["'t2', 'z', '[\"q\"]'"]);
+    }
+}
+
+/// A clock that a fork brought back is not moved on again by stamps that `crdt_now` gave out before.
+#[test]
+fn a_fork_forgets_stamps_given_out_in_the_future() {
+    clock::set(NOW + 60 * MINUTE);
+    let a = named(clock::open(":memory:"), "a", TASKS);
+    run(&a, "INSERT INTO tasks(id) VALUES ('t1'); SELECT crdt_now()");
+    clock::set(NOW);
+    run(&a, "SELECT crdt_fork(); SELECT crdt_now()");
+    assert!(now(&a) < (NOW + MINUTE) * 1_000_000);
+}
