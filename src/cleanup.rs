@@ -26,9 +26,13 @@ pub fn run(store: &mut Store<'_>, table: Option<&str>, epitaphs: bool) -> Result
     crate::filter::registry::forget_unused(store.conn, limit)?;
     let mut count = 0;
     for table in tables {
+        let dead = dead(store, &table)?;
+        if dead.is_empty() {
+            continue;
+        }
         let unseen = logged_after(store, &table, passed.of(table.id))?;
         let mut dropped = BTreeSet::new();
-        for pk in dead(store, &table)? {
+        for pk in dead {
             let Some(before) = store.load(&table, &pk)? else { continue };
             let old = before.tomb.as_ref().is_some_and(|tomb| tomb.ts <= limit);
             if !old || before.alive() || before.epitaph != epitaphs || unseen.contains(&pk) {

@@ -249,13 +249,21 @@ impl Pass<'_, '_> {
     ) -> Result<()> {
         let store = self.store;
         let form = table.form(store.conn)?;
-        // A forgotten record that is born anew takes in all that comes with it, in whatever order.
-        let born = |change: &Change| !change.is_delete() && now.tomb.as_ref() < Some(&change.hlc);
-        if now.epitaph && changes.iter().any(|(change, _, _)| born(change)) {
-            now.epitaph = false;
-        }
         let (mut live, latest) = (None, OnceCell::new());
         let gate = self.hooks.gate(store, table, pk, changes)?;
+        // A forgotten record that is born anew takes in all that comes with it, in whatever order.
+        if now.epitaph {
+            for (change, field, _) in changes.iter().filter(|(change, _, _)| now.is_born_by(change)) {
+                let skipped = match &gate {
+                    Some(gate) => gate.skips(store, table, (change, *field))?,
+                    None => false,
+                };
+                if !skipped {
+                    now.epitaph = false;
+                    break;
+                }
+            }
+        }
         for (change, field, local) in changes {
             let mut held = |field| held_value(store, form, pk, field, &mut live);
             let altered;

@@ -10,11 +10,11 @@ use crate::schema::{Field, Kind, Table};
 use crate::types::counter::{self, shown};
 use crate::value::write_text;
 
-/// The fields of a table in the order of its columns, others after them.
+/// The fields of a table in the order of its columns, others after them; of two of one name the column's own first.
 fn ordered<'t>(table: &'t Table, columns: &[String]) -> Vec<&'t Field> {
     let place = |field: &Field| columns.iter().position(|c| *c == field.name).unwrap_or(usize::MAX);
     let mut fields: Vec<&Field> = table.fields.iter().filter(|f| f.kind != Kind::None).collect();
-    fields.sort_by_key(|field| (place(field), field.id));
+    fields.sort_by_key(|field| (place(field), !field.is_local(), field.id));
     fields
 }
 

@@ -50,6 +50,15 @@ pub fn backfill(record: &mut Record, fields: &[FieldId], stamp: &Hlc) {
     }
 }
 
+/// The stamp of a value from before its column had its type: `base`, or, where the record was made anew since, the first of its present
+/// life. The same on every node.
+pub fn base_of(record: &Record, base: &Hlc) -> Hlc {
+    match &record.forgotten {
+        Some(until) => Hlc { ts: until.ts, c: until.c.saturating_add(1), node: Rc::clone(&base.node) },
+        None => base.clone(),
+    }
+}
+
 /// A row was deleted; `values` are its lww values as JSON, kept for a revival.
 pub fn delete(record: &mut Record, values: Vec<(FieldId, Option<String>)>, stamp: &Hlc) {
     for (field, value) in values {

@@ -22,13 +22,21 @@ pub fn rename(store: &mut Store<'_>, new: &str) -> Result<()> {
     if new == &*store.me {
         return Ok(());
     }
-    let own = "SELECT 1 FROM main._crdt_log WHERE m NOT IN (-4, -6)
+    let own = "SELECT 1 FROM main._crdt_log WHERE m NOT IN (-4, -6, -7)
                UNION ALL SELECT 1 FROM main._crdt_horizon WHERE own
                UNION ALL SELECT 1 FROM main._crdt_clock WHERE n = (SELECT self FROM main._crdt_state) LIMIT 1";
     if store.conn.int(own, &[])?.is_some() {
         return Err(Error::caller(
             "crdt_node_id: changes of the old id exist, so it stays; after copying a file call crdt_fork()",
         ));
+    }
+    // An id that this database had itself, without writing, has a number too.
+    let met = store.conn.int("SELECT 1 FROM main._crdt_node WHERE node = ?1", &[new.into()])?.is_some();
+    if met && crate::restamp::any_by(store, new)? {
+        return Err(Error::caller(format!(
+            "crdt_node_id: '{}' has written changes that are here: what this database writes would be taken for known; choose another id",
+            crate::error::excerpt(new)
+        )));
     }
     become_node(store, &Rc::from(new))
 }

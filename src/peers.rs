@@ -29,7 +29,7 @@ pub fn pulled(conn: &Conn, node: &str, since: Option<&str>, scope: &Scope, sent:
         &[node.into(), scope.name.as_str().into()],
         |row| (row.i64(0).unwrap_or(0), row.i64(1).unwrap_or(0), row.i64(2).unwrap_or(0)),
     )?;
-    if noted.is_some_and(|(seq, seen, was)| seq == place && sent == was && store.wall.saturating_sub(seen) < REMARK) {
+    if noted.is_some_and(|(seq, seen, was)| place <= seq && sent == was && store.wall.saturating_sub(seen) < REMARK) {
         return Ok(());
     }
     let outermost = conn.db.autocommit();

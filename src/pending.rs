@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::change::{Change, Names};
 use crate::conn::Conn;
-use crate::error::{Error, Result};
+use crate::error::{unless_missing, Error, Kind as Fault, Result};
 use crate::ffi::Value;
 use crate::fold::{fold, Into};
 use crate::foreign;
@@ -66,6 +66,12 @@ pub fn shown_before(store: &Store<'_>, t: i64, pk: &Pk, field: FieldId) -> Resul
     let key = [t.into(), i64::from(field).into(), pk.as_ref()];
     let sql = "SELECT was FROM main._crdt_waiting WHERE t = ?1 AND f = ?2 AND pk = ?3";
     store.conn.first(sql, &key, |row| row.column(0).to_value())
+}
+
+/// A record is forgotten: what its counters and sets showed is no more to go on from.
+pub fn forget(store: &Store<'_>, t: i64, pk: &Pk) -> Result<()> {
+    let sql = "DELETE FROM main._crdt_waiting WHERE t = ?1 AND pk = ?2";
+    unless_missing(store.conn.run(sql, &[t.into(), pk.as_ref()]), 0).map(drop)
 }
 
 /// Whether a value of a field is kept that waits for a column, or for a column of its type.
@@ -184,37 +190,72 @@ pub fn purge(store: &Store<'_>, t: i64) -> Result<()> {
     drop_aside(store, &gone)
 }
 
+/// For so long what was refused is let be, nanoseconds: each call would try it again, and take the write lock for it.
+const REST: i64 = 60_000_000_000;
+
 /// Merges the changes whose time has come. In the caller's savepoint.
 pub fn release(store: &mut Store<'_>) -> Result<()> {
     if !is_due(store)? {
         return Ok(());
     }
-    let (mut ids, mut due) = (Vec::new(), Vec::new());
+    let (mut ids, mut due, mut rest) = (Vec::new(), Vec::new(), Vec::new());
     aside(store, store.limit(), |aside| {
         // Its table may have been disabled since: then it goes on waiting.
-        if let (Ok(change), true) = (aside.change, aside.table.is_some_and(|table| table.enabled && table.captured)) {
-            ids.push(aside.id);
-            due.push(change);
+        match (aside.change, aside.table.is_some_and(|table| table.enabled && table.captured)) {
+            (Ok(change), true) => {
+                ids.push(aside.id);
+                due.push(change);
+            }
+            _ => rest.push(aside.id),
         }
         Ok(())
     })?;
-    match attempt(store, &ids, &due) {
-        // What is refused must not fail whatever call comes by: only that goes on waiting. But not where SQLite has rolled the
-        // transaction back (no memory, a full disk).
-        Err(e) if is_refused(&e) && !store.conn.db.autocommit() => ids.iter().zip(&due).try_for_each(|(id, change)| {
+    let found_out = store.conn.rollbacks.found_out(&ids);
+    match found_out {
+        None => release_some(store, &ids, &due, &mut rest)?,
+        Some(refused) => {
+            for (id, change) in ids.iter().zip(&due) {
+                match refused.contains(id) {
+                    true => rest.push(*id),
+                    false => release_some(store, &[*id], std::slice::from_ref(change), &mut rest)?,
+                }
+            }
+        }
+    }
+    let later = store.limit().saturating_add(REST);
+    for id in rest {
+        store.conn.run("UPDATE main._crdt_future SET ts = ?2 WHERE id = ?1", &[id.into(), later.into()])?;
+    }
+    Ok(())
+}
+
+/// Merges those that can be merged, as many at once as can. What is refused must not fail whatever call comes by: only that goes on
+/// waiting. But not where SQLite has rolled the transaction back (no memory, a full disk).
+fn release_some(store: &mut Store<'_>, ids: &[i64], due: &[Change], rest: &mut Vec<i64>) -> Result<()> {
+    match attempt(store, ids, due) {
+        Err(e) if is_refused(&e) && !store.conn.db.autocommit() => {
             if due.len() == 1 {
+                rest.extend(ids);
                 return Ok(());
             }
-            let outcome = attempt(store, &[*id], std::slice::from_ref(change));
-            outcome.or_else(|e| if is_refused(&e) && !store.conn.db.autocommit() { Ok(()) } else { Err(e) })
-        }),
+            let half = due.len() / 2;
+            let ((ids, more_ids), (due, more_due)) = (ids.split_at(half), due.split_at(half));
+            release_some(store, ids, due, rest)?;
+            release_some(store, more_ids, more_due, rest)
+        }
         outcome => outcome,
     }
 }
 
-/// Whether it is for a hook or a constraint that changes could not be merged.
+/// What was refused is tried again by the next call: what refused it may have gone.
+pub fn look_again(conn: &Conn) -> Result<()> {
+    let sql = "UPDATE main._crdt_future SET ts = json_extract(change, '$.hlc.ts') WHERE ts <> json_extract(change, '$.hlc.ts')";
+    conn.run(sql, &[]).map(drop)
+}
+
+/// Whether changes could not be merged for what they are: for a hook, a constraint, or more fields than a table may have.
 fn is_refused(e: &Error) -> bool {
-    e.is_hook() || crate::apply::is_refusal(e)
+    e.is_hook() || crate::apply::is_refusal(e) || e.kind() == Fault::Peer
 }
 
 /// Merges changes that waited, the rows `ids`: all of it, or nothing.
@@ -239,10 +280,13 @@ fn attempt(store: &mut Store<'_>, ids: &[i64], due: &[Change]) -> Result<()> {
             if !outcome.as_ref().is_err_and(Error::is_hook) {
                 return outcome;
             }
+            conn.rollbacks.note_due(ids);
             return Err(Error::caller("a hook's write ended the transaction (RAISE(ROLLBACK)), which it must not"));
         }
         // What the store knows of the clock and of node ids was taken back.
+        let may_write = store.may_write.take();
         *store = crate::session::open(conn)?;
+        store.may_write.set(may_write);
     }
     outcome
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::change::Change;
 use crate::clock::{Hlc, Tick};
 use crate::types::counter::Part;
 use crate::types::lww::Lww;
@@ -76,6 +77,11 @@ impl Record {
     /// The latest stamp of any write to the record, deletes not included.
     pub fn latest(&self) -> Option<Hlc> {
         self.latest_field().max(self.row.clone())
+    }
+
+    /// Whether a change makes a deleted record anew.
+    pub fn is_born_by(&self, change: &Change) -> bool {
+        !change.is_delete() && self.tomb.as_ref() < Some(&change.hlc)
     }
 
     /// A record is alive when any stamp lies above its tombstone's.

@@ -46,6 +46,18 @@ pub fn future(store: &mut Store<'_>, old: &Rc<str>) -> Result<()> {
     store.save_clock()
 }
 
+/// Whether a record has a stamp of `node`.
+pub fn any_by(store: &Store<'_>, node: &str) -> Result<bool> {
+    for (t, pk) in all_records(store)? {
+        let Some(table) = store.table(t) else { continue };
+        let Some(record) = store.load(&table, &pk)? else { continue };
+        if stamps(&record).iter().any(|stamp| &*stamp.node == node) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn all_records(store: &Store<'_>) -> Result<Vec<(i64, Pk)>> {
     let mut rows = store.conn.stmt("SELECT t, pk FROM main._crdt_clock")?;
     let mut all = Vec::new();

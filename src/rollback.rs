@@ -4,7 +4,7 @@
 //! refused. Only where the transaction is ours, of course: in one of the caller's it is an error.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::conn::Conn;
 use crate::error::{Error, Kind, Result};
@@ -31,6 +31,10 @@ type Name = (String, Pk, Option<FieldId>);
 pub struct Rollbacks {
     refused: RefCell<BTreeMap<Name, String>>,
     last: RefCell<Option<(Name, String)>>,
+    /// Changes that waited, by their places in `_crdt_future`, whose release did that; None while none has.
+    due: RefCell<Option<BTreeSet<i64>>>,
+    /// Whether one more has, since it was asked last.
+    news: Cell<bool>,
     /// Whether the call's transaction is the caller's.
     foreign: Cell<bool>,
 }
@@ -68,6 +72,21 @@ impl Rollbacks {
         })
     }
 
+    /// The release of these changes rolled back, by what a hook wrote. One is found out when it is tried alone.
+    pub fn note_due(&self, ids: &[i64]) {
+        let mut due = self.due.borrow_mut();
+        let due = due.get_or_insert_default();
+        due.extend(ids.first().filter(|_| ids.len() == 1));
+        self.news.set(true);
+    }
+
+    /// Those that were found out, where the release of any has rolled back: then the others are to be tried one by one. All of `ids`
+    /// where there are too many.
+    pub fn found_out(&self, ids: &[i64]) -> Option<BTreeSet<i64>> {
+        let due = self.due.borrow().clone();
+        due.map(|due| if due.len() < MOST { due } else { ids.iter().copied().collect() })
+    }
+
     fn refuse(&self, name: &Name) -> Result<()> {
         let refused = self.refused.borrow();
         let known = refused.get(name).cloned();
@@ -81,6 +100,9 @@ impl Rollbacks {
 
     /// After a call failed: whether it was for a rollback that is now known of, so that it can be tried again.
     fn learn(&self) -> bool {
+        if self.news.take() {
+            return true;
+        }
         match self.last.take() {
             Some((name, message)) => self.refused.borrow_mut().insert(name, format!("{REASON}: {message}")).is_none(),
             None => false,
@@ -90,6 +112,8 @@ impl Rollbacks {
     fn forget(&self) {
         self.refused.borrow_mut().clear();
         self.last.replace(None);
+        self.due.replace(None);
+        self.news.set(false);
     }
 }
 

@@ -315,6 +315,9 @@ impl Saves {
         before: Option<&Record>,
         now: &Record,
     ) -> Result<()> {
+        if now.epitaph || before.is_some_and(|before| before.forgotten != now.forgotten) {
+            crate::pending::forget(store, table.id, pk)?;
+        }
         let packed = pack::pack(now, table.covered(), &store.nodes)?;
         self.put(store, table, pk, &packed, !now.alive())?;
         let full = self.0.len() >= TOGETHER;

@@ -49,6 +49,8 @@ struct ChangeRows {
     going: Option<(Rc<str>, Scope, Export)>,
     /// The batch at hand: items, and how far the export has come after each.
     batch: std::vec::IntoIter<(Item, Reached)>,
+    /// Where the log ended then.
+    logged: i64,
     now: Option<(Item, Reached)>,
     row: i64,
 }
@@ -75,7 +77,7 @@ impl TableFunction for Changes {
             Ok((Rc::clone(&store.me), scope, export))
         });
         let going = start.map_err(in_error)?;
-        Ok(ChangeRows { conn: Rc::clone(conn), going, batch: Vec::new().into_iter(), now: None, row: 0 })
+        Ok(ChangeRows { conn: Rc::clone(conn), going, batch: Vec::new().into_iter(), logged: 0, now: None, row: 0 })
     }
 
     fn disconnect(conn: &Rc<Conn>) {
@@ -90,6 +92,10 @@ impl ChangeRows {
         session::refuse_after_writes(&self.conn, "crdt_changes")?;
         let read = session::read(&self.conn, |store| {
             let (mut export, scope) = (start.clone(), scope.renewed(store)?);
+            let logged = store.last_seq()?;
+            if !scope.filters.is_empty() && logged != self.logged {
+                export.gather_again(); // the application has written since
+            }
             let mut batch: Vec<(Item, Reached)> = Vec::new();
             let mut items = Vec::new();
             let mut here = export.reached();
@@ -100,11 +106,11 @@ impl ChangeRows {
                 batch.extend(items.drain(..).enumerate().map(|(i, item)| (item, if i == last { after } else { here })));
                 here = after;
             }
-            Ok((batch, (Rc::clone(&store.me), scope, export)))
+            Ok((batch, logged, (Rc::clone(&store.me), scope, export)))
         })?;
-        if let Some((batch, going)) = read {
+        if let Some((batch, logged, going)) = read {
             self.batch = batch.into_iter();
-            self.going = Some(going);
+            (self.logged, self.going) = (logged, Some(going));
         }
         Ok(())
     }

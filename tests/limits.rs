@@ -150,6 +150,21 @@ fn fields_that_are_not_known() {
     assert_eq!(answer["unchanged"], 5);
 }
 
+/// The same of changes whose time comes: what there is room for is taken, the others wait, and no other call fails.
+#[test]
+fn fields_of_changes_from_the_future() {
+    let a = node("a", TASKS);
+    let ts = now(&a) + 600_000_000_000;
+    let of = |i: usize| change(&format!("f{i}"), (ts, 0, "x"), json!({"pk": "p", "value": 1}));
+    for half in [0..17_000, 17_000..34_000] {
+        take(&a, &half.map(of).collect::<Vec<_>>());
+    }
+    run(&a, "SELECT crdt_pragma('max_drift', '1d'); SELECT crdt_digest('tasks')");
+    let left: usize = text(&a, "SELECT count(*) || '' FROM _crdt_future", []).parse().unwrap();
+    assert!((34_000 - 32_767..34_000 - 32_700).contains(&left), "{left}");
+    run(&a, "INSERT INTO tasks(id) VALUES ('t1'); SELECT crdt_digest('tasks')");
+}
+
 #[test]
 fn changes_of_a_push() {
     let a = node("a", TASKS);

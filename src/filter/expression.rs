@@ -124,7 +124,9 @@ fn check_frame(tokens: &[Token]) -> Result<()> {
 }
 
 fn check_words(tokens: &[Token]) -> Result<()> {
-    let dates = tokens.iter().any(|token| matches!(token, Token::Word(word) if DATES.contains(&word.as_str())));
+    let is_call =
+        |pair: &[Token]| matches!(pair, [Token::Word(word), Token::Sign('(')] if DATES.contains(&word.as_str()));
+    let dates = tokens.windows(2).any(is_call);
     // Without a time they mean the present one.
     let few = |word: &str, i: usize| {
         arguments(tokens.get(i + 1..).unwrap_or_default()) < if word == "strftime" { 2 } else { 1 }
@@ -138,9 +140,19 @@ fn check_words(tokens: &[Token]) -> Result<()> {
             Token::Word(word) if word == "in" && next != Some(&Token::Sign('(')) => {
                 return Err(bad("IN before something else than a list in parentheses"));
             }
-            Token::Word(word) if word.starts_with("current_") => return Err(clock(word)),
+            Token::Word(word) if matches!(word.as_str(), "current_date" | "current_time" | "current_timestamp") => {
+                return Err(clock(word));
+            }
             Token::Word(word) if DATES.contains(&word.as_str()) && next == Some(&Token::Sign('(')) && few(word, i) => {
                 return Err(clock(word));
+            }
+            // As the time itself, not a modifier of one.
+            Token::Text(text)
+                if dates
+                    && matches!(text.trim().to_ascii_lowercase().as_str(), "subsec" | "subsecond")
+                    && is_time(tokens.get(..i).unwrap_or_default()) =>
+            {
+                return Err(clock(text));
             }
             Token::Text(text) if dates && matches!(text.trim().to_ascii_lowercase().as_str(), "now" | "localtime") => {
                 return Err(clock(text));
@@ -149,6 +161,15 @@ fn check_words(tokens: &[Token]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether what follows on these is the time that a date function is asked about.
+fn is_time(before: &[Token]) -> bool {
+    match before {
+        [.., Token::Word(word), Token::Sign('(')] => DATES.contains(&word.as_str()),
+        [.., Token::Word(word), Token::Sign('('), Token::Text(_), Token::Sign(',')] => word == "strftime",
+        _ => false,
+    }
 }
 
 fn clock(what: &str) -> Error {
@@ -191,6 +212,8 @@ mod tests {
             "date(made) > '2024-01-01' AND strftime('%Y', made) = '2024'",
             "done",
             "label = 'now'",
+            "current_owner = 'ann' AND time = 'now'",
+            "date(made, 'subsec') > 'x' AND label = 'subsec' AND strftime('%s', made, 'subsec') > 1",
             "größe > 1e3 AND a - -1 > 0",
         ] {
             assert!(check(good).is_ok(), "{good}: {:?}", check(good));
@@ -204,6 +227,8 @@ mod tests {
             "",
             " ",
             "1; DROP TABLE x",
+            "until > unixepoch('subsec')",
+            "until > strftime('%s', 'SubSecond')",
             "1) OR (1",
             "(1",
             "1)",

@@ -20,7 +20,7 @@ const CHUNK: usize = 50_000;
 /// Log rows that may lie beyond the mark while none of them matters.
 const SLACK: i64 = 1_000;
 /// How often the time of the last use is written, nanoseconds.
-const REMARK: i64 = 3_600_000_000_000;
+pub const REMARK: i64 = 3_600_000_000_000;
 
 /// A record's membership.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -228,6 +228,7 @@ impl Filters {
             }
             Some(Some(trail)) if valid && (!trail.memory || self.memory) => {
                 debts = trail.debts;
+                self.forgive(store, &mut debts)?;
                 if self.secret.is_none() {
                     debts.clear(); // without a secret anyone could have made it
                 }
@@ -248,6 +249,20 @@ impl Filters {
             }
         }
         Ok((false, debts))
+    }
+
+    /// Takes out debts of filters that were forgotten: of those nothing is known that could be told.
+    fn forgive(&self, store: &Store<'_>, debts: &mut Vec<Debt>) -> Result<()> {
+        let mut known = Vec::new();
+        for debt in debts.drain(..) {
+            let is_known = match debt.of {
+                Of::Filter(f) => registry::table_of(store.conn, f)?.is_some(),
+                Of::Table(_) => true,
+            };
+            known.extend(is_known.then_some(debt));
+        }
+        *debts = known;
+        Ok(())
     }
 
     /// Debts of a peer that was sent what other filters let through, up to log row `seq`.

@@ -1,5 +1,6 @@
 //! The filters that a database knows, by number.
 
+use super::inside::REMARK;
 use crate::conn::Conn;
 use crate::error::{unless_missing, Error, Result};
 use crate::schema::Table;
@@ -107,14 +108,15 @@ pub fn purge(conn: &Conn, t: i64) -> Result<()> {
     Ok(())
 }
 
-/// Forgets filters that nobody has used since `limit` (nanoseconds), the database's own ones excepted.
+/// Forgets filters that nobody has used since `limit` (nanoseconds), the database's own ones excepted. The time of use is written now and
+/// then only.
 pub fn forget_unused(conn: &Conn, limit: i64) -> Result<()> {
     let unused = "SELECT f FROM main._crdt_filter WHERE f > 0 AND own IS NULL AND used < ?1";
     for sql in [
         format!("DELETE FROM main._crdt_inside WHERE f IN ({unused})"),
         format!("DELETE FROM main._crdt_filter WHERE f IN ({unused})"),
     ] {
-        unless_missing(conn.run(&sql, &[limit.into()]), 0)?;
+        unless_missing(conn.run(&sql, &[limit.saturating_sub(REMARK).into()]), 0)?;
     }
     Ok(())
 }

@@ -51,8 +51,10 @@ impl Question {
         let Some(record) = store.load(table, pk)?.filter(|record| record.alive()) else { return Ok(false) };
         let form = table.form(store.conn)?;
         let key = pk.decode(&form.shape.classes);
-        // A disabled table may hold anything by now: its records have kept their values.
-        if let (Some(key), true) = (&key, table.captured) {
+        // A disabled table may hold anything by now, and the row of a record that waits is not what is told of it: they have kept
+        // their values.
+        let is_row = table.captured && !crate::pending::has(store, table.id, pk)?;
+        if let (Some(key), true) = (&key, is_row) {
             let key: Vec<ValueRef<'_>> = key.iter().map(|value| value.as_ref()).collect();
             if let Some(holds) = answer(store, &self.live, &key)? {
                 return Ok(holds);

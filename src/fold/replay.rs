@@ -82,10 +82,11 @@ impl Replay<'_, '_> {
 
     fn before(&mut self, record: &mut Record, field: FieldId, value: Value, stamp: &Hlc) -> Result<()> {
         let Some(tracked) = self.form.tracked(field) else { return Ok(()) };
+        let base = local::base_of(record, stamp);
         match tracked.ty {
             Type::Lww => local::backfill(record, &[field], stamp),
-            Type::Counter => local::counter_backfill(record, field, &value, stamp),
-            Type::Set => self.set(record, field, Vec::new(), value, stamp)?,
+            Type::Counter => local::counter_backfill(record, field, &value, &base),
+            Type::Set => self.set(record, field, Vec::new(), value, &base)?,
         }
         Ok(())
     }

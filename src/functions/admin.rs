@@ -22,6 +22,7 @@ pub fn enable(call: &Call<'_, Conn>) -> Result<Out> {
         refuse_hidden(conn, name)?;
         let report = session::write_new(conn, |conn| {
             let report = crate::schema::switch::enable(conn, name, &requests)?;
+            pending::look_again(conn)?;
             // The table may be another than when rows were refused.
             claims::again(&session::open(conn)?)?;
             Ok(report)
@@ -50,6 +51,7 @@ pub fn retry(call: &Call<'_, Conn>) -> Result<Out> {
             let before = pending::list(conn)?;
             let mut store = session::open(conn)?;
             session::catch_up(&mut store)?;
+            pending::look_again(conn)?;
             pending::release(&mut store)?;
             claims::retry(&store, claims::Which::All, &claims::broken(&store)?)?;
             let after = pending::list(conn)?;

@@ -1,5 +1,6 @@
 //! Hooks on the way in: what a merge asks of them, change by change.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use super::incoming::{AtHand, Incoming};
@@ -55,6 +56,15 @@ impl Gate {
         if !known::is_news(record, field, &change.hlc, &change.body, held)? {
             return Ok(Passage::Free);
         }
+        self.ask(store, table, (change, field))
+    }
+
+    /// Whether the hooks skip a change that the record is born anew by.
+    pub fn skips(&self, store: &Store<'_>, table: &Table, change: (&Change, FieldId)) -> Result<bool> {
+        Ok(matches!(self.ask(store, table, change)?, Passage::Skipped))
+    }
+
+    fn ask(&self, store: &Store<'_>, table: &Table, (change, field): (&Change, FieldId)) -> Result<Passage> {
         let _at_hand = AtHand::keep(store.conn, &self.incoming);
         let passed = run::before(store.conn, &self.chain, named(table, field, change))?;
         Ok(match passed {
@@ -83,7 +93,7 @@ impl Inbound {
             return Ok(None);
         }
         let changes = changes.iter().map(|(change, field, _)| (*field, (*change).clone())).collect();
-        let incoming = Rc::new(Incoming { t: table.id, pk: pk.clone(), changes });
+        let incoming = Rc::new(Incoming { t: table.id, pk: pk.clone(), changes, made: OnceCell::new() });
         Ok(Some(Gate { chain, incoming }))
     }
 

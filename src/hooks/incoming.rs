@@ -1,6 +1,6 @@
 //! The record that a merge is asking hooks about: what all changes at hand would make of it.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use crate::change::Change;
@@ -19,6 +19,8 @@ pub struct Incoming {
     pub pk: Pk,
     /// The changes in the order of their stamps, as they came.
     pub changes: Vec<(FieldId, Change)>,
+    /// The record as all of them would make it, once a hook has asked.
+    pub made: OnceCell<Record>,
 }
 
 /// Where a connection keeps the record at hand while hooks are asked about it.
@@ -51,9 +53,13 @@ pub fn with_incoming(conn: &Conn, table: &Table, pk: &Pk, record: Option<Record>
     if incoming.t != table.id || incoming.pk != *pk {
         return Ok(record);
     }
+    if let Some(made) = incoming.made.get() {
+        return Ok(Some(made.clone()));
+    }
     let mut now = record.unwrap_or_default();
+    now.epitaph &= !incoming.changes.iter().any(|(_, change)| now.is_born_by(change));
     for (field, change) in &incoming.changes {
         merge(&mut now, *field, &change.hlc, &change.body, change.seen.as_deref(), &mut |_| Ok(None))?;
     }
-    Ok(Some(now))
+    Ok(Some(incoming.made.get_or_init(|| now).clone()))
 }

@@ -3,6 +3,7 @@
 use super::{check, stands_for, Event, Hook};
 use crate::conn::Conn;
 use crate::error::{excerpt, Error, Result};
+use crate::pending;
 use crate::store::Store;
 use crate::value::write_text;
 
@@ -19,6 +20,7 @@ pub fn add(store: &mut Store<'_>, hook: &Hook) -> Result<String> {
          ON CONFLICT(name) DO UPDATE SET event = excluded.event, sql = excluded.sql, table_glob = excluded.table_glob",
         &values,
     )?;
+    pending::look_again(conn)?;
     renew(conn)?;
     let mut out = String::new();
     write_head(&mut out, hook);
@@ -43,6 +45,7 @@ pub fn remove(store: &mut Store<'_>, name: &str) -> Result<String> {
         return Err(Error::caller(format!("there is no hook '{}'; there are: {known}", excerpt(name))));
     };
     store.conn.run("DELETE FROM main._crdt_hook WHERE name = ?1", &[name.into()])?;
+    pending::look_again(store.conn)?;
     renew(store.conn)?;
     let mut out = String::new();
     write_hook(&mut out, hook);

@@ -158,6 +158,11 @@ impl Export {
         self.size = records.clamp(SMALL_WINDOW, WINDOW);
     }
 
+    /// Gathers anew what is not told yet: filters judge a record as it is when it is told.
+    pub fn gather_again(&mut self) {
+        (self.window, self.told, self.gathered) = (Rc::default(), 0, self.at);
+    }
+
     /// How far it has come.
     pub fn reached(&self) -> Reached {
         Reached { at: self.at, latest: self.latest }

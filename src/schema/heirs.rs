@@ -215,6 +215,7 @@ fn inherit_counter(
     heir: Heir,
     mut parts: Parts,
 ) -> Result<bool> {
+    let base = local::base_of(record, &Hlc::new(0, 1, &Rc::from(BASE_NODE)));
     let own = record.counters.entry(heir.to).or_default();
     let mut news = false;
     if heir.retyped {
@@ -224,7 +225,6 @@ fn inherit_counter(
             Some(value) => i128::from(value.as_ref().as_i64().unwrap_or(0)),
             None => i128::from(counter::shown(counter::sum(parts.values()))),
         };
-        let base = Hlc::new(0, 1, &Rc::from(BASE_NODE));
         let key = (Rc::clone(&base.node), String::new());
         let began = counter::sum(own.remove(&key).iter());
         parts.entry(key).or_insert_with(|| Part::empty(base.clone())).add(began.saturating_sub(was), base);

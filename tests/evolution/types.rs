@@ -1,6 +1,7 @@
 //! A column that changes its type: lww, counter, set, none, and back.
 
 use rusqlite::Connection;
+use serde_json::json;
 
 use crate::common::text;
 use crate::support::*;
@@ -98,6 +99,41 @@ fn what_comes_in_the_old_type_waits() {
     // b keeps the lww that a had meanwhile, as a does.
     assert_eq!(digest(&a, "t"), digest(&b, "t"));
     assert_eq!(rows(&a, "SELECT v FROM t ORDER BY id"), rows(&b, "SELECT v FROM t ORDER BY id"));
+}
+
+/// What was shown before is nothing to go on from where the record was forgotten and made anew since.
+#[test]
+fn what_was_shown_of_a_forgotten_record() {
+    let [a, b, _] = start();
+    run(&a, "INSERT INTO t VALUES ('1', 5, 'w')");
+    send(&a, &b);
+    retype(&a, "lww");
+    run(&b, "UPDATE t SET v = v + 100");
+    send(&b, &a);
+    run(&a, "SELECT crdt_pragma('tombstone_ttl', 0); DELETE FROM t; SELECT crdt_cleanup_tombstones()");
+    run(&a, "INSERT INTO t VALUES ('1', 10, 'w')");
+    retype(&a, "counter");
+    assert_eq!(rows(&a, "SELECT v FROM t"), ["10"]);
+    run(&a, "UPDATE t SET v = v + 1");
+    swap(&a, &b);
+    assert_eq!(rows(&b, "SELECT v FROM t"), ["11"]);
+    assert_eq!(digest(&a, "t"), digest(&b, "t"));
+}
+
+/// Where a peer has another type for a column, its own shows, also where the column was of the peer's type once.
+#[test]
+fn the_state_is_of_the_local_type() {
+    for was in [&["counter"][..], &["lww", "counter"]] {
+        let [a, _, _] = start();
+        for ty in was {
+            retype(&a, ty);
+        }
+        run(&a, "INSERT INTO t VALUES ('1', 5, 'w')");
+        let of_peer = json!({"table": "t", "pk": "1", "field": "v", "crdt_type": "lww", "hlc": {"ts": 1, "c": 0, "node": "x"}, "node_id": "x", "value": 99});
+        take(&a, &[of_peer]);
+        let state: serde_json::Value = serde_json::from_str(&text(&a, "SELECT crdt_state('t', '1')", [])).unwrap();
+        assert_eq!(state["fields"]["v"]["type"], "counter", "{state}");
+    }
 }
 
 /// The same for sets: gained, lost, and come meanwhile.

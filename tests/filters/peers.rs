@@ -218,3 +218,84 @@ fn unused_filters_are_forgotten() {
     assert_eq!(again.fields(), ["t1.owner", "t1.title", "t1.votes"]);
     assert_eq!(rows(&hub, "SELECT f FROM _crdt_filter WHERE f > 0"), ["1", "3"]);
 }
+
+/// A record whose row stands and cannot be changed is told as its state is: so that is what is judged.
+#[test]
+fn a_record_that_waits_behind_its_row() {
+    let hub = node("hub", OWNED);
+    run(
+        &hub,
+        "CREATE TABLE locked(v); CREATE TRIGGER lock BEFORE UPDATE ON tasks WHEN EXISTS (SELECT 1 FROM locked)
+           BEGIN SELECT RAISE(ABORT, 'locked'); END;
+         INSERT INTO tasks(id, owner, title) VALUES ('t1', 'ann', 'hers')",
+    );
+    let [anns, bobs] = ["ann", "bob"].map(|owner| json!({"tasks": format!("owner = '{owner}'")}));
+    let ann = pull(&hub, None, anns.clone());
+    let ts = now(&hub) + 1_000_000;
+    run(&hub, "INSERT INTO locked VALUES (1)");
+    take(&hub, &[lww("owner", (ts, 0, "x"), "bob"), lww("title", (ts, 0, "x"), "his")]);
+    assert_eq!(rows(&hub, "SELECT owner FROM tasks"), ["'ann'"]);
+    let ann = pull(&hub, Some(&ann.cursor), anns.clone());
+    assert_eq!(ann.fields(), ["t1._left"]);
+    let bob = pull(&hub, None, bobs);
+    assert_eq!(bob.of("t1", "title")["value"], "his");
+    run(&hub, "DELETE FROM locked; SELECT crdt_retry()");
+    assert_eq!(rows(&hub, "SELECT owner FROM tasks"), ["'bob'"]);
+    assert!(pull(&hub, Some(&ann.cursor), anns).fields().is_empty());
+}
+
+/// What is written while crdt_changes is read is judged before it is told.
+#[test]
+fn rows_that_leave_while_they_are_read() {
+    let hub = node("hub", OWNED);
+    run(
+        &hub,
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+         INSERT INTO tasks(id, owner) SELECT printf('t%04d', i), 'ann' FROM n; SELECT crdt_filter('tasks', 'owner = ''ann''')",
+    );
+    let mut stmt = hub.prepare("SELECT pk, value FROM crdt_changes(NULL) WHERE field IN ('owner', 'title')").unwrap();
+    let mut all = stmt.query([]).unwrap();
+    all.next().unwrap();
+    run(&hub, "UPDATE tasks SET owner = 'bob', title = 'secret' WHERE id = 't1000'");
+    let (mut count, mut last) = (1, String::new());
+    while let Some(row) = all.next().unwrap() {
+        last = row.get(0).unwrap();
+        count += 1;
+        assert_ne!(row.get_ref(1).unwrap(), rusqlite::types::ValueRef::Text(b"secret"));
+    }
+    assert_eq!(last, "t0999", "{count}");
+}
+
+/// A filter that is in use is not forgotten, however short the time to live.
+#[test]
+fn a_filter_in_use_is_kept() {
+    clock::set(1_780_000_000_000);
+    let hub = named(clock::open(":memory:"), "hub", OWNED);
+    run(&hub, "SELECT crdt_pragma('tombstone_ttl', '2s'); INSERT INTO tasks(id, owner) VALUES ('t1', 'ann')");
+    let filter = json!({"tasks": "owner = 'ann'"});
+    let mut ann = pull(&hub, None, filter.clone());
+    for second in 1..6 {
+        clock::set(1_780_000_000_000 + second * 1000);
+        ann = pull(&hub, Some(&ann.cursor), filter.clone());
+    }
+    run(&hub, "SELECT crdt_cleanup_tombstones(); UPDATE tasks SET owner = 'bob'");
+    assert_eq!(pull(&hub, Some(&ann.cursor), filter).fields(), ["t1._left"]);
+}
+
+/// A cursor does not grow with each filter that its peer ever had: of those that were forgotten there is nothing to tell.
+#[test]
+fn debts_of_forgotten_filters_go() {
+    const DAY: i64 = 86_400_000;
+    clock::set(1_780_000_000_000);
+    let hub = named(clock::open(":memory:"), "hub", OWNED);
+    run(&hub, "INSERT INTO tasks(id, owner) VALUES ('t1', 'ann')");
+    let (mut cursor, mut longest) = (None, 0);
+    for day in 0..60 {
+        clock::set(1_780_000_000_000 + day * DAY);
+        let page = pull(&hub, cursor.as_deref(), json!({"tasks": format!("owner = 'ann' AND {day} = {day}")}));
+        longest = longest.max(page.cursor.len());
+        cursor = Some(page.cursor);
+        run(&hub, "SELECT crdt_cleanup_tombstones()");
+    }
+    assert!(longest < 300, "{longest}");
+}

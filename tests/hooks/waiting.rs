@@ -99,3 +99,54 @@ fn one_whose_hook_breaks_a_key_that_is_checked_late() {
         sound(&a);
     }
 }
+
+/// What a hook refuses is let be for a while: it keeps nobody from writing, filtered pulls neither. Then, or with crdt_retry, it is tried again.
+#[test]
+fn one_that_is_refused_is_let_be_for_a_while() {
+    const NOW: i64 = 1_780_000_000_000;
+    clock::set(NOW);
+    let a = named(clock::open(":memory:"), "a", TASKS);
+    run(&a, "CREATE TABLE open(v); SELECT crdt_filter('tasks', 'done = 1')");
+    hook(&a, "no", "before_inbound", "SELECT CASE WHEN EXISTS (SELECT 1 FROM open) THEN :change ELSE 'not yet' END");
+    let late = |n: i64| lww("title", ((NOW + 600_000 + n) * 1_000_000, 0, "x"), n);
+    let waiting = |a: &Connection| rows(a, "SELECT count(*) FROM crdt_pending()");
+    assert_eq!(take(&a, &[late(1)])["pending"], 1);
+    clock::set(NOW + 700_000);
+    let cursor = since(&a, None).cursor;
+    run(&a, "INSERT INTO tasks(id, done) VALUES ('t2', 1); INSERT INTO open VALUES (1)");
+    let page = since(&a, Some(&cursor));
+    assert!(page.fields().contains(&"t2.done".to_owned()), "{}", page.json);
+    assert_eq!(waiting(&a), ["1"], "it was tried a moment ago");
+    clock::set(NOW + 761_000);
+    run(&a, "SELECT crdt_digest('tasks')");
+    assert_eq!(waiting(&a), ["0"]);
+    run(&a, "DELETE FROM open");
+    assert_eq!(take(&a, &[late(900_000)])["pending"], 1);
+    clock::set(NOW + 1_600_000);
+    run(&a, "SELECT crdt_digest('tasks'); INSERT INTO open VALUES (1); SELECT crdt_digest('tasks')");
+    assert_eq!(waiting(&a), ["1"]);
+    run(&a, "SELECT crdt_retry()");
+    assert_eq!(waiting(&a), ["0"]);
+    sound(&a);
+}
+
+/// A hook whose write makes a trigger roll everything back: no other call fails for it, and the other changes are taken.
+#[test]
+fn one_whose_hook_rolls_back() {
+    let a = node("a", TASKS);
+    run(
+        &a,
+        "CREATE TABLE audit(v); CREATE TRIGGER strict BEFORE INSERT ON audit WHEN new.v = 'bad' BEGIN SELECT RAISE(ROLLBACK, 'no'); END",
+    );
+    hook(&a, "audit", "after_inbound", "INSERT INTO audit VALUES (:value)");
+    let ts = soon(&a);
+    let of = |pk: &str, value: &str| change("title", (ts, 0, "x"), json!({"pk": pk, "value": value}));
+    aside(&a, &[of("t1", "good"), of("t2", "bad"), of("t3", "fine"), of("t4", "bad"), of("t5", "well")]);
+    run(&a, "SELECT crdt_digest('tasks')");
+    assert_eq!(rows(&a, "SELECT title FROM tasks ORDER BY id"), ["'good'", "'fine'", "'well'"]);
+    assert_eq!(rows(&a, "SELECT pk FROM crdt_pending() ORDER BY 1"), ["'t2'", "'t4'"]);
+    text(&a, "SELECT crdt_unhook('audit')", []);
+    run(&a, "SELECT crdt_digest('tasks')");
+    assert_eq!(rows(&a, "SELECT count(*) FROM tasks"), ["5"]);
+    sound(&a);
+}

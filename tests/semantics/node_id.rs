@@ -213,3 +213,21 @@ fn a_fork_forgets_stamps_given_out_in_the_future() {
     run(&a, "SELECT crdt_fork(); SELECT crdt_now()");
     assert!(now(&a) < (NOW + MINUTE) * 1_000_000);
 }
+
+/// Who takes an id under which a peer has written would have its own writes taken for what is known.
+#[test]
+fn the_id_of_a_peer_is_refused() {
+    let [a, b] = nodes(["a", "b"], TASKS);
+    run(&a, "INSERT INTO tasks(id) VALUES ('t1')");
+    send(&a, &b);
+    run(&b, "UPDATE tasks SET priority = priority + 3");
+    let c = node("c", TASKS);
+    send(&b, &c);
+    for id in ["a", "b"] {
+        let message = error(&c, "SELECT crdt_node_id(?1)", [id]);
+        assert!(message.contains("has written changes that are here") && message.contains("another id"), "{message}");
+    }
+    for id in ["d", "c", "d"] {
+        assert_eq!(text(&c, "SELECT crdt_node_id(?1)", [id]), id, "one that it had itself");
+    }
+}
