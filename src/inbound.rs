@@ -126,8 +126,8 @@ impl Merging {
 
     fn merge_and_show(&mut self, store: &mut Store<'_>, incoming: &[Incoming<'_>]) -> Result<()> {
         let (mut work, own) = self.merge_records(store, incoming)?;
-        if let Some(stamp) = own {
-            crate::node::fork_because(store, &stamp)?;
+        if own {
+            crate::node::fork_by_itself(store)?;
         }
         if work.iter().any(|work| work.dropped) {
             self.log.write(store)?; // what leaves takes its conflicts along
@@ -144,13 +144,14 @@ impl Merging {
         Ok(self.report)
     }
 
-    /// Merges each record's changes; the records that changed, and a stamp that this node should have issued but never did.
-    fn merge_records(&mut self, store: &Store<'_>, incoming: &[Incoming<'_>]) -> Result<(Vec<Work>, Option<Hlc>)> {
+    /// Merges each record's changes; the records that changed, and whether a stamp came that this node should have issued but never
+    /// did.
+    fn merge_records(&mut self, store: &Store<'_>, incoming: &[Incoming<'_>]) -> Result<(Vec<Work>, bool)> {
         let mut all = Vec::new();
         let until = crate::cleanup::dropped_until(store)?;
         let mut staying = stays::any(store)?;
         let Merging { hooks, log, report } = self;
-        let mut pass = Pass { store, hooks, report, log, own: None, until, twins: 0 };
+        let mut pass = Pass { store, hooks, report, log, own: false, until, twins: 0 };
         let mut walk: Option<Walk<'_>> = None;
         for record in incoming {
             let (table, pk) = (&record.table, &record.pk);
@@ -229,8 +230,8 @@ struct Pass<'p, 'c> {
     hooks: &'p mut Inbound,
     report: &'p mut Report,
     log: &'p mut conflicts::Log,
-    /// A stamp that this node should have issued but never did.
-    own: Option<Hlc>,
+    /// Whether a stamp came that this node should have issued but never did.
+    own: bool,
     /// Own stamps up to this one (nanoseconds) may have been forgotten.
     until: i64,
     /// Values under a stamp that has another.
@@ -324,7 +325,7 @@ impl Pass<'_, '_> {
             return Ok(());
         }
         if !left::held(self.store, table.id, pk, hlc)? {
-            self.own = self.own.take().max(Some(hlc.clone()));
+            self.own = true;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::clock::{check_node, Hlc, BASE_NODE};
+use crate::clock::{check_node, BASE_NODE};
 use crate::error::{Error, Result};
 use crate::pack::Nodes;
 use crate::store::Store;
@@ -50,7 +50,7 @@ pub fn fork(store: &mut Store<'_>) -> Result<()> {
 }
 
 /// Forks because a peer told of a change of this node that it never made.
-pub fn fork_because(store: &mut Store<'_>, _stamp: &Hlc) -> Result<()> {
+pub fn fork_by_itself(store: &mut Store<'_>) -> Result<()> {
     let new = mint(store)?;
     become_node(store, &new)?;
     store.conn.run("UPDATE main._crdt_state SET forks = forks + 1", &[])?;

@@ -46,6 +46,9 @@ pub fn has(store: &Store<'_>, t: i64, pk: &Pk) -> Result<bool> {
 
 /// Notes that a peer has written a counter or set whose column is no more, or has another type, and what it showed before.
 pub fn wait(store: &Store<'_>, table: &Table, pk: &Pk, field: FieldId, before: Option<&Record>) -> Result<()> {
+    if shown_before(store, table.id, pk, field)?.is_some() {
+        return Ok(()); // that is noted once
+    }
     let was = match table.field(field).filter(|f| f.born.is_some()).map(|f| &f.kind) {
         Some(Kind::Known(Type::Counter)) => before
             .and_then(|b| b.sum(field))

@@ -49,11 +49,12 @@ fn one_record(args: &Args<'_>, show: fn(&Table, &[String], &str, &Record) -> Str
                 tracked.and_then(|t| table.field(t.field)).map_or_else(|| column.name.clone(), |f| f.name.clone())
             };
             let columns: Vec<String> = form.shape.columns.iter().map(wire_name).collect();
-            let mut record = with_values(store, &table, &pk)?;
-            if incoming {
-                record = crate::hooks::with_incoming(store.conn, &table, &pk, record)?;
+            let record = || with_values(store, &table, &pk);
+            let show = |record: &Record| show(&table, &columns, &wire, record);
+            match incoming {
+                true => crate::hooks::shown(store.conn, &table, &pk, record, show),
+                false => Ok(record()?.as_ref().map(show)),
             }
-            Ok(record.map(|record| show(&table, &columns, &wire, &record)))
         })?;
         Ok(shown.map_or(Out::Null, Out::Text))
     })

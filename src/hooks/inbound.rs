@@ -93,7 +93,7 @@ impl Inbound {
             return Ok(None);
         }
         let changes = changes.iter().map(|(change, field, _)| (*field, (*change).clone())).collect();
-        let incoming = Rc::new(Incoming { t: table.id, pk: pk.clone(), changes, made: OnceCell::new() });
+        let incoming = Rc::new(Incoming { t: table.id, pk: pk.clone(), changes, shown: OnceCell::new() });
         Ok(Some(Gate { chain, incoming }))
     }
 

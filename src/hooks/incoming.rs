@@ -19,8 +19,8 @@ pub struct Incoming {
     pub pk: Pk,
     /// The changes in the order of their stamps, as they came.
     pub changes: Vec<(FieldId, Change)>,
-    /// The record as all of them would make it, once a hook has asked.
-    pub made: OnceCell<Record>,
+    /// What the record is shown as with all of them, once a hook has asked: each change asks the same.
+    pub shown: OnceCell<String>,
 }
 
 /// Where a connection keeps the record at hand while hooks are asked about it.
@@ -43,23 +43,30 @@ impl Drop for AtHand<'_> {
     }
 }
 
-/// A record as it would be if all changes at hand were taken; another record as it is. `record` has its values.
+/// What `show` makes of a record as it would be if all changes at hand were taken; of another record as it is. `record` reads it, with its
+/// values.
 ///
 /// # Errors
 /// No `before_inbound` hook is running.
-pub fn with_incoming(conn: &Conn, table: &Table, pk: &Pk, record: Option<Record>) -> Result<Option<Record>> {
+pub fn shown(
+    conn: &Conn,
+    table: &Table,
+    pk: &Pk,
+    record: impl FnOnce() -> Result<Option<Record>>,
+    show: impl FnOnce(&Record) -> String,
+) -> Result<Option<String>> {
     let at_hand = conn.incoming.borrow().clone();
     let incoming = at_hand.ok_or_else(|| Error::caller("'incoming' means something in a before_inbound hook only"))?;
     if incoming.t != table.id || incoming.pk != *pk {
-        return Ok(record);
+        return Ok(record()?.as_ref().map(show));
     }
-    if let Some(made) = incoming.made.get() {
-        return Ok(Some(made.clone()));
+    if let Some(shown) = incoming.shown.get() {
+        return Ok(Some(shown.clone()));
     }
-    let mut now = record.unwrap_or_default();
+    let mut now = record()?.unwrap_or_default();
     now.epitaph &= !incoming.changes.iter().any(|(_, change)| now.is_born_by(change));
     for (field, change) in &incoming.changes {
         merge(&mut now, *field, &change.hlc, &change.body, change.seen.as_deref(), &mut |_| Ok(None))?;
     }
-    Ok(Some(incoming.made.get_or_init(|| now).clone()))
+    Ok(Some(incoming.shown.get_or_init(|| show(&now)).clone()))
 }

@@ -1,6 +1,6 @@
 //! The list of hooks: what is added, replaced, taken away, and told of it.
 
-use super::{check, stands_for, Event, Hook};
+use super::{check, stands_for, Hook};
 use crate::conn::Conn;
 use crate::error::{excerpt, Error, Result};
 use crate::pending;
@@ -80,7 +80,7 @@ fn write_head(out: &mut String, hook: &Hook) {
     out.push_str("{\"name\":");
     write_text(out, &hook.name);
     out.push_str(",\"event\":");
-    write_text(out, Event::name(hook.event));
+    write_text(out, hook.event.name());
     out.push_str(",\"table_glob\":");
     write_text(out, &hook.table_glob);
 }

@@ -24,7 +24,7 @@ use crate::outbound::Item;
 use crate::schema::Table;
 use crate::store::Store;
 pub use inbound::{Inbound, Passage};
-pub use incoming::{with_incoming, Place};
+pub use incoming::{shown, Place};
 pub use known::is_news;
 pub use list::{add, remove, write_json};
 pub use run::refuse_inside;

@@ -15,7 +15,10 @@ pub fn judge(given: Change, json: &str, answer: &Value) -> Result<Change> {
     let text = match answer.as_ref().as_str() {
         Some(text) => text,
         None => {
-            let kind = answer.as_ref().type_name();
+            let kind = match answer {
+                Value::Text(_) => "text that is not UTF-8",
+                other => other.as_ref().type_name(),
+            };
             return Err(Error::caller(format!(
                 "it gives a change record as TEXT, or NULL to skip the change, not {kind}"
             )));
