@@ -32,7 +32,7 @@ fn a_trigger_that_mints_keys_in_an_enabled_table_does_not_hang_a_merge() {
     let (done, wait) = std::sync::mpsc::channel::<()>();
     let handle = b.get_interrupt_handle();
     let guard = std::thread::spawn(move || {
-        if wait.recv_timeout(std::time::Duration::from_secs(10)).is_err() {
+        if wait.recv_timeout(std::time::Duration::from_secs(60)).is_err() {
             handle.interrupt();
         }
     });

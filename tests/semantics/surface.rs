@@ -140,7 +140,7 @@ fn five_hundred_tables() {
     for _ in 0..50 {
         assert_eq!(since(&a, Some(&place)).changes.len(), 0);
     }
-    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
     for i in (0..500).step_by(7) {
         same(&a, &b, &format!("t{i}"));
     }

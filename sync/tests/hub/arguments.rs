@@ -1,11 +1,10 @@
 //! What `grove-sync sync` and `run` are called with.
 
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 use serde_json::{json, Value};
 
-use crate::common::Hub;
+use crate::common::{Hub, PATIENCE};
 use crate::edge::{run, Edge};
 
 fn stderr(output: &Output) -> String {
@@ -97,7 +96,7 @@ fn what_is_wrong_is_told_before_anything_runs() {
         (&["--interval", "NaN"], 1),
     ] {
         let mut running = edge.run(&[&peer, more].concat());
-        assert_eq!(running.ended(Duration::from_secs(8)), Some(code), "{more:?}");
+        assert_eq!(running.ended(PATIENCE), Some(code), "{more:?}");
     }
     assert_eq!(edge.sync(&[&peer[..], &["--tables", "nope"]].concat()).status.code(), Some(1));
 }
@@ -112,7 +111,7 @@ fn a_database_where_nothing_is_enabled_stays_as_it_is() {
     let output = Command::new(env!("CARGO_BIN_EXE_grove-sync")).arg("sync").arg(&path).args(peer).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("crdt_enable"), "{output:?}");
-    assert_eq!(run(&path, &peer).ended(Duration::from_secs(8)), Some(1));
+    assert_eq!(run(&path, &peer).ended(PATIENCE), Some(1));
     assert!(std::fs::read(&path).unwrap() == before);
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
 }

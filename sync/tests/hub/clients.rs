@@ -167,7 +167,7 @@ fn a_commit_is_there_at_once() {
     let far = ["--peer", hub.url.as_str(), "--interval", "3600"];
     let (_a, _b) = (ann.run(&far), bob.run(&far));
     converge(&[ann.path(), bob.path(), hub.path()], 0);
-    std::thread::sleep(Duration::from_secs(1)); // the streams are open
+    eventually("the streams are open", || hub.metric("grove_streams_open") == 2.0);
     for i in 0..5 {
         let began = Instant::now();
         ann.open().execute("INSERT INTO tasks(id) VALUES (?1)", [i.to_string()]).unwrap();

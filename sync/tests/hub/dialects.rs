@@ -2,7 +2,7 @@
 
 use serde_json::{json, Value};
 
-use crate::common::{lww, ts, Hub};
+use crate::common::{lww, ts, Hub, PATIENCE};
 use crate::sse::Stream;
 
 const GO: [(&str, &str); 2] = [("user-agent", "Go-http-client/1.1"), ("content-type", "application/json")];
@@ -92,7 +92,7 @@ fn the_go_stream() {
     assert!(seen.is_some());
     // A change that no such line carries ends the stream before it; a pull has it.
     hub.push(&[lww("notes", "long", "body", 1000, "a", json!("y".repeat(70_000)))]).ok();
-    assert!(again.ends_within(std::time::Duration::from_secs(5)));
+    assert!(again.ends_within(PATIENCE));
     let mut other = Stream::open(&hub, "tables=notes");
     let carried = std::iter::from_fn(|| Some(other.next().changes())).flatten().find(|change| change["pk"] == "long");
     assert!(carried.is_some(), "others get it");

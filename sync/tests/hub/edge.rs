@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
-use crate::common::SCHEMA;
+use crate::common::{PATIENCE, SCHEMA};
 
 /// A database of an edge, with the tables of a hub.
 pub struct Edge {
@@ -95,7 +95,7 @@ pub fn digest(conn: &rusqlite::Connection) -> String {
 
 /// Waits until all hold the same, and something.
 pub fn converge(databases: &[PathBuf], rows: i64) {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + PATIENCE;
     loop {
         let conns: Vec<rusqlite::Connection> = databases.iter().map(|path| open(path)).collect();
         let digests: Vec<String> = conns.iter().map(digest).collect();

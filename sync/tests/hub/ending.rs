@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -11,16 +13,19 @@ use crate::common::{eventually, lww, Hub};
 use crate::edge::Edge;
 
 /// Far more than it takes, and far less than what it would wait for otherwise.
-const SOON: Duration = Duration::from_secs(8);
+const SOON: Duration = Duration::from_secs(20);
 
 /// A peer that begins to answer and does not come to an end, or does not answer at all.
-fn slow_peer(drips: bool) -> String {
+fn slow_peer(drips: bool, asked: &Arc<AtomicUsize>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/sync", listener.local_addr().unwrap());
+    let asked = Arc::clone(asked);
     thread::spawn(move || {
         for mut client in listener.incoming().flatten() {
+            let asked = Arc::clone(&asked);
             thread::spawn(move || {
                 let _ = client.read(&mut [0; 4096]);
+                asked.fetch_add(1, Ordering::Relaxed);
                 if drips {
                     let _ = client.write_all(
                         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10000\r\n\r\n",
@@ -43,8 +48,9 @@ fn it_ends_while_a_peer_is_silent_or_drips() {
     for drips in [false, true] {
         let edge = Edge::new();
         edge.open().execute("INSERT INTO tasks(id) VALUES ('a')", []).unwrap();
-        let mut running = edge.run(&["--peer", &slow_peer(drips), "--peer", &slow_peer(!drips)]);
-        thread::sleep(Duration::from_secs(1));
+        let [one, other] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+        let mut running = edge.run(&["--peer", &slow_peer(drips, &one), "--peer", &slow_peer(!drips, &other)]);
+        eventually("both are asked", || one.load(Ordering::Relaxed) > 0 && other.load(Ordering::Relaxed) > 0);
         running.signal("-TERM");
         assert_eq!(running.ended(SOON), Some(0), "drips: {drips}");
         assert_eq!(edge.open().query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap(), "ok");
@@ -61,8 +67,9 @@ fn a_second_signal_ends_it_at_once() {
     let conn = edge.open();
     conn.execute_batch("BEGIN IMMEDIATE").unwrap();
     for (signals, code) in [(&["-TERM"][..], 0), (&["-INT", "-INT"], 1)] {
+        let pulled = hub.metric("grove_changes_pulled_total");
         let mut running = edge.run(&["--peer", &hub.url]);
-        thread::sleep(Duration::from_secs(1));
+        eventually("it has pulled", || hub.metric("grove_changes_pulled_total") > pulled);
         for signal in signals {
             running.signal(signal);
             thread::sleep(Duration::from_millis(300));

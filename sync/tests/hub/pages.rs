@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{json, Value};
 
-use crate::common::{eventually, lww, Hub};
+use crate::common::{eventually, lww, Hub, PATIENCE};
 use crate::edge;
 use crate::limits::{begin, post, status, tokens};
 use crate::sse::Stream;
@@ -87,7 +87,7 @@ fn a_stream_that_finds_no_room_waits_for_it() {
     write(&hub, 1, 20_000_000);
     let body = br#"{"tables":["notes"]}"#;
     let mut stalled = begin(&hub, "/sync/pull", "a", "", body.len(), body);
-    assert_eq!(status(&mut stalled, Duration::from_secs(30)), Some(200));
+    assert_eq!(status(&mut stalled, PATIENCE), Some(200));
     eventually("its token's share is held", || {
         post(&hub, "a", "/sync/pull", &json!({"tables": ["tasks"]})).status == 429
     });

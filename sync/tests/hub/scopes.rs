@@ -1,10 +1,8 @@
 //! Filters of tokens beside tables that change.
 
-use std::time::Duration;
-
 use serde_json::{json, Value};
 
-use crate::common::{eventually, lww, Hub};
+use crate::common::{eventually, lww, Hub, PATIENCE};
 use crate::edge;
 use crate::sse::Stream;
 
@@ -69,7 +67,7 @@ fn a_filter_whose_table_is_renamed_opens_nothing() {
     refused(&hub, "jobs");
     let end = stream.next();
     assert!(end.name == "error" && end.data.contains("token file"), "{end:?}");
-    assert!(stream.ends_within(Duration::from_secs(5)));
+    assert!(stream.ends_within(PATIENCE));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::common::Hub;
+use crate::common::{Hub, PATIENCE};
 
 /// An event, and when its last line came.
 #[derive(Debug, Clone)]
@@ -112,7 +112,7 @@ impl Stream {
     }
 
     pub fn next(&mut self) -> Event {
-        self.next_within(Duration::from_secs(10)).expect("an event")
+        self.next_within(PATIENCE).expect("an event")
     }
 
     pub fn is_quiet(&mut self, time: Duration) -> bool {

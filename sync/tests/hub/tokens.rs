@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{json, Value};
 
-use crate::common::{delete, eventually, lww, ts, Hub};
+use crate::common::{delete, eventually, lww, ts, Hub, PATIENCE};
 use crate::sse::Stream;
 
 fn tokens() -> Value {
@@ -298,7 +298,7 @@ fn tokens_are_read_again_and_streams_of_gone_ones_end() {
     assert!(!stream.ends_within(Duration::from_millis(300)), "tokens stay as they were");
     std::fs::write(&file, json!([{"token": "new", "read": ["*"]}]).to_string()).unwrap();
     hub.signal("-HUP");
-    assert!(stream.ends_within(Duration::from_secs(5)));
+    assert!(stream.ends_within(PATIENCE));
     hub.post("/sync/pull", &json!({})).error(401);
     hub.as_token("new");
     eventually("the new one is known", || hub.post("/sync/pull", &json!({})).status == 200);
