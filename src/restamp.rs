@@ -17,21 +17,26 @@ pub fn future(store: &mut Store<'_>, old: &Rc<str>) -> Result<()> {
     if store.clock.ts <= limit {
         return Ok(());
     }
-    let (mut latest, mut ticks, mut late) = (Tick::default(), BTreeSet::new(), Vec::new());
+    let (mut past, mut ahead, mut ticks, mut late) = (Tick::default(), BTreeSet::new(), BTreeSet::new(), Vec::new());
     for (t, pk) in all_records(store)? {
         let Some(table) = store.table(t) else { continue };
         let Some(record) = store.load(&table, &pk)? else { continue };
         let is_late = |stamp: &Hlc| stamp.node == *old && stamp.ts > limit;
         let (go, stay): (Vec<Hlc>, Vec<Hlc>) = stamps(&record).into_iter().partition(is_late);
-        latest = stay.iter().map(Hlc::tick).fold(latest, Tick::max);
+        for tick in stay.iter().map(Hlc::tick) {
+            match tick.ts > wall {
+                true => drop(ahead.insert(tick)),
+                false => past = past.max(tick),
+            }
+        }
         ticks.extend(go.iter().map(Hlc::tick));
         if !go.is_empty() {
             late.push((table, pk, record));
         }
     }
-    // Later than all that stays, and in the order that they had: nothing comes before its cause.
-    store.clock = latest;
-    let stamps = ticks.into_iter().map(|tick| (tick, store.stamp(wall))).collect();
+    let (moved, clock) = earlier(&ticks, past, &ahead, wall);
+    store.clock = clock;
+    let stamps = moved.into_iter().map(|(tick, now)| (tick, now.by(&store.me))).collect();
     let anew = Anew { old, stamps };
     for (table, pk, before) in late {
         let mut now = before.clone();
@@ -44,6 +49,21 @@ pub fn future(store: &mut Store<'_>, old: &Rc<str>) -> Result<()> {
     store.folded = store.last_seq()?;
     store.conn.issued.set(Tick::default());
     store.save_clock()
+}
+
+/// Earlier ticks for `ticks`, as near to `wall` as may be, and the clock after them. `past` is the latest that stays up to `wall`, `ahead`
+/// those that stay beyond it: of any two, moved or not, the later one stays the later, by its tick alone. One that has no room stays.
+fn earlier(ticks: &BTreeSet<Tick>, past: Tick, ahead: &BTreeSet<Tick>, wall: i64) -> (BTreeMap<Tick, Tick>, Tick) {
+    let (mut moved, mut at) = (BTreeMap::new(), past);
+    for tick in ticks {
+        let before = ahead.range(..=tick).next_back();
+        let now = before.copied().unwrap_or_default().max(at).advance(wall);
+        at = now.min(*tick);
+        if at < *tick {
+            moved.insert(*tick, now);
+        }
+    }
+    (moved, ahead.last().copied().unwrap_or_default().max(at))
 }
 
 /// Whether a record has a stamp of `node`.

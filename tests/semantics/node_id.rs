@@ -196,10 +196,53 @@ fn a_fork_brings_nothing_back_that_peers_removed() {
     run(&a, "SELECT crdt_fork()");
     sound(&a);
     run(&a, "UPDATE tasks SET title = 'z'");
+    send(&a, &peer);
+    send(&a, &third);
+    clock::set(NOW + 62 * MINUTE); // the time of what they had from the future
     for node in [&peer, &third] {
-        send(&a, node);
+        send(node, &a);
         same(&a, node, "tasks");
         assert_eq!(rows(node, "SELECT id, title, tags FROM tasks"), ["'t2', 'z', '[\"q\"]'"]);
+    }
+}
+
+/// What is written anew keeps its place among what a peer wrote still further ahead, which stays.
+#[test]
+fn a_fork_puts_nothing_after_what_followed_it() {
+    clock::set(NOW);
+    let [a, peer, third] = ["a", "peer", "third"].map(|name| named(clock::open(":memory:"), name, TASKS));
+    for node in [&peer, &third] {
+        run(node, "SELECT crdt_pragma('max_drift', '1d')");
+    }
+    run(&a, "INSERT INTO tasks(id, title, priority) VALUES ('t1', 'first', 1), ('t2', 'first', 1)");
+    clock::set(NOW + 60 * MINUTE);
+    run(&a, "DELETE FROM tasks WHERE id = 't1'; UPDATE tasks SET title = 'ahead', priority = 2 WHERE id = 't2'");
+    digest(&a, "tasks");
+    clock::set(NOW + 1_000);
+    send(&a, &peer);
+    clock::set(NOW + 120 * MINUTE);
+    run(&peer, "INSERT INTO tasks(id, title, priority) VALUES ('t1', 'again', 5); UPDATE tasks SET title = 'after' WHERE id = 't2'");
+    send(&peer, &a);
+    let meant = table(&a, "tasks");
+    clock::set(NOW + 2_000);
+    run(&a, "SELECT crdt_fork()");
+    sound(&a);
+    assert_eq!(table(&a, "tasks"), meant, "nothing is lost here");
+    let waiting = named(clock::open(":memory:"), "waiting", TASKS);
+    send(&a, &waiting);
+    assert_eq!(
+        rows(&waiting, "SELECT id, title, priority FROM tasks"),
+        ["'t2', NULL, 2"],
+        "what is of now; the peer's title is not"
+    );
+    send(&a, &third);
+    clock::set(NOW + 121 * MINUTE); // the time of all of them
+    for _ in 0..2 {
+        [&peer, &third, &waiting].into_iter().for_each(|node| swap(&a, node));
+    }
+    for node in [&a, &peer, &waiting] {
+        same(node, &third, "tasks");
+        assert_eq!(table(node, "tasks"), meant);
     }
 }
 
