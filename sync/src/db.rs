@@ -15,6 +15,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_millis(50);
 /// Between two tries to get a lock that SQLite does not wait for.
 const WAIT: Duration = Duration::from_millis(10);
+/// How often the write-ahead log is tried to be written back while others still use it.
+const TRIES: usize = 20;
 /// Statements that a connection keeps prepared.
 const CACHED_STATEMENTS: usize = 64;
 
@@ -83,6 +85,21 @@ pub fn open(path: &Path, used: Use) -> Result<Connection, String> {
         conn.busy_timeout(READ_TIMEOUT).map_err(about)?;
     }
     Ok(conn)
+}
+
+/// Has the write-ahead log written back and removed, unless somebody else uses the database: of connections that are closed at one
+/// time each leaves that to the other.
+pub fn write_back(path: &Path) {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    for _ in 0..TRIES {
+        if !Path::new(&log).exists() {
+            return;
+        }
+        // Closed at once. Where it cannot be opened the log stays, and loses nothing.
+        drop(open(path, Use::Write));
+        std::thread::sleep(WAIT);
+    }
 }
 
 /// Has the database keep a write-ahead log. SQLite does not wait for another connection that is about to write while the

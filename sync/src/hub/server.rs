@@ -134,7 +134,11 @@ pub async fn serve(config: Config) -> Result<(), String> {
     }
     // What was acknowledged is durable already; this lets the last commit end.
     drop(hub);
-    let writer_ended = tokio::task::spawn_blocking(move || thread.join());
+    let writer_ended = tokio::task::spawn_blocking(move || {
+        let ended = thread.join();
+        db::write_back(&config.database);
+        ended
+    });
     drop(tokio::time::timeout(GRACE, writer_ended).await);
     served.map_err(|e| format!("{}: {e}", config.listen))
 }

@@ -198,6 +198,17 @@ impl Hub {
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.try_send(method, path, headers, body).unwrap()
+    }
+
+    /// The answer; an error where the hub takes no connection.
+    pub fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, ureq::Error> {
         let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.root()));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -205,14 +216,13 @@ impl Hub {
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let sent = match (method, body) {
+        let mut answer = match (method, body) {
             ("GET" | "DELETE" | "OPTIONS", []) => self.agent.run(request.body(()).unwrap()),
             _ => self.agent.run(request.body(body).unwrap()),
-        };
-        let mut answer = sent.unwrap();
+        }?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let body = answer.body_mut().with_config().limit(1 << 30).read_to_string().unwrap();
-        Answer { status, headers, body }
+        let body = answer.body_mut().with_config().limit(1 << 30).read_to_string()?;
+        Ok(Answer { status, headers, body })
     }
 
     pub fn get(&self, path: &str) -> Answer {
