@@ -71,9 +71,9 @@ mod tests {
 
     #[test]
     fn every_section_of_the_triggers_is_there() {
-        for name in ["insert", "update", "parts", "key", "delete", "suspect", "bury"] {
+        for name in ["insert", "update", "parts", "key", "delete", "suspect", "moved", "stood"] {
             assert!(section(TRIGGERS, name).starts_with("CREATE TRIGGER"), "{name}");
         }
-        assert!(section(TRIGGERS, "gone").starts_with("CREATE VIEW"));
+        assert!(section(TRIGGERS, "shared view").starts_with("CREATE VIEW"));
     }
 }

@@ -17,16 +17,35 @@ use crate::tail::Tail;
 /// Records in one page.
 const PAGE: usize = 500;
 
-/// `crdt_shadow(t, page)`: the rows of table number `t` that come after those of `page`, as an array of arrays; NULL after the last.
-/// `crdt_shadow(row, n)`: column `n` of such a row. SQLite's `json_extract` would not do: 3.40 does not trust it.
-/// Views that earlier versions made give the table's name.
+/// `crdt_shadow(t)`: the first rows of table number `t`, as an array that begins with `t`, each an array; NULL where there are none.
+/// `crdt_shadow(page)`: the rows that come after those of `page`; NULL after the last.
 pub fn shadow(call: &Call<'_, Conn>) -> Result<Out> {
+    let args = Args::new(call, "crdt_shadow", "page", 1, 1)?;
+    args.named(|| {
+        let (t, after) = match args.value(0) {
+            ValueRef::Integer(t) => (t, None),
+            _ => {
+                let page: Vec<serde_json::Value> = serde_json::from_str(args.json(0, "page")?).map_err(no_page)?;
+                let t = page.first().and_then(serde_json::Value::as_i64).ok_or_else(|| no_page(()))?;
+                (t, Some(last_key(&page)?))
+            }
+        };
+        let table = |store: &Store<'_>| store.catalog.by_id(t).filter(|t| t.enabled && t.captured).cloned();
+        let rows = on_table(args.conn(), table, |store, table| rows(store, table, after.as_deref()))?;
+        Ok(rows.map_or(Out::Null, |rows| Out::Text(format!("[{t},{rows}]"))))
+    })
+}
+
+/// The same for views that were made before `_crdt_show`: `crdt_shadow(t, page)`, where `t` may be the table's name, and
+/// `crdt_shadow(row, n)`, column `n` of a row.
+pub fn shadow_before(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_shadow", "table, page", 2, 2)?;
     args.named(|| {
         if let (ValueRef::Text(_), ValueRef::Integer(n)) = (args.value(0), args.value(1)) {
             return cell(args.json(0, "row")?, n);
         }
-        let after = args.optional(1, "json")?.map(last_key).transpose()?;
+        let page = args.optional(1, "json")?.map(serde_json::from_str::<Vec<_>>).transpose().map_err(no_page)?;
+        let after = page.map(|page| last_key(&page)).transpose()?;
         let work = |store: &Store<'_>, table: &Rc<Table>| rows(store, table, after.as_deref());
         let answer = match args.value(0) {
             ValueRef::Integer(t) => {
@@ -38,7 +57,7 @@ pub fn shadow(call: &Call<'_, Conn>) -> Result<Out> {
                 on_table(args.conn(), |store| store.catalog.enabled(name).ok().cloned(), work)?
             }
         };
-        Ok(answer.map_or(Out::Null, Out::Text))
+        Ok(answer.map_or(Out::Null, |rows| Out::Text(format!("[{rows}]"))))
     })
 }
 
@@ -59,17 +78,22 @@ fn on_table(
     Ok(answer.flatten())
 }
 
-/// The rows of the page that begins after a key.
-fn rows(store: &Store<'_>, table: &Rc<Table>, after: Option<&str>) -> Result<Option<String>> {
+/// The rows of the page that begins after a key, with commas between them. Records without fields have none: they are passed over.
+fn rows(store: &Store<'_>, table: &Table, after: Option<&str>) -> Result<Option<String>> {
     let form = table.form(store.conn)?;
-    let after = after.map(|wire| Pk::from_wire(&form.shape.classes, wire));
+    let mut after = after.map(|wire| Pk::from_wire(&form.shape.classes, wire));
     let mut rows = Vec::new();
-    for pk in keys_after(store, table, after.as_ref(), PAGE)? {
-        if let Some(record) = with_values(store, table, &pk)? {
-            crate::inspect::shadow(table, &pk.wire(), &record, &mut rows);
+    while rows.is_empty() {
+        let keys = keys_after(store, table, after.as_ref(), PAGE)?;
+        for pk in &keys {
+            if let Some(record) = with_values(store, table, pk)? {
+                crate::inspect::shadow(table, &pk.wire(), &record, &mut rows);
+            }
         }
+        let Some(last) = keys.into_iter().next_back() else { return Ok(None) };
+        after = Some(last);
     }
-    Ok((!rows.is_empty()).then(|| format!("[{}]", rows.join(","))))
+    Ok(Some(rows.join(",")))
 }
 
 /// Column `n` of a row, as SQLite's JSON functions give it; NULL where there is none.
@@ -89,10 +113,7 @@ fn no_page<T>(_: T) -> Error {
 }
 
 /// The key of the last row of a page.
-fn last_key(page: &str) -> Result<String> {
-    let rows: Vec<Vec<serde_json::Value>> = serde_json::from_str(page).map_err(no_page)?;
-    match rows.last().and_then(|row| row.first()) {
-        Some(serde_json::Value::String(key)) => Ok(key.clone()),
-        _ => Err(no_page(())),
-    }
+fn last_key(page: &[serde_json::Value]) -> Result<String> {
+    let key = page.last().and_then(|row| row.get(0)?.as_str());
+    key.map(str::to_owned).ok_or_else(|| no_page(()))
 }

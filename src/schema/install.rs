@@ -89,37 +89,6 @@ impl Target<'_> {
         Ok(all)
     }
 
-    /// What the table's triggers need that is not the table's own: the view that rows go through, and its trigger. Tables of the
-    /// same width share them.
-    pub fn shared(&self) -> [Object; 2] {
-        let columns = |prefix: &str, count| (0..count).map(|i| format!("{prefix}{i}")).collect::<String>();
-        let (keys, graves) = (self.shape.key.len(), self.lww().count());
-        let [log_keys, new_keys] = [",k", ",new.k"].map(|prefix| columns(prefix, keys));
-        let [grave_columns, new_values] = [",v", ",new.v"].map(|prefix| columns(prefix, graves));
-        // Table 0 is none: by its name the trigger is one of ours.
-        let name = format!("_crdt_0_gone_{keys}_{graves}");
-        let nulls = ",NULL".repeat(keys + graves);
-        let values = [
-            ("name", name.as_str()),
-            ("view", &self.gone()),
-            ("log_keys", &log_keys),
-            ("grave_columns", &grave_columns),
-            ("new_keys", &new_keys),
-            ("new_values", &new_values),
-            ("nulls", &nulls),
-        ];
-        let object = |name: &str, template| Object {
-            name: name.to_owned(),
-            sql: fill(section(TRIGGERS, template), &values).trim_end_matches(';').to_owned(),
-        };
-        [object(&self.gone(), "gone"), object(&name, "bury")]
-    }
-
-    /// The view that rows go through, by how many columns of the log and of the grave they take.
-    fn gone(&self) -> String {
-        format!("_crdt_gone_{}_{}", self.shape.key.len(), self.lww().count())
-    }
-
     /// The log's columns and expressions that name the row `row` (`new`, `old`): for statements that read the table.
     pub fn key_columns(&self) -> String {
         list((0..self.shape.key.len()).map(|i| format!("k{i}")))
@@ -132,11 +101,13 @@ impl Target<'_> {
         (names, values)
     }
 
-    fn lww(&self) -> impl Iterator<Item = &Tracked> {
+    /// Its lww columns.
+    pub(super) fn lww(&self) -> impl Iterator<Item = &Tracked> {
         self.tracked.iter().filter(|t| t.ty == Type::Lww)
     }
 
-    fn parts(&self) -> impl Iterator<Item = &Tracked> {
+    /// Its counters and sets.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Tracked> {
         self.tracked.iter().filter(|t| t.ty != Type::Lww)
     }
 
@@ -206,7 +177,8 @@ impl Target<'_> {
             ("name", ident(&name)),
             ("table", ident(&self.shape.name)),
             ("t", self.t.to_string()),
-            ("gone", self.gone()),
+            ("moved", self.moved()),
+            ("stood", self.stood()),
             ("log_keys", self.key_columns()),
             ("new_keys", self.new_keys()),
             ("old_keys", self.keys("old.")),

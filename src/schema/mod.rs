@@ -14,6 +14,7 @@ mod past;
 pub mod rekey;
 mod script;
 pub mod shape;
+mod shared;
 pub mod switch;
 pub mod unique;
 pub mod upgrade;

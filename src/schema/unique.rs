@@ -44,7 +44,7 @@ pub fn clashes(conn: &Conn, shape: &Shape) -> Result<Vec<Clash>> {
                 condition: format!("{rowid}=new.{rowid}"),
                 one: true,
                 columns: Some(aliases.map(str::to_owned).collect()),
-                when: Some(format!("new.{rowid}<>-1")), // -1 stands for "not given"
+                when: Some(format!("~new.{rowid}")), // 0 for -1, which stands for "not given"
             });
         }
     }

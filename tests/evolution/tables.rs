@@ -7,7 +7,7 @@ const T: &str = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v); CREATE TABLE o
     SELECT crdt_enable('t'), crdt_enable('other');";
 
 fn views(conn: &rusqlite::Connection) -> Vec<String> {
-    rows(conn, "SELECT name FROM sqlite_schema WHERE type = 'view' AND name NOT GLOB '_crdt_gone_*' ORDER BY 1")
+    rows(conn, "SELECT name FROM sqlite_schema WHERE type = 'view' AND name NOT GLOB '_crdt_*' ORDER BY 1")
 }
 
 #[test]
