@@ -1,5 +1,6 @@
 //! A record's state for people and programs: Grove's text, Grove's State JSON, Grove's shadow rows.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::rc::Rc;
@@ -186,15 +187,29 @@ fn set_state(marks: &Marks, live: &[&str]) -> String {
     out
 }
 
-/// A record as rows of Grove's shadow table, each a JSON array of its columns: one a field, and node for counters and sets.
+/// A text without U+0000, at which SQLite's `json_each` ends one: that is U+001A 0, and U+001A is U+001A 1.
+fn without_nul(text: &str) -> Cow<'_, str> {
+    match text.contains(['\0', '\u{1a}']) {
+        true => text.replace('\u{1a}', "\u{1a}1").replace('\0', "\u{1a}0").into(),
+        false => text.into(),
+    }
+}
+
+/// The text that [`without_nul`] made another of, as the view `_crdt_show` does it.
+pub fn with_nul(text: &str) -> String {
+    text.replace("\u{1a}0", "\0").replace("\u{1a}1", "\u{1a}")
+}
+
+/// A record as rows of Grove's shadow table, each a JSON array of its columns ([`with_nul`] of the key, the field and the node): one a field,
+/// and node for counters and sets.
 pub fn shadow(table: &Table, pk: &str, record: &Record, rows: &mut Vec<String>) {
     let mut push = |field: &str, hlc: &Hlc, tombstone: u8, state: Option<String>| {
         let mut out = String::from("[");
-        write_text(&mut out, pk);
+        write_text(&mut out, &without_nul(pk));
         out.push(',');
-        write_text(&mut out, field);
+        write_text(&mut out, &without_nul(field));
         let _ = write!(out, ",{},{},", hlc.ts, hlc.c); // cannot fail
-        write_text(&mut out, &hlc.node);
+        write_text(&mut out, &without_nul(&hlc.node));
         let _ = write!(out, ",{tombstone},"); // cannot fail
         match state {
             Some(state) => write_text(&mut out, &state),

@@ -7,6 +7,7 @@ use crate::conn::Conn;
 use crate::digest::keys_after;
 use crate::error::{Error, Result};
 use crate::ffi::{Call, Out, ValueRef};
+use crate::inspect::with_nul;
 use crate::key::Pk;
 use crate::outbound::with_values;
 use crate::schema::Table;
@@ -102,6 +103,7 @@ fn cell(row: &str, n: i64) -> Result<Out> {
         serde_json::from_str(row).map_err(|_| Error::caller("crdt_shadow: row is one of an answer of crdt_shadow"))?;
     let cell = usize::try_from(n).ok().and_then(|n| row.into_iter().nth(n));
     Ok(match cell {
+        Some(serde_json::Value::String(text)) if n < 6 => Out::Text(with_nul(&text)),
         Some(serde_json::Value::String(text)) => Out::Text(text),
         Some(serde_json::Value::Number(number)) => number.as_i64().map_or(Out::Null, Out::Int),
         _ => Out::Null,
@@ -115,5 +117,5 @@ fn no_page<T>(_: T) -> Error {
 /// The key of the last row of a page.
 fn last_key(page: &[serde_json::Value]) -> Result<String> {
     let key = page.last().and_then(|row| row.get(0)?.as_str());
-    key.map(str::to_owned).ok_or_else(|| no_page(()))
+    key.map(with_nul).ok_or_else(|| no_page(()))
 }

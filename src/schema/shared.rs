@@ -2,10 +2,7 @@
 //! and one that the readable views take their rows from. SQLite has that much less to read whenever the database is opened.
 
 use crate::schema::install::{Object, Target};
-use crate::sql::{fill, list, section, TRIGGERS, VIEW};
-
-/// Columns of a readable view.
-const CELLS: usize = 7;
+use crate::sql::{fill, section, TRIGGERS, VIEW};
 
 impl Target<'_> {
     /// What the table's triggers and its view need that is not the table's own.
@@ -13,14 +10,12 @@ impl Target<'_> {
         let (keys, parts, graves) = (self.shape.key.len(), self.parts().count(), self.lww().count());
         let old = columns(",k", keys) + &columns(",v", graves);
         let (moved, stood) = (self.moved(), self.stood());
-        let cell = |i| format!("(SELECT value FROM json_each(row.value) WHERE key={i})");
-        let show = fill(section(VIEW, "show"), &[("cells", &list((0..CELLS).map(cell)))]);
         [
             view(&moved, &(columns(",n", keys) + &columns(",p", parts) + &old)),
             self.through("moved", &moved),
             view(&stood, &old),
             self.through("stood", &stood),
-            Object { name: "_crdt_show".to_owned(), sql: show },
+            Object { name: "_crdt_show".to_owned(), sql: section(VIEW, "show").to_owned() },
         ]
     }
 

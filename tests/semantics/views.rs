@@ -82,6 +82,27 @@ fn the_view_shows_the_tail() {
     }
 }
 
+/// Keys, fields and nodes that only a peer can have thought of, the key also as the last of a page of 500 records.
+#[test]
+fn the_view_shows_any_text() {
+    let a = node("a", TASKS);
+    let odd = ["b\0c", "\u{1a}0\u{1a}1\u{1a}", "q\"\\/\u{1}\u{1f}\u{2028}\u{fffe}😀"];
+    let mut keys: Vec<String> = (0..499).map(|i| format!("a{i}")).collect();
+    keys.extend(odd.map(str::to_owned));
+    let title = |pk: &String| change("title", (1000, 0, "x"), json!({"pk": pk, "value": 1}));
+    take(&a, &keys.iter().map(title).collect::<Vec<_>>());
+    take(&a, &[change("f\0g", (1000, 0, "n\u{1a}\0"), json!({"pk": "a0", "node_id": "n\u{1a}\0", "value": 1}))]);
+    keys.sort_unstable();
+    let shown = |what: &str, condition: &str| -> Vec<String> {
+        let sql = format!("SELECT {what} FROM _tasks_crdt WHERE {condition} ORDER BY 1");
+        let mut stmt = a.prepare(&sql).unwrap();
+        let all = stmt.query_map([], |row| row.get(0)).unwrap();
+        all.map(Result::unwrap).collect()
+    };
+    assert_eq!(shown("pk_hash", "field_name = 'title'"), keys);
+    assert_eq!(shown("field_name || node_id", "node_id <> 'x' AND pk_hash = 'a0'"), ["f\0gn\u{1a}\0"]);
+}
+
 #[test]
 fn the_changes_as_rows() {
     let a = filled();
