@@ -2,13 +2,10 @@
 //!
 //! Each record is hashed by itself and the hashes are added, so the order in which a node keeps them does not matter.
 
-use std::borrow::Cow;
-
 use sha2::{Digest, Sha256};
 
 use crate::clock::{Hlc, Tick};
 use crate::error::Result;
-use crate::ffi::Value;
 use crate::key::Pk;
 use crate::outbound::with_values;
 use crate::record::Record;
@@ -104,22 +101,6 @@ impl Feed {
     }
 }
 
-/// A value's JSON as we spell it: whoever passed it on may have parsed and printed it. SQL cannot tell 0.0 from -0.0, so a write of
-/// the one over the other has no stamp.
-fn spelled(json: &str) -> Cow<'_, str> {
-    let value = match value::decode(json) {
-        Ok(Value::Real(0.0)) => Value::Real(0.0),
-        // An object or array that is its own text, and what is no value of SQL's.
-        Ok(Value::Text(text)) if text == json.as_bytes() => return json.into(),
-        Err(_) => return json.into(),
-        _ if matches!(json, "true" | "false") => return json.into(),
-        Ok(value) => value,
-    };
-    let mut out = String::with_capacity(json.len());
-    value::encode(&mut out, value.as_ref(), value::Form::Plain);
-    out.into()
-}
-
 fn hash(table: &Table, pk: &Pk, record: &Record) -> Vec<u8> {
     let mut feed = Feed(Sha256::new());
     feed.bytes(pk.wire().as_bytes());
@@ -139,7 +120,7 @@ fn hash(table: &Table, pk: &Pk, record: &Record) -> Vec<u8> {
             name(&mut feed);
             feed.stamp(Some(&lww.hlc));
             feed.bytes(&[u8::from(lww.altered)]);
-            feed.bytes(spelled(lww.saved.as_deref().unwrap_or_default()).as_bytes());
+            feed.bytes(value::spelled(lww.saved.as_deref().unwrap_or_default()).as_bytes());
         }
         for ((node, operation), part) in record.counters.get(&field.id).into_iter().flatten() {
             name(&mut feed);

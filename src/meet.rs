@@ -90,7 +90,8 @@ impl Meeting {
     }
 }
 
-/// Order of two JSON values: by SQLite type, then bytes, then by the bytes of the JSON itself.
+/// Order of two JSON values: by SQLite type, then bytes, then by how we spell them. Whoever passed one on may have spelled it otherwise:
+/// that makes it no other value.
 fn compare(a: &str, b: &str) -> Ordering {
     if a == b {
         return Ordering::Equal;
@@ -98,7 +99,7 @@ fn compare(a: &str, b: &str) -> Ordering {
     match (value::decode(a), value::decode(b)) {
         // SQL cannot tell 0.0 from -0.0: a write of the one over the other has no stamp of its own.
         (Ok(Value::Real(x)), Ok(Value::Real(y))) if x == 0.0 && y == 0.0 => Ordering::Equal,
-        (Ok(x), Ok(y)) => value::rank(x.as_ref(), y.as_ref()).then_with(|| a.cmp(b)),
+        (Ok(x), Ok(y)) => value::rank(x.as_ref(), y.as_ref()).then_with(|| value::spelled(a).cmp(&value::spelled(b))),
         _ => a.cmp(b),
     }
 }
@@ -117,6 +118,17 @@ mod tests {
             }
         }
         assert_eq!(compare("0.0", "-0.0"), Ordering::Equal);
+        for (a, b) in [
+            ("\"R&D\"", "\"R\\u0026D\""),
+            ("1.0", "1e0"),
+            ("{\"$blob\": \"AA\"}", "{\"$blob\":\"aa\"}"),
+            ("\"é/\"", "\"\\u00e9\\/\""),
+        ] {
+            assert_eq!(compare(a, b), Ordering::Equal, "{a} and {b}");
+        }
+        // What a column of another type would show otherwise.
+        assert_ne!(compare("true", "1"), Ordering::Equal);
+        assert_ne!(compare("[1]", "\"[1]\""), Ordering::Equal);
         assert_eq!(compare("", "[").reverse(), compare("[", ""));
         assert_eq!(compare("", ""), Ordering::Equal);
     }

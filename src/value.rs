@@ -14,6 +14,7 @@
 mod checked;
 mod plain;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::Write;
 
@@ -180,6 +181,22 @@ fn tagged(json: &str) -> Result<Option<Value>> {
         (_, "-Infinity") => Value::Real(f64::NEG_INFINITY),
         _ => return Err(Error::peer("$real is \"Infinity\" or \"-Infinity\"")),
     }))
+}
+
+/// A value's JSON as we spell it: whoever passed it on may have parsed and printed it. What is spelled alike is one value. SQL cannot tell 0.0 from -0.0, so a write of
+/// the one over the other has no stamp.
+pub fn spelled(json: &str) -> Cow<'_, str> {
+    let value = match decode(json) {
+        Ok(Value::Real(0.0)) => Value::Real(0.0),
+        // An object or array that is its own text, and what is no value of SQL's.
+        Ok(Value::Text(text)) if text == json.as_bytes() => return json.into(),
+        Err(_) => return json.into(),
+        _ if matches!(json, "true" | "false") => return json.into(),
+        Ok(value) => value,
+    };
+    let mut out = String::with_capacity(json.len());
+    encode(&mut out, value.as_ref(), Form::Plain);
+    out.into()
 }
 
 /// Order of two values by type (NULL, numbers by class, text, blob), then bytes: decides two values under one stamp.

@@ -9,6 +9,7 @@ mod evolution {
     mod columns;
     mod fixture;
     mod fixtures;
+    mod missed;
     mod random;
     mod rename;
     mod scripts;

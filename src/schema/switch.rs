@@ -208,8 +208,10 @@ fn reconcile(store: &mut Store<'_>, table: &Table, form: &Form, due: Due) -> Res
         let changed = |field: &FieldId| before.as_ref().and_then(|b| b.stamp_of(*field)) != now.stamp_of(*field);
         let fields: Vec<FieldId> = table.fields.iter().map(|f| f.id).filter(changed).collect();
         let gone = before.as_ref().is_some_and(|b| b.tomb != now.tomb);
-        if gone || !fields.is_empty() || before.is_none() {
-            log::append_relay(store.conn, table.id, &pk, before.is_some().then_some(&*fields), store.wall)?;
+        // Of one that is new or came back others may have nothing.
+        let stayed = before.as_ref().is_some_and(|b| b.alive() || !now.alive());
+        if gone || !fields.is_empty() || !stayed {
+            log::append_relay(store.conn, table.id, &pk, stayed.then_some(&*fields), store.wall)?;
         }
     }
     store.folded = store.last_seq()?;
@@ -256,6 +258,8 @@ fn compare(
         if record.alive() {
             let stamp = store.stamp(store.wall);
             local::delete(record, Vec::new(), &stamp);
+            // Values that went with the row are not its columns' defaults, which a revival would show and send.
+            record.let_go(|_| true);
         }
         return Ok(());
     };

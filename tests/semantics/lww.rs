@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::common::text;
 use crate::support::*;
 
 #[test]
@@ -36,6 +37,29 @@ fn fields_are_decided_one_by_one() {
     take(&a, &[lww("title", (2000, 0, "y"), "y"), lww("done", (2000, 0, "y"), 2)]);
     assert_eq!(rows(&a, "SELECT title, done FROM tasks"), ["'y', 1"]);
     send(&a, &b);
+    same(&a, &b, "tasks");
+}
+
+/// Whoever passes a change on may parse it and print it again, as Go, PHP and Python do, each in its way.
+#[test]
+fn a_value_in_another_spelling_is_the_same() {
+    let a = node("a", TASKS);
+    let id = text(&a, "SELECT crdt_node_id()", []);
+    run(&a, "INSERT INTO tasks(id, title, done) VALUES ('t1', 'R&D é/', 1e20)");
+    let json = export(&a);
+    assert!(json.contains("\"R&D é/\"") && json.contains(":1e20"), "{json}");
+    for (ours, theirs) in [("&", "\\u0026"), ("é", "\\u00e9"), ("/\"", "\\/\""), ("1e20", "1.0e+20")] {
+        let answer = merge(&a, &json.replace(ours, theirs));
+        assert_eq!((&answer["merged"], &answer["conflicts"]), (&json!(0), &json!(0)), "{theirs}");
+    }
+    assert_eq!(text(&a, "SELECT crdt_node_id()", []), id, "it was this node's own");
+    assert_eq!(rows(&a, "SELECT * FROM crdt_conflicts()"), Vec::<String>::new());
+    assert_eq!(status(&a)["warnings"], json!([]));
+    // Also where the one spelled otherwise came first.
+    let b = node("b", TASKS);
+    merge(&b, &json.replace('&', "\\u0026"));
+    send(&a, &b);
+    assert_eq!(status(&b)["warnings"], json!([]));
     same(&a, &b, "tasks");
 }
 
