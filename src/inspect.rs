@@ -200,8 +200,8 @@ pub fn with_nul(text: &str) -> String {
     text.replace("\u{1a}0", "\0").replace("\u{1a}1", "\u{1a}")
 }
 
-/// A record as rows of Grove's shadow table, each a JSON array of its columns ([`with_nul`] of the key, the field and the node): one a field,
-/// and node for counters and sets.
+/// A record as rows of Grove's shadow table, each a JSON array of its columns: one a field, and node for counters and sets. Of its
+/// texts [`with_nul`] makes what they are.
 pub fn shadow(table: &Table, pk: &str, record: &Record, rows: &mut Vec<String>) {
     let mut push = |field: &str, hlc: &Hlc, tombstone: u8, state: Option<String>| {
         let mut out = String::from("[");
@@ -244,5 +244,18 @@ pub fn shadow(table: &Table, pk: &str, record: &Record, rows: &mut Vec<String>) 
     }
     if let Some(tomb) = &record.tomb {
         push(crate::change::TOMBSTONE, tomb, 1, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_comes_back_from_one_without_nul() {
+        for text in ["", "a", "\0", "\u{1a}", "\0\u{1a}0\u{1a}1", "\u{1a}\0", "1\u{1a}\u{1a}0"] {
+            assert!(!without_nul(text).contains('\0'), "{text:?}");
+            assert_eq!(with_nul(&without_nul(text)), text);
+        }
     }
 }

@@ -172,8 +172,9 @@ impl Record {
         live
     }
 
-    /// Lets go of lww fields that are no columns any more and whose values went with their columns. That someone wrote them
-    /// stays known as a sign of the row's life, and by whom: a peer may keep their values, and asks whether they are known.
+    /// Lets go of lww fields that have `ended` and whose values are known to nobody here: they went with their columns, or with a
+    /// row that went while no trigger told. That someone wrote them stays known as a sign of the row's life, and by whom: a peer may
+    /// keep their values, and asks whether they are known.
     pub fn let_go(&mut self, ended: impl Fn(FieldId) -> bool) {
         let gone = |(field, lww): &(&FieldId, &Lww)| lww.saved.is_none() && ended(**field);
         let gone: Vec<FieldId> = self.lww.iter().filter(gone).map(|(field, _)| *field).collect();

@@ -183,8 +183,8 @@ fn tagged(json: &str) -> Result<Option<Value>> {
     }))
 }
 
-/// A value's JSON as we spell it: whoever passed it on may have parsed and printed it. What is spelled alike is one value. SQL cannot tell 0.0 from -0.0, so a write of
-/// the one over the other has no stamp.
+/// A value's JSON as we spell it: whoever passed it on may have parsed and printed it. What is spelled alike is one value. SQL
+/// cannot tell 0.0 from -0.0, so a write of the one over the other has no stamp.
 pub fn spelled(json: &str) -> Cow<'_, str> {
     let value = match decode(json) {
         Ok(Value::Real(0.0)) => Value::Real(0.0),

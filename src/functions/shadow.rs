@@ -31,8 +31,8 @@ pub fn shadow(call: &Call<'_, Conn>) -> Result<Out> {
                 (t, Some(last_key(&page)?))
             }
         };
-        let table = |store: &Store<'_>| store.catalog.by_id(t).filter(|t| t.enabled && t.captured).cloned();
-        let rows = on_table(args.conn(), table, |store, table| rows(store, table, after.as_deref()))?;
+        let rows =
+            on_table(args.conn(), |store| captured(store, t), |store, table| rows(store, table, after.as_deref()))?;
         Ok(rows.map_or(Out::Null, |rows| Out::Text(format!("[{t},{rows}]"))))
     })
 }
@@ -49,10 +49,7 @@ pub fn shadow_before(call: &Call<'_, Conn>) -> Result<Out> {
         let after = page.map(|page| last_key(&page)).transpose()?;
         let work = |store: &Store<'_>, table: &Rc<Table>| rows(store, table, after.as_deref());
         let answer = match args.value(0) {
-            ValueRef::Integer(t) => {
-                let table = |store: &Store<'_>| store.catalog.by_id(t).filter(|t| t.enabled && t.captured).cloned();
-                on_table(args.conn(), table, work)?
-            }
+            ValueRef::Integer(t) => on_table(args.conn(), |store| captured(store, t), work)?,
             _ => {
                 let name = args.text(0, "table")?;
                 on_table(args.conn(), |store| store.catalog.enabled(name).ok().cloned(), work)?
@@ -60,6 +57,11 @@ pub fn shadow_before(call: &Call<'_, Conn>) -> Result<Out> {
         };
         Ok(answer.map_or(Out::Null, |rows| Out::Text(format!("[{rows}]"))))
     })
+}
+
+/// Table number `t`, if it is enabled and has its triggers.
+fn captured(store: &Store<'_>, t: i64) -> Option<Rc<Table>> {
+    store.catalog.by_id(t).filter(|table| table.enabled && table.captured).cloned()
 }
 
 /// Runs `work` on a table, if it is there.
@@ -103,8 +105,7 @@ fn cell(row: &str, n: i64) -> Result<Out> {
         serde_json::from_str(row).map_err(|_| Error::caller("crdt_shadow: row is one of an answer of crdt_shadow"))?;
     let cell = usize::try_from(n).ok().and_then(|n| row.into_iter().nth(n));
     Ok(match cell {
-        Some(serde_json::Value::String(text)) if n < 6 => Out::Text(with_nul(&text)),
-        Some(serde_json::Value::String(text)) => Out::Text(text),
+        Some(serde_json::Value::String(text)) => Out::Text(with_nul(&text)),
         Some(serde_json::Value::Number(number)) => number.as_i64().map_or(Out::Null, Out::Int),
         _ => Out::Null,
     })
