@@ -28,6 +28,11 @@ END;
 
 -- section: delete
 CREATE TRIGGER {name} AFTER DELETE ON {table} BEGIN
+  INSERT INTO _crdt_log(t,m,at,{log_keys}{grave_columns}) VALUES ({t},-9,julianday(),{old_keys}{old_values});
+END;
+
+-- section: wide delete
+CREATE TRIGGER {name} AFTER DELETE ON {table} BEGIN
   INSERT INTO _crdt_log(t,m,at,{log_keys}) VALUES ({t},-2,julianday(),{old_keys});
   INSERT INTO _crdt_grave(seq{grave_columns}) VALUES (last_insert_rowid(){old_values});
 END;

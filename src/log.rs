@@ -15,6 +15,8 @@ use crate::schema::Table;
 
 /// The `m` of an update that has a flag for each field in place of a mask.
 const FLAGS: i64 = -8;
+/// The `m` of a delete that holds the row's values until it is folded.
+const BURIAL: i64 = -9;
 
 /// What a log row tells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,7 +48,7 @@ impl Event {
             Some(mask @ 0..) => Event::Update(mask),
             Some(FLAGS) => Event::Update(0), // a reader of whole rows fills it in
             Some(-1) => Event::Insert,
-            Some(-2) => Event::Delete,
+            Some(-2 | BURIAL) => Event::Delete,
             Some(-3) => Event::Suspect,
             Some(-4) => Event::Relay,
             Some(-5) => Event::Part,
@@ -115,6 +117,11 @@ impl<'a> Reader<'a> {
         self.flagged = m == Some(FLAGS);
         self.event = if self.flagged { Event::Update(self.flags()) } else { Event::of(m) };
         Ok(more)
+    }
+
+    /// Whether it is a delete that holds the row's values.
+    pub fn is_burial(&self) -> bool {
+        self.rows.i64(2) == Some(BURIAL)
     }
 
     /// A mask of the flags that are set.
@@ -257,6 +264,15 @@ impl Pass for Rewriting {
             (_, None) => Out::Null,
         }
     }
+}
+
+/// Empties the deletes from `first` to `last` of the values that they hold.
+pub fn empty_burials(conn: &Conn, first: i64, last: i64) -> Result<()> {
+    let columns = "SELECT group_concat(name || ' = NULL', ', ') FROM pragma_table_info('_crdt_log', 'main') WHERE name GLOB 'v[0-9]*'";
+    let none = conn.first(columns, &[], |row| row.text(0).map(str::to_owned))?.flatten().unwrap_or_default();
+    let sql =
+        format!("UPDATE OR FAIL main._crdt_log SET m = -2, {none} WHERE seq >= ?1 AND seq <= ?2 AND m = {BURIAL}");
+    conn.run(&sql, &[first.into(), last.into()]).map(drop)
 }
 
 /// Drops entries: all from the first to the last of each of `runs`.

@@ -118,8 +118,8 @@ fn part(store: &mut Store<'_>, into: Into, end: i64) -> Result<Cells> {
     if into == Into::Database {
         append::prefix(store, end)?;
     }
-    let (written, suspects, deleted, cells, at) = Default::default();
-    let mut fold = Fold { store, into, written, suspects, deleted, cells, at };
+    let (written, suspects, deleted, burials, cells, at) = Default::default();
+    let mut fold = Fold { store, into, written, suspects, deleted, burials, cells, at };
     fold.run(end)?;
     fold.finish(end)
 }
@@ -177,6 +177,8 @@ struct Fold<'s, 'c> {
     suspects: BTreeMap<RecordKey, Suspicion>,
     /// Where rows were deleted.
     deleted: HashMap<RecordKey, i64>,
+    /// The first and the last delete that hold their rows' values.
+    burials: Option<(i64, i64)>,
     cells: Cells,
     at: At,
 }
@@ -206,6 +208,9 @@ impl Fold<'_, '_> {
 
     fn take(&mut self, row: &Reader<'_>) -> Result<()> {
         let event = row.event();
+        if event == Event::Delete && row.is_burial() {
+            self.burials = Some((self.burials.map_or(row.seq(), |(first, _)| first), row.seq()));
+        }
         let stamp = match event {
             Event::Relay => return Ok(()),
             Event::Backfill | Event::BackfillField => {

@@ -6,6 +6,7 @@ use crate::clock::{Hlc, BASE_NODE};
 use crate::error::Result;
 use crate::ffi::{Value, ValueRef};
 use crate::local;
+use crate::log::Reader;
 use crate::record::{FieldId, Record};
 use crate::schema::{Form, Table};
 use crate::store::{RecordKey, Store};
@@ -158,15 +159,28 @@ pub(super) fn whole(record: &mut Record, table: &Table, stamp: &Hlc) {
     }
 }
 
-/// The lww values of a row as it was deleted, as JSON, by field.
+/// The lww values of a row as it was deleted, as JSON, by field: its log row has them, or the grave.
 fn grave(store: &Store<'_>, table: &Table, form: &Form, seq: i64) -> Result<Vec<(FieldId, Option<String>)>> {
+    let mut entry = Reader::new(store.conn, seq.saturating_sub(1), seq)?;
+    if entry.step()? && entry.is_burial() {
+        return Ok(values(table, form, |i| Some(entry.value(i))));
+    }
     let mut row = store.conn.stmt("SELECT * FROM main._crdt_grave WHERE seq = ?1")?;
     row.bind(1, seq)?;
     let found = row.step()?;
+    Ok(values(table, form, |i| found.then(|| row.column(i + 1))))
+}
+
+/// The values of a row's lww columns, as JSON, by field.
+fn values<'v>(
+    table: &Table,
+    form: &Form,
+    value: impl Fn(usize) -> Option<ValueRef<'v>>,
+) -> Vec<(FieldId, Option<String>)> {
     let fields = table.local(|ty| ty == Type::Lww).enumerate();
-    let values = fields.map(|(i, field)| {
+    let json = fields.map(|(i, field)| {
         let json_form = form.tracked(field.id).map_or(Default::default(), |tracked| tracked.column.form);
-        (field.id, found.then(|| crate::value::to_json(row.column(i + 1), json_form)))
+        (field.id, value(i).map(|value| crate::value::to_json(value, json_form)))
     });
-    Ok(values.collect())
+    json.collect()
 }

@@ -8,6 +8,7 @@ use crate::batch::Rows;
 use crate::cells::Cells;
 use crate::error::Result;
 use crate::ffi::Value;
+use crate::log;
 use crate::pack::Nodes;
 use crate::pass;
 use crate::record::Record;
@@ -32,6 +33,9 @@ impl Fold<'_, '_> {
         self.flush(true)?;
         self.store.folded = end;
         if self.into == Into::Database {
+            if let Some((first, last)) = self.burials {
+                log::empty_burials(self.store.conn, first, last)?;
+            }
             self.store.conn.run("DELETE FROM main._crdt_grave WHERE seq <= ?1", &[end.into()])?;
             self.store.save_clock()?;
         }

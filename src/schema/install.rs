@@ -16,7 +16,11 @@ pub const WORD_BITS: u32 = 62;
 /// So many bits have a column of the log each, a flag, in place of a mask. SQLite compiles the trigger with each statement: to put
 /// flags together into a mask costs three nodes of ten for each. But every flag makes all rows of the log a byte longer, and a fold
 /// slower: few columns are not worth that. Other numbers where assertions are on, so that tables of tests come to both.
-const FLAGS: RangeInclusive<u32> = if cfg!(debug_assertions) { 4..=6 } else { 8..=16 };
+const FLAGS: RangeInclusive<u32> = if cfg!(debug_assertions) { 4..=6 } else { 1..=16 };
+
+/// So many lww columns of a deleted row go to the log with it, which is one b-tree less to write to; those of wider tables to the grave,
+/// as each column of the log makes all its rows a byte longer.
+const NARROW: usize = *FLAGS.end() as usize;
 
 /// A trigger or view to be: its name and the statement that creates it.
 pub struct Object {
@@ -54,11 +58,13 @@ impl Target<'_> {
 
     /// What the table's triggers write.
     pub fn widths(&self) -> Widths {
-        let parts = self.parts().count();
+        let (parts, lww) = (self.parts().count(), self.lww().count());
+        let kept = if lww <= NARROW { lww } else { 0 };
+        let least = if parts > 0 { 3 } else { 1 };
         Widths {
             keys: self.shape.key.len(),
-            values: parts.max(if parts > 0 { 3 } else { 1 }).max(self.words()).max(self.flags().unwrap_or(0)),
-            grave: self.lww().count().max(1),
+            values: [parts, self.words(), self.flags().unwrap_or(0), kept].into_iter().fold(least, usize::max),
+            grave: lww.max(1),
         }
     }
 
@@ -78,7 +84,7 @@ impl Target<'_> {
             columns.extend(aliases.map(str::to_owned));
         }
         all.push(self.trigger("key", "key", &[("columns", &list(columns))]));
-        all.push(self.trigger("delete", "delete", &[]));
+        all.push(self.trigger("delete", if self.lww().count() <= NARROW { "delete" } else { "wide delete" }, &[]));
         for (i, clash) in clashes(conn, self.shape)?.iter().enumerate() {
             all.push(self.suspect(clash, i, true));
             all.push(self.suspect(clash, i, false));

@@ -31,7 +31,7 @@ pub use catalog::{not_enabled, Catalog};
 use shape::{Column, Shape};
 
 /// The layout of the `_crdt` tables that this version reads and writes.
-pub const FORMAT: i64 = 2;
+pub const FORMAT: i64 = 3;
 
 /// Places in the log's masks: more than any table had columns. The log has a column for each 62 of them.
 const MAX_BITS: u32 = 60_000;

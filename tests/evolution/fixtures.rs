@@ -78,8 +78,8 @@ fn reading_and_upgrading_tell_the_same() {
     }
     assert_eq!(read.last().unwrap(), "ok");
     assert_eq!(format(&conn), text(&conn, "SELECT crdt_pragma('format')", []));
-    assert_eq!(format(&conn), "2");
-    assert_eq!(status(&conn)["format"], 2);
+    assert_eq!(format(&conn), "3");
+    assert_eq!(status(&conn)["format"], 3);
     has_the_rows(&conn);
 }
 
@@ -91,12 +91,12 @@ fn an_upgrade_is_part_of_the_transaction() {
     run(&conn, "BEGIN; SELECT crdt_digest('tasks'); COMMIT");
     assert_eq!(format(&conn), "1");
     run(&conn, "BEGIN; SELECT crdt_merge('[]')");
-    assert_eq!(format(&conn), "2");
+    assert_eq!(format(&conn), "3");
     run(&conn, "ROLLBACK");
     assert_eq!(format(&conn), "1");
     let digest_before = digest(&read_only(&path), "tasks");
     assert_eq!(digest(&conn, "tasks"), digest_before);
-    assert_eq!(format(&conn), "2");
+    assert_eq!(format(&conn), "3");
     sound(&conn);
 }
 
@@ -151,7 +151,7 @@ fn a_client_without_the_extension() {
         (page.of("t2", "title")["value"].clone(), rows(conn, "SELECT votes FROM tasks WHERE id = 't2'"))
     };
     assert_eq!(title(&a), ("bare, before".into(), vec!["4".to_string()]));
-    assert_eq!(format(&a), "2");
+    assert_eq!(format(&a), "3");
     let bare = Connection::open(&path).unwrap();
     run(&bare, "UPDATE tasks SET title = 'bare, after', votes = votes + 1 WHERE id = 't2'");
     drop(bare);
@@ -165,7 +165,7 @@ fn a_newer_format_is_refused_by_every_function() {
     let (_folder, path) = copy(1);
     let conn = open(&path);
     digest(&conn, "tasks");
-    run(&conn, "UPDATE _crdt_pragma SET value = 3 WHERE name = 'format'; UPDATE _crdt_state SET token = random()");
+    run(&conn, "UPDATE _crdt_pragma SET value = 4 WHERE name = 'format'; UPDATE _crdt_state SET token = random()");
     run(&conn, "UPDATE tasks SET title = 'written on' WHERE id = 't1'");
     let before = contents(&Connection::open(&path).unwrap());
     let calls = [
@@ -208,11 +208,11 @@ fn a_newer_format_is_refused_by_every_function() {
     for opened in [open(&path), conn] {
         for call in calls {
             let why = error(&opened, &format!("SELECT {call}"), []);
-            assert!(why.contains("format 3") && why.contains("up to 2"), "{call}: {why}");
+            assert!(why.contains("format 4") && why.contains("up to 3"), "{call}: {why}");
         }
         for call in calls {
             run(&opened, "BEGIN");
-            assert!(error(&opened, &format!("SELECT {call}"), []).contains("format 3"), "{call}, in a transaction");
+            assert!(error(&opened, &format!("SELECT {call}"), []).contains("format 4"), "{call}, in a transaction");
             run(&opened, "COMMIT");
         }
     }
@@ -232,7 +232,7 @@ fn an_old_database_under_anothers_lock() {
     error(&conn, "SELECT crdt_merge('[]')", []);
     run(&other, "ROLLBACK");
     assert_eq!(digest(&conn, "tasks"), before);
-    assert_eq!(format(&conn), "2");
+    assert_eq!(format(&conn), "3");
 }
 
 /// The fixture of format 2, with hooks, filters, conflicts, peers, a renamed and a dropped column, a record that left: it says what
@@ -268,6 +268,7 @@ fn format_2() {
 #[test]
 fn enable_renews_triggers_and_views() {
     let (_folder, path) = copy(2);
+    run(&Connection::open(&path).unwrap(), "UPDATE _crdt_pragma SET value = 3 WHERE name = 'format'");
     let conn = open(&path);
     let text_of = |name: &str| text(&conn, "SELECT sql FROM sqlite_schema WHERE name = ?1", [name]);
     let shown = || {

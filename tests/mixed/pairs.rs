@@ -319,7 +319,7 @@ fn a_database_of_the_first_format_takes_each_new_call() {
         let conn = crate::common::open_file(&path);
         run(&conn, call);
         sound(&conn);
-        assert_eq!(one(&conn, "SELECT crdt_pragma('format')"), "2", "{call}");
+        assert_eq!(one(&conn, "SELECT crdt_pragma('format')"), "3", "{call}");
         export(&conn);
     }
 }
