@@ -59,6 +59,74 @@ impl Event {
     }
 }
 
+/// Whether a row with that `m` is an update that has flags in its value columns.
+pub fn is_flags(m: Option<i64>) -> bool {
+    m == Some(FLAGS)
+}
+
+/// Whether a row with that `m` is a delete that holds the row's values.
+pub fn is_burial(m: Option<i64>) -> bool {
+    m == Some(BURIAL)
+}
+
+/// A mask of the flags that are set.
+pub fn mask(flags: impl Iterator<Item = Option<i64>>) -> i64 {
+    (0..WORD_BITS).zip(flags).filter(|(_, flag)| *flag == Some(1)).fold(0, |mask, (place, _)| mask | 1 << place)
+}
+
+/// The fields that a mask names, in rising order of their bits; `word` gives its words.
+pub fn masked<C: FromIterator<FieldId>>(table: &Table, word: impl Fn(usize) -> i64) -> C {
+    let set = |bit: u32| word((bit / WORD_BITS) as usize) >> (bit % WORD_BITS) & 1 == 1;
+    table.fields.iter().filter(|f| f.bit.is_some_and(set)).map(|f| f.id).collect()
+}
+
+/// The first row after `from`, up to `end`: a range of places may hold none.
+pub fn first_after(conn: &Conn, from: i64, end: i64) -> Result<Option<i64>> {
+    conn.int(
+        "SELECT seq FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT 1",
+        &[from.into(), end.into()],
+    )
+}
+
+/// How many key columns and value columns the log has.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Width {
+    /// `k0…`
+    pub keys: usize,
+    /// `v0…`
+    pub values: usize,
+}
+
+impl Width {
+    /// The log's, now.
+    pub fn of_log(conn: &Conn) -> Result<Width> {
+        let mut rows = conn.stmt("SELECT * FROM main._crdt_log LIMIT 0")?;
+        rows.step()?; // a table that gained columns makes the statement be prepared again
+        let (keys, values) = columns(&rows)?;
+        Ok(Width { keys: keys.len(), values: values.len() })
+    }
+
+    /// `,k0,v0,v1…`
+    pub fn columns(self) -> String {
+        let named = |prefix, count| (0..count).map(move |i| format!(",{prefix}{i}"));
+        named('k', self.keys).chain(named('v', self.values)).collect()
+    }
+}
+
+/// Where a row of `SELECT *` has its key columns, and its value columns.
+fn columns(rows: &Cached<'_>) -> Result<(Vec<usize>, Vec<usize>)> {
+    let (mut keys, mut values) = (Vec::new(), Vec::new());
+    for i in 4..rows.column_count() {
+        let name = rows.column_name(i);
+        match name.as_bytes().first() {
+            Some(b'k') => keys.push(i),
+            Some(b'v') => values.push(i),
+            _ => return Err(Error::data(format!("_crdt_log has a column '{name}' that is none of ours"))),
+        }
+    }
+    Ok((keys, values))
+}
+
 /// Wall time as the log has it, in nanoseconds.
 pub fn time(at: ValueRef<'_>) -> i64 {
     match at {
@@ -104,30 +172,22 @@ impl<'a> Reader<'a> {
         let more = self.rows.step()?;
         if more && self.keys.is_empty() {
             // Only now: a table that gained columns makes the statement be prepared again at its first step.
-            for i in 4..self.rows.column_count() {
-                let name = self.rows.column_name(i);
-                match name.as_bytes().first() {
-                    Some(b'k') => self.keys.push(i),
-                    Some(b'v') => self.values.push(i),
-                    _ => return Err(Error::data(format!("_crdt_log has a column '{name}' that is none of ours"))),
-                }
-            }
+            (self.keys, self.values) = columns(&self.rows)?;
         }
         let m = self.rows.i64(2);
-        self.flagged = m == Some(FLAGS);
+        self.flagged = is_flags(m);
         self.event = if self.flagged { Event::Update(self.flags()) } else { Event::of(m) };
         Ok(more)
     }
 
     /// Whether it is a delete that holds the row's values.
     pub fn is_burial(&self) -> bool {
-        self.rows.i64(2) == Some(BURIAL)
+        is_burial(self.rows.i64(2))
     }
 
     /// A mask of the flags that are set.
     fn flags(&self) -> i64 {
-        let places = (0..WORD_BITS).zip(&self.values);
-        places.filter(|(_, column)| self.rows.i64(**column) == Some(1)).fold(0, |mask, (place, _)| mask | 1 << place)
+        mask(self.values.iter().map(|column| self.rows.i64(*column)))
     }
 
     /// Place in the log.
@@ -188,13 +248,11 @@ impl<'a> Reader<'a> {
 
     /// The fields that an update's mask names, in rising order of their bits.
     pub fn masked<C: FromIterator<FieldId>>(&self, table: &Table, first: i64) -> C {
-        let word = |bit: u32| match (bit / WORD_BITS) as usize {
+        masked(table, |word| match word {
             0 => first,
             _ if self.flagged => 0,
             word => self.value(word - 1).as_i64().unwrap_or(0),
-        };
-        let set = |bit: u32| word(bit) >> (bit % WORD_BITS) & 1 == 1;
-        table.fields.iter().filter(|f| f.bit.is_some_and(set)).map(|f| f.id).collect()
+        })
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) fn prefix(store: &mut Store<'_>, end: i64) -> Result<()> {
     let Some((Some(t), Event::Insert)) = first else { return Ok(()) };
     let Some(table) = store.table(t) else { return Ok(()) };
     let Some(form) = table.form_if_usable(conn)? else { return Ok(()) };
-    let &[class] = form.shape.classes.as_slice() else { return Ok(()) };
+    let &[class] = &*form.shape.classes else { return Ok(()) };
     // In a UTF-16 database SQLite has another order than we.
     if table.local(|ty| ty != Type::Lww).next().is_some() || !conn.is_utf8()? {
         return Ok(());
@@ -69,8 +69,9 @@ pub(super) fn prefix(store: &mut Store<'_>, end: i64) -> Result<()> {
 fn run(store: &Store<'_>, [t, gen]: [i64; 2], end: i64, append: &Rc<RefCell<Append>>) -> Result<()> {
     let me = i64::from(store.nodes.number(&store.me)?);
     let mut from = store.folded;
-    while from < end && !append.borrow().ended {
-        let to = end.min(from.saturating_add(MANY));
+    while !append.borrow().ended {
+        let Some(first) = log::first_after(store.conn, from, end)? else { break };
+        let to = end.min(first.saturating_add(MANY - 1));
         let values = [t, gen, me, from, to].map(ValueRef::Integer);
         let count = store.conn.run_pass(APPEND, &values, Rc::<RefCell<Append>>::clone(append))?;
         store.conn.fresh.set(store.conn.fresh.get().saturating_add(count));

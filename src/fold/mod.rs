@@ -20,8 +20,11 @@ use crate::schema::{notes, Table};
 use crate::store::{RecordKey, Store};
 use crate::types::Type;
 
+use entries::{Entries, Entry, Likely};
+
 mod append;
 mod edits;
+mod entries;
 mod order;
 mod replay;
 mod write;
@@ -193,23 +196,33 @@ struct At {
 
 impl Fold<'_, '_> {
     fn run(&mut self, end: i64) -> Result<()> {
-        let mut rows = Reader::new(self.store.conn, self.store.folded, end)?;
-        while rows.step()? {
-            self.take(&rows)?;
-            if self.written.len() >= CHUNK {
-                self.deleted.retain(|_, seq| *seq > rows.seq().saturating_sub(LATELY));
-                let last = order::hold_back(&mut self.written);
-                self.flush(false)?;
-                self.written = last;
+        let mut rows = Entries::new(self.store.conn, self.store.folded, end)?;
+        while let Some(entries) = rows.next(&self.likely()?)? {
+            for entry in entries {
+                let seq = entry.seq;
+                self.take(entry)?;
+                if self.written.len() >= CHUNK {
+                    self.deleted.retain(|_, deleted| *deleted > seq.saturating_sub(LATELY));
+                    let last = order::hold_back(&mut self.written);
+                    self.flush(false)?;
+                    self.written = last;
+                }
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, row: &Reader<'_>) -> Result<()> {
-        let event = row.event();
-        if event == Event::Delete && row.is_burial() {
-            self.burials = Some((self.burials.map_or(row.seq(), |(first, _)| first), row.seq()));
+    /// What the next rows are about, if it is the same as the last ones.
+    fn likely(&self) -> Result<Likely> {
+        let Some(table) = &self.at.table else { return Ok(None) };
+        let form = table.form_if_usable(self.store.conn)?;
+        Ok(form.map(|form| (table.id, Rc::clone(&form.shape.classes))))
+    }
+
+    fn take(&mut self, mut row: Entry) -> Result<()> {
+        let event = row.event;
+        if row.is_burial {
+            self.burials = Some((self.burials.map_or(row.seq, |(first, _)| first), row.seq));
         }
         let stamp = match event {
             Event::Relay => return Ok(()),
@@ -219,27 +232,27 @@ impl Fold<'_, '_> {
                 base
             }
             // Every other row takes one stamp, whatever the tables hold by now.
-            _ => self.store.stamp(row.at()),
+            _ => self.store.stamp(row.at),
         };
-        if self.at.table.as_ref().is_none_or(|table| table.id != row.table()) {
-            self.at = At { table: self.store.table(row.table()), ..At::default() };
+        if self.at.table.as_ref().is_none_or(|table| table.id != row.t) {
+            self.at = At { table: self.store.table(row.t), ..At::default() };
         }
         let Some(table) = self.at.table.clone() else { return Ok(()) };
         let Some(form) = table.form_if_usable(self.store.conn)? else { return Ok(()) };
-        let key = (table.id, row.key(&form.shape.classes));
+        let key = (table.id, row.take_key(&form.shape.classes));
         if event == Event::Suspect {
-            self.suspects.insert(key, Suspicion { seq: row.seq(), stamp, noted: true });
+            self.suspects.insert(key, Suspicion { seq: row.seq, stamp, noted: true });
             return Ok(());
         }
-        self.suspect(&key, row, &stamp);
-        let Some(what) = what(row, &table, &mut self.at) else { return Ok(()) };
+        self.suspect(&key, &row, &stamp);
+        let Some(what) = what(&mut row, &table, &mut self.at) else { return Ok(()) };
         self.written.push((key, Write { stamp, what }));
         Ok(())
     }
 
     /// Takes note of what a row tells of rows that may be gone.
-    fn suspect(&mut self, key: &RecordKey, row: &Reader<'_>, stamp: &Hlc) {
-        let event = row.event();
+    fn suspect(&mut self, key: &RecordKey, row: &Entry, stamp: &Hlc) {
+        let event = row.event;
         // Any other sign of the row shows that it was there. Before an insert it most likely was not: who read without writing
         // this down has told so already.
         let suspicion = if self.suspects.is_empty() { None } else { self.suspects.remove(key) };
@@ -253,7 +266,7 @@ impl Fold<'_, '_> {
                 let again = Suspicion { seq: *seq, stamp: stamp.clone(), noted: false };
                 self.suspects.insert(key.clone(), again);
             }
-            _ if event == Event::Delete => drop(self.deleted.insert(key.clone(), row.seq())),
+            _ if event == Event::Delete => drop(self.deleted.insert(key.clone(), row.seq)),
             _ => {}
         }
     }
@@ -261,11 +274,14 @@ impl Fold<'_, '_> {
 
 impl At {
     /// The fields that an update's mask names.
-    fn masked(&mut self, row: &Reader<'_>, table: &Table, mask: i64) -> Rc<[FieldId]> {
+    fn masked(&mut self, row: &Entry, table: &Table, mask: i64) -> Rc<[FieldId]> {
         if let Some(fields) = self.fields.as_ref().filter(|_| self.mask == mask) {
             return Rc::clone(fields);
         }
-        let fields: Rc<[FieldId]> = row.masked(table, mask);
+        let fields: Rc<[FieldId]> = crate::log::masked(table, |word| match word {
+            0 => mask,
+            word => row.value(word - 1).as_i64().unwrap_or(0),
+        });
         // Further words of a mask stand elsewhere.
         let one_word = table.fields.iter().all(|field| field.bit.is_none_or(|bit| bit < WORD_BITS));
         (self.mask, self.fields) = (mask, one_word.then(|| Rc::clone(&fields)));
@@ -274,13 +290,13 @@ impl At {
 }
 
 /// What a log row says was written; None for nothing.
-fn what(row: &Reader<'_>, table: &Table, at: &mut At) -> Option<What> {
-    let field = || row.value(0).as_i64().and_then(|f| FieldId::try_from(f).ok());
-    Some(match row.event() {
+fn what(row: &mut Entry, table: &Table, at: &mut At) -> Option<What> {
+    let field = row.value(0).as_i64().and_then(|f| FieldId::try_from(f).ok());
+    Some(match row.event {
         Event::Insert | Event::Backfill => {
-            let backfill = row.event() == Event::Backfill;
+            let backfill = row.event == Event::Backfill;
             let fields = table.local(|ty| ty != Type::Lww).enumerate();
-            let values: Vec<(FieldId, Value)> = fields.map(|(i, field)| (field.id, row.value(i).to_value())).collect();
+            let values: Vec<(FieldId, Value)> = fields.map(|(i, field)| (field.id, row.take_value(i))).collect();
             if values.is_empty() {
                 What::Whole
             } else {
@@ -288,9 +304,9 @@ fn what(row: &Reader<'_>, table: &Table, at: &mut At) -> Option<What> {
             }
         }
         Event::Update(mask) => What::Cells(Some(at.masked(row, table, mask)).filter(|fields| !fields.is_empty())?),
-        Event::Delete => What::Delete(row.seq()),
-        Event::Part => What::Part(field()?, Box::new([row.value(1).to_value(), row.value(2).to_value()])),
-        Event::BackfillField => What::Before(field()?, row.value(1).to_value(), row.value(2).as_i64() == Some(1)),
+        Event::Delete => What::Delete(row.seq),
+        Event::Part => What::Part(field?, Box::new([row.take_value(1), row.take_value(2)])),
+        Event::BackfillField => What::Before(field?, row.take_value(1), row.value(2).as_i64() == Some(1)),
         Event::Relay | Event::Suspect | Event::Unknown => return None,
     })
 }

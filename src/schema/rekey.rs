@@ -36,7 +36,7 @@ const TO_TEXT: Turn = Turn { range: "pk < ''", wrong: "typeof({}) = 'integer'", 
 
 /// Stores a table's keys as its key column's present type asks for. In the caller's savepoint, before the log is folded.
 pub fn settle(store: &Store<'_>, table: &Table, form: &Form) -> Result<()> {
-    let (conn, classes) = (store.conn, form.shape.classes.as_slice());
+    let (conn, classes) = (store.conn, &*form.shape.classes);
     let turn = if classes == [KeyClass::Integer] { TO_INTEGER } else { TO_TEXT };
     // What the triggers logged are values of the column: they are as the key is stored where it is a number or a text.
     let logged = matches!(classes, [KeyClass::Integer | KeyClass::Text]);

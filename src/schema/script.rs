@@ -82,7 +82,11 @@ impl Script<'_> {
         if self.portable {
             out.push_str(&install_script());
         }
-        out.push_str(&widen(self.conn, &self.target.widths(), self.portable && self.bare)?);
+        let mut widths = self.target.widths();
+        if !self.fields.retyped.is_empty() {
+            widths.values = widths.values.max(2); // what they held is told by two
+        }
+        out.push_str(&widen(self.conn, &widths, self.portable && self.bare)?);
         if let Some(known) = self.known {
             out.push_str(&notes::script(known.id, known.gen, self.missed, self.fields.changed));
         }

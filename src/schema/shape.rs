@@ -1,6 +1,8 @@
 //! What a user's table is: its key, its columns, what SQLite makes of their values.
 //! <https://sqlite.org/datatype3.html>, <https://sqlite.org/pragma.html#pragma_table_xinfo>
 
+use std::rc::Rc;
+
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::ValueRef;
@@ -123,7 +125,7 @@ pub struct Shape {
     /// Names of the key columns in the order of the key's declaration.
     pub key: Vec<String>,
     /// Affinities of the key columns as key classes.
-    pub classes: Vec<KeyClass>,
+    pub classes: Rc<[KeyClass]>,
     /// Declared WITHOUT ROWID.
     pub without_rowid: bool,
     /// The single key column is the rowid.
