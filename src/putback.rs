@@ -127,16 +127,30 @@ impl Watch {
 
     /// Rows that were written since it was last looked, but the one that was meant.
     fn look(&mut self, store: &Store<'_>, meant: Option<(i64, &Pk)>) -> Result<()> {
+        let mut suspects = BTreeSet::new();
         let mut rows = Reader::new(store.conn, self.seen, i64::MAX)?;
         while rows.step()? {
             self.seen = rows.seq();
             let Some(table) = store.table(rows.table()) else { continue };
             let Some(form) = table.form_if_usable(store.conn)? else { continue };
             let key = (table.id, rows.key(&form.shape.classes));
-            if rows.event() != Event::Suspect && meant != Some((key.0, &key.1)) {
-                if !self.besides.contains(&key) && rows.event() == Event::Insert {
-                    self.born.insert(key.clone());
-                }
+            if meant == Some((key.0, &key.1)) {
+                continue;
+            }
+            if rows.event() == Event::Suspect {
+                suspects.insert(key);
+                continue;
+            }
+            if !self.besides.contains(&key) && rows.event() == Event::Insert {
+                self.born.insert(key.clone());
+            }
+            self.besides.insert(key);
+        }
+        drop(rows);
+        // Nothing else tells of a row that a REPLACE removed.
+        for key in suspects {
+            let Some(table) = store.table(key.0) else { continue };
+            if !row::exists(store.conn, table.form(store.conn)?, &key.1)? {
                 self.besides.insert(key);
             }
         }
@@ -197,13 +211,16 @@ impl Watch {
     }
 
     fn put_back_once(&self, store: &Store<'_>, reasons: &mut BTreeMap<RecordKey, String>) -> Result<()> {
-        for key in &self.besides {
+        let want = |key| self.wanted.get(key).or_else(|| self.were.get(key)).and_then(Option::as_ref);
+        // What is not to be there may stand in another's way.
+        let (there, gone): (Vec<_>, Vec<_>) = self.besides.iter().partition(|key| want(key).is_some());
+        for key in gone.into_iter().chain(there) {
             let Some(table) = store.table(key.0) else { continue };
             let form = table.form(store.conn)?;
             if !self.were.contains_key(key) && !self.born.contains(key) {
                 continue; // not known after many passes: left as it is
             }
-            let want = self.wanted.get(key).or_else(|| self.were.get(key)).and_then(Option::as_ref);
+            let want = want(key);
             let Some(values) = key.1.decode(&form.shape.classes) else { continue };
             let now = row::read(store.conn, form, &key.1)?;
             let outcome = match (want, now) {

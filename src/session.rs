@@ -4,6 +4,7 @@ use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::fold::{fold, Into};
 use crate::schema::{heirs, rekey, switch, upgrade, Catalog, FORMAT};
+use crate::sql::SCHEMA;
 use crate::store::Store;
 use crate::tail::{self, Mark, Tail};
 use crate::{pending, rollback};
@@ -59,16 +60,25 @@ pub fn write_new<T>(conn: &Conn, mut work: impl FnMut(&Conn) -> Result<T>) -> Re
 /// Takes the write lock before anything is read: what is read afterwards cannot be out of date when it is written back.
 /// Makes our tables, and this database's node id, if they are not there.
 fn lock(conn: &Conn) -> Result<()> {
-    match conn.run("UPDATE main._crdt_state SET one = 1", &[]) {
-        Err(e) if e.message().starts_with("no such table") => {
-            upgrade::check_bare(conn)?;
-            conn.change_schema(&crate::schema::enable::install_script())
+    if !is_locked(conn)? {
+        // SQLite waits for another's lock only where nothing was read yet.
+        conn.change_schema(crate::sql::first(SCHEMA))?;
+        upgrade::check_bare(conn)?;
+        if !is_locked(conn)? {
+            conn.change_schema(&crate::schema::enable::install_script())?;
         }
-        Err(e) => Err(e),
-        Ok(_) => match Catalog::current(conn)? {
-            Some(catalog) if catalog.format < FORMAT => upgrade::upgrade(conn, catalog.format),
-            _ => Ok(()),
-        },
+    }
+    match Catalog::current(conn)? {
+        Some(catalog) if catalog.format < FORMAT => upgrade::upgrade(conn, catalog.format),
+        _ => Ok(()),
+    }
+}
+
+/// Takes the write lock; false where our tables are not there.
+fn is_locked(conn: &Conn) -> Result<bool> {
+    match conn.run("UPDATE main._crdt_state SET one = 1", &[]) {
+        Err(e) if e.message().starts_with("no such table") => Ok(false),
+        outcome => outcome.map(|_| true),
     }
 }
 

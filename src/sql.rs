@@ -49,6 +49,11 @@ pub fn section<'a>(file: &'a str, name: &str) -> &'a str {
     body.split("-- section: ").next().unwrap_or(body).trim_end()
 }
 
+/// The first statement of a script.
+pub fn first(script: &str) -> &str {
+    script.split_once(";\n").map_or(script, |(first, _)| first)
+}
+
 /// `items` with `,` between them.
 pub fn list(items: impl IntoIterator<Item = String>) -> String {
     items.into_iter().collect::<Vec<_>>().join(",")

@@ -78,7 +78,7 @@ pub fn plan_with(
     let shape = Shape::read(conn, name)?;
     check_requests(&shape, requests)?;
     let known = catalog.and_then(|catalog| catalog.by_name(&shape.name)).map(|table| &**table);
-    let t = known.map_or_else(|| next_number(catalog), |table| table.id);
+    let t = known.map_or_else(|| next_number(conn, catalog), |table| Ok(table.id))?;
     let columns = given.map_or_else(|| columns(conn, known), Ok)?;
     let wishes = wishes(&shape, known, &columns, requests)?;
     let fields = Fields::new(known, &columns, &wishes);
@@ -109,8 +109,16 @@ pub fn plan_with(
     Ok(plan)
 }
 
-fn next_number(catalog: Option<&Catalog>) -> i64 {
-    catalog.map_or(1, |catalog| 1 + catalog.tables().iter().map(|table| table.id).max().unwrap_or(0))
+/// The highest number of the tables that were purged.
+pub fn last_purged(conn: &Conn) -> Result<i64> {
+    Ok(conn.int("SELECT value FROM main._crdt_pragma WHERE name = 'purged'", &[])?.unwrap_or(0))
+}
+
+/// A number that no table ever had: cursors name tables by it.
+fn next_number(conn: &Conn, catalog: Option<&Catalog>) -> Result<i64> {
+    let Some(catalog) = catalog else { return Ok(1) };
+    let last = catalog.tables().iter().map(|table| table.id).max().unwrap_or(0);
+    Ok(last.max(last_purged(conn)?).saturating_add(1))
 }
 
 fn check_requests(shape: &Shape, requests: &[Request]) -> Result<()> {

@@ -99,7 +99,7 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
             "DELETE FROM main._crdt_conflict WHERE t = ?1",
             "DELETE FROM main._crdt_field WHERE t = ?1",
             "DELETE FROM main._crdt_table WHERE t = ?1",
-            // The last row stays, as nobody's: a sequence is never used again, the table's number may be.
+            // The last row stays, as nobody's: a sequence is never used again.
             "DELETE FROM main._crdt_alias WHERE t = ?1",
             "DELETE FROM main._crdt_heir WHERE t = ?1",
             "DELETE FROM main._crdt_waiting WHERE t = ?1",
@@ -110,6 +110,8 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
             conn.run(sql, &[table.id.into()])?;
         }
         crate::filter::registry::purge(conn, table.id)?;
+        forget_number(conn, table.id)?;
+        forget_places(conn, &table.name)?;
     } else {
         // Without triggers nothing else tells that the table was renamed.
         let values = [table.id.into(), table.name.as_str().into()];
@@ -120,6 +122,27 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
     write_text(&mut out, &table.name);
     out.push_str(if purge { ",\"state\":\"purged\"}" } else { ",\"state\":\"kept\"}" });
     Ok(out)
+}
+
+/// A table made anew gets another number: cursors of peers that name this one do not fit it.
+fn forget_number(conn: &Conn, t: i64) -> Result<()> {
+    let last = super::enable::last_purged(conn)?.max(t);
+    conn.run("INSERT OR REPLACE INTO main._crdt_pragma(name, value) VALUES ('purged', ?1)", &[last.into()]).map(drop)
+}
+
+/// Where this database stood with the peers that it goes to by itself: the table made anew is exchanged as a whole.
+fn forget_places(conn: &Conn, name: &str) -> Result<()> {
+    for table in ["_crdt_remote", "_crdt_refused"] {
+        let there = "SELECT 1 FROM main.sqlite_schema WHERE name = ?1";
+        if conn.int(there, &[table.into()])?.is_some() {
+            let sql = format!(
+                "DELETE FROM main.{table} WHERE CASE WHEN json_valid(tables) THEN EXISTS(
+                   SELECT 1 FROM json_each(tables) WHERE value = ?1 COLLATE NOCASE) END"
+            );
+            conn.run(&sql, &[name.into()])?;
+        }
+    }
+    Ok(())
 }
 
 /// Drops a table's triggers and its view.
