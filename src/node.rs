@@ -22,10 +22,12 @@ pub fn rename(store: &mut Store<'_>, new: &str) -> Result<()> {
     if new == &*store.me {
         return Ok(());
     }
-    let own = "SELECT 1 FROM main._crdt_log WHERE m NOT IN (-4, -6, -7)
+    // The fold's own rewriting of a set's text is logged as -5 too: those are told by what they left.
+    let own = "SELECT 1 FROM main._crdt_log WHERE m NOT IN (-4, -5, -6, -7)
                UNION ALL SELECT 1 FROM main._crdt_horizon WHERE own
                UNION ALL SELECT 1 FROM main._crdt_clock WHERE n = (SELECT self FROM main._crdt_state) LIMIT 1";
-    if store.conn.int(own, &[])?.is_some() {
+    let parts = store.conn.int("SELECT 1 FROM main._crdt_log WHERE m = -5 LIMIT 1", &[])?.is_some();
+    if store.conn.int(own, &[])?.is_some() || parts && crate::restamp::any_by(store, &store.me)? {
         return Err(Error::caller(
             "crdt_node_id: changes of the old id exist, so it stays; after copying a file call crdt_fork()",
         ));

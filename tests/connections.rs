@@ -370,3 +370,20 @@ fn loading_twice() {
     assert!(library().exists());
     drop(open());
 }
+
+/// The first call of all waits for another's lock, as an INSERT does.
+#[test]
+fn the_first_enable_waits_for_the_lock() {
+    for mode in ["WAL", "DELETE"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let (a, b) = (open_file(&path), open_file(&path));
+        run(&a, &format!("PRAGMA journal_mode = {mode}; CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v)"));
+        run(&b, "PRAGMA busy_timeout = 60000");
+        run(&a, "BEGIN IMMEDIATE");
+        let waiting = std::thread::spawn(move || text(&b, "SELECT crdt_enable('t')", []));
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        run(&a, "INSERT INTO t VALUES ('1', 'x'); COMMIT");
+        assert!(waiting.join().unwrap().contains("\"rows\":1"), "{mode}");
+    }
+}

@@ -50,10 +50,10 @@ impl<'a> Args<'a> {
         Error::caller(format!("{}: argument {} ({name}) is {expected}, not {got}", self.function, i + 1))
     }
 
-    /// A TEXT argument without U+0000.
+    /// A TEXT argument, without U+0000 where it is no JSON and no key.
     pub fn text(&self, i: usize, name: &str) -> Result<&'a str> {
         let text = self.value(i).as_str().ok_or_else(|| self.wrong(i, name, "TEXT"))?;
-        if text.contains('\0') && name != "json" && name != "request" {
+        if text.contains('\0') && !["json", "request", "pk"].contains(&name) {
             return Err(self.error(&format!("argument {} ({name}) holds U+0000", i + 1)));
         }
         Ok(text)

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 
 use crate::clock::{Hlc, Tick};
 use crate::conn::Conn;
-use crate::error::Result;
+use crate::error::{unless_missing, Result};
 use crate::fold::{fold, Into};
 use crate::functions::json_strings;
 use crate::key::Pk;
 use crate::record::{FieldId, Record};
-use crate::schema::enable::{left_view, plan_with, present, Request};
+use crate::schema::enable::{left_view, plan_with, present, Plan, Request};
 use crate::schema::missed::Missed;
 use crate::schema::notes::{self, Due};
-use crate::schema::{rekey, Catalog, Field, Form, Table, Tracked};
+use crate::schema::{rekey, Catalog, Field, Form, Kind, Table, Tracked};
 use crate::sql::ident;
 use crate::store::Store;
 use crate::types::Type;
 use crate::value::write_text;
-use crate::{local, log, pending, row, session, unique};
+use crate::{local, log, node, pending, row, session, unique};
 
 /// Enables a table; the JSON report. In the caller's savepoint.
 pub fn enable(conn: &Conn, name: &str, requests: &[Request]) -> Result<String> {
@@ -41,7 +41,14 @@ pub fn enable_with(
         session::catch_up(&mut store)?;
     }
     let catalog = Catalog::current(conn)?;
-    let plan = plan_with(conn, catalog.as_deref(), name, requests, false, columns)?;
+    let mut plan = plan_with(conn, catalog.as_deref(), name, requests, false, columns)?;
+    if counts_anew(conn, &plan)? {
+        node::fork_by_itself(&mut session::open(conn)?)?;
+        plan.warnings.push(format!(
+            "this database has a new node id: counters of a table '{}' that was purged may go on at peers",
+            plan.table
+        ));
+    }
     let known = catalog.as_ref().and_then(|catalog| catalog.by_name(&plan.table)).cloned();
     let end = || -> Result<i64> { Ok(conn.int("SELECT max(seq) FROM main._crdt_log", &[])?.unwrap_or(0)) };
     let before = end()?;
@@ -92,6 +99,7 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
     drop_objects(conn, &store.catalog, &table)?;
     if purge {
         pending::purge(store, table.id)?;
+        note_counters(conn, &table)?;
         for sql in [
             "DELETE FROM main._crdt_clock WHERE t = ?1",
             "DELETE FROM main._crdt_parts WHERE t = ?1",
@@ -122,6 +130,27 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
     write_text(&mut out, &table.name);
     out.push_str(if purge { ",\"state\":\"purged\"}" } else { ",\"state\":\"kept\"}" });
     Ok(out)
+}
+
+/// A name in `_crdt_pragma` for a table with counters that was purged.
+const COUNTED: &str = "'counted/' || lower(?1)";
+
+/// What this node has counted in a table may be at its peers when nothing of it is here.
+fn note_counters(conn: &Conn, table: &Table) -> Result<()> {
+    if table.fields.iter().all(|field| field.kind != Kind::Known(Type::Counter)) {
+        return Ok(());
+    }
+    let sql = format!("INSERT OR REPLACE INTO main._crdt_pragma(name, value) VALUES ({COUNTED}, 1)");
+    conn.run(&sql, &[table.name.as_str().into()]).map(drop)
+}
+
+/// Whether a table is to count anew that did under this node's id before: peers would take the larger of the two totals for all.
+fn counts_anew(conn: &Conn, plan: &Plan) -> Result<bool> {
+    if !plan.fields.iter().any(|(_, kind)| *kind == Kind::Known(Type::Counter)) {
+        return Ok(false);
+    }
+    let sql = format!("DELETE FROM main._crdt_pragma WHERE name = {COUNTED}");
+    Ok(unless_missing(conn.run(&sql, &[plan.table.as_str().into()]), 0)? > 0)
 }
 
 /// A table made anew gets another number: cursors of peers that name this one do not fit it.

@@ -213,3 +213,38 @@ fn a_purge_drops_changes_from_the_future() {
         assert_eq!(status(&a)["future"], 1);
     }
 }
+
+/// A table that was purged and made anew has another number: what names the old one, as a cursor does, does not fit it.
+#[test]
+fn a_number_is_given_once() {
+    let [a, b] = nodes(
+        ["a", "b"],
+        "CREATE TABLE one(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('one');
+         CREATE TABLE two(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('two')",
+    );
+    run(&a, "INSERT INTO two VALUES ('1', 'x'); INSERT INTO one VALUES ('1', 'x')");
+    send(&a, &b);
+    run(&b, "SELECT crdt_disable('two', 'purge'); DROP TABLE two");
+    run(&b, "CREATE TABLE two(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('two')");
+    assert_eq!(rows(&b, "SELECT t FROM _crdt_table"), ["1", "3"]);
+    run(&b, "SELECT crdt_disable('two', 'purge'); SELECT crdt_disable('one', 'purge'); SELECT crdt_enable('one')");
+    assert_eq!(rows(&b, "SELECT t FROM _crdt_table"), ["4"]);
+}
+
+/// What this node counted before is at its peers under its id; what it counts anew adds to it.
+#[test]
+fn counters_of_a_table_that_was_purged() {
+    let sql = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, n); SELECT crdt_enable('t', 'n:counter')";
+    let [a, b] = nodes(["a", "b"], sql);
+    run(&a, "INSERT INTO t VALUES ('1', 5)");
+    send(&a, &b);
+    let id = text(&a, "SELECT crdt_node_id()", []);
+    run(&a, "SELECT crdt_disable('t', 'purge'); DROP TABLE t; CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, n)");
+    assert!(text(&a, "SELECT crdt_enable('t', 'n:counter')", []).contains("new node id"));
+    assert_ne!(text(&a, "SELECT crdt_node_id()", []), id);
+    run(&a, "INSERT INTO t VALUES ('1', 2)");
+    swap(&a, &b);
+    same(&a, &b, "t");
+    assert_eq!(rows(&a, "SELECT n FROM t"), ["7"]);
+    assert!(!text(&a, "SELECT crdt_enable('t', 'n:counter')", []).contains("new node id"));
+}

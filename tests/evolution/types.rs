@@ -209,3 +209,18 @@ fn a_set_that_comes_back_revives_no_row() {
     assert_eq!(rows(&a, "SELECT * FROM t"), [""; 0]);
     sound(&a);
 }
+
+/// The log of a database whose tables have one value column and no counter is no wider than they need.
+#[test]
+fn a_column_that_was_not_tracked_in_a_narrow_log() {
+    for [first, then] in [["none", "lww"], ["lww", "none"]] {
+        let a = node(
+            "a",
+            &format!("CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('t', 'v:{first}')"),
+        );
+        run(&a, &format!("INSERT INTO t VALUES ('1', 'x'); SELECT crdt_enable('t', 'v:{then}')"));
+        run(&a, "SELECT crdt_enable('t', 'v:lww')");
+        sound(&a);
+        assert_eq!(since(&a, None).change("v")["value"], "x", "{first}, {then}");
+    }
+}

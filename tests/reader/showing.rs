@@ -206,3 +206,37 @@ fn what_a_trigger_makes_of_a_value_is_put_back_whatever_the_column() {
         same(&a, &b, "t");
     }
 }
+
+/// A REPLACE in a trigger takes a row that has nothing to do with the merge: only the trigger that notes such rows tells.
+#[test]
+fn what_a_triggers_replace_removes_is_put_back() {
+    let sql = "
+        CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, b);
+        CREATE TABLE l(id TEXT PRIMARY KEY NOT NULL, u UNIQUE, w);
+        CREATE TABLE r(id TEXT PRIMARY KEY NOT NULL, w);
+        SELECT crdt_enable('t'); SELECT crdt_enable('l'); SELECT crdt_enable('r');";
+    for trigger in [
+        "AFTER UPDATE OF b ON t BEGIN INSERT OR REPLACE INTO l(id, u) VALUES (new.id || 'z', new.b); END",
+        "BEFORE UPDATE OF b ON t BEGIN INSERT OR REPLACE INTO l(id, u) VALUES ('a', new.b); END",
+        "AFTER UPDATE OF b ON t BEGIN UPDATE OR REPLACE l SET u = new.b WHERE id = 'other'; END",
+        "AFTER UPDATE OF b ON t BEGIN
+           INSERT OR REPLACE INTO l(id, u) VALUES ('z', new.b); DELETE FROM l WHERE id = 'z'; END",
+        "AFTER UPDATE OF b ON t BEGIN INSERT OR REPLACE INTO r(rowid, id) VALUES (1, 'z'); END",
+    ] {
+        let [a, b] = nodes(["a", "b"], sql);
+        run(
+            &a,
+            "INSERT INTO l VALUES ('keep', 5, 'precious'), ('other', 6, 'x'); INSERT INTO r VALUES ('keep', 'too')",
+        );
+        run(&a, &format!("INSERT INTO t VALUES ('r', 0); CREATE TRIGGER mine {trigger}"));
+        send(&a, &b);
+        run(&b, "UPDATE t SET b = 5");
+        send(&b, &a);
+        for name in ["t", "l", "r"] {
+            same(&a, &b, name);
+        }
+        assert_eq!(table(&a, "l"), ["'keep', 5, 'precious'", "'other', 6, 'x'"], "{trigger}");
+        assert_eq!(table(&a, "r"), ["'keep', 'too'"], "{trigger}");
+        sound(&a);
+    }
+}

@@ -237,3 +237,36 @@ fn deletes_of_all_records_that_the_peer_has_forgotten() {
     let (_, pushed) = heard.iter().find(|(route, _)| route == "/sync/push").unwrap();
     assert!(!pushed.contains("\"since\""), "{pushed}");
 }
+
+const NOTES: &str = "CREATE TABLE notes(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('notes')";
+const NOTES_ANEW: &str = "SELECT crdt_disable('notes', 'purge'); DROP TABLE notes";
+
+/// A table that was purged and made anew, at either end, is exchanged as a whole: no place in it is what it was.
+#[test]
+fn a_table_that_was_purged_and_made_anew() {
+    let hub = serve();
+    let (ann, conn) = (database("ann"), at(&hub.file));
+    for side in [&ann, &conn] {
+        side.execute_batch(NOTES).unwrap();
+    }
+    conn.execute_batch("INSERT INTO notes VALUES ('h', 'by the hub')").unwrap();
+    ann.execute_batch("INSERT INTO notes VALUES ('a', 'by ann')").unwrap();
+    settle([&ann, &ann], &hub.url);
+    // The hub's log ends on a row of another table, on which the old places would stand.
+    conn.execute_batch("INSERT INTO tasks(id) VALUES ('t')").unwrap();
+    settle([&ann, &ann], &hub.url);
+    let all = "SELECT group_concat(id || v) FROM (SELECT * FROM notes ORDER BY id)";
+    for side in [&conn, &ann] {
+        side.execute_batch(NOTES_ANEW).unwrap();
+        side.execute_batch(NOTES).unwrap();
+        assert_eq!(common::text(side, "SELECT count(*) FROM notes", []), "0");
+        settle([&ann, &ann], &hub.url);
+        for side in [&conn, &ann] {
+            assert_eq!(common::text(side, all, []), "aby ann,hby the hub");
+        }
+    }
+    // Places of a round with other tables stay.
+    conn.execute_batch("UPDATE notes SET v = 'new' WHERE id = 'h'").unwrap();
+    assert!(sync(&ann, &hub.url).starts_with("pulled=1 "));
+    assert_eq!(common::text(&ann, all, []), "aby ann,hnew");
+}

@@ -274,3 +274,16 @@ fn the_id_of_a_peer_is_refused() {
         assert_eq!(text(&c, "SELECT crdt_node_id(?1)", [id]), id, "one that it had itself");
     }
 }
+
+/// The fold spells the sets of such rows anew: that is no change of this node's.
+#[test]
+fn rows_from_before_are_no_changes() {
+    for cell in ["'[2, 1]'", "NULL", "'[1]'"] {
+        let a = open();
+        run(&a, &format!("CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, s, n); INSERT INTO t VALUES ('a', {cell}, 1)"));
+        run(&a, "SELECT crdt_enable('t', 's:set', 'n:counter')");
+        assert_eq!(text(&a, "SELECT crdt_node_id('ann')", []), "ann", "{cell}");
+        run(&a, "UPDATE t SET n = n + 1");
+        assert!(error(&a, "SELECT crdt_node_id('bob')", []).contains("crdt_fork"), "{cell}");
+    }
+}

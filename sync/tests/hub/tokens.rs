@@ -260,6 +260,8 @@ fn records_outside_of_the_filter_are_rejected_alone() {
     }
     let answer = hub.push(&[changes[1].clone(), json!(7), changes[2].clone()]).ok();
     assert_eq!((rejected(&answer), &answer["unchanged"]), (vec![0, 1], &json!(1)), "beside what is rejected anyway");
+    let odd = of("odd\0key", "title", "of nobody");
+    assert_eq!(rejected(&hub.push(&[odd, changes[2].clone()]).ok()), [0], "a key that is none here");
     hub.as_token("admin");
     let mut values: Vec<(String, String)> = Vec::new();
     for change in hub.pull(&json!({"tables": ["tasks"]})) {
