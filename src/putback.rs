@@ -211,16 +211,13 @@ impl Watch {
     }
 
     fn put_back_once(&self, store: &Store<'_>, reasons: &mut BTreeMap<RecordKey, String>) -> Result<()> {
-        let want = |key| self.wanted.get(key).or_else(|| self.were.get(key)).and_then(Option::as_ref);
-        // What is not to be there may stand in another's way.
-        let (there, gone): (Vec<_>, Vec<_>) = self.besides.iter().partition(|key| want(key).is_some());
-        for key in gone.into_iter().chain(there) {
+        for key in &self.besides {
             let Some(table) = store.table(key.0) else { continue };
             let form = table.form(store.conn)?;
             if !self.were.contains_key(key) && !self.born.contains(key) {
                 continue; // not known after many passes: left as it is
             }
-            let want = want(key);
+            let want = self.wanted.get(key).or_else(|| self.were.get(key)).and_then(Option::as_ref);
             let Some(values) = key.1.decode(&form.shape.classes) else { continue };
             let now = row::read(store.conn, form, &key.1)?;
             let outcome = match (want, now) {

@@ -205,7 +205,7 @@ fn deletes_that_the_peer_has_forgotten() {
     ann.execute_batch("SELECT crdt_disable('tasks', 'purge'); DELETE FROM tasks").unwrap();
     common::text(&ann, "SELECT crdt_enable('tasks', 'votes:counter', 'tags:set')", []);
     ann.execute_batch("DELETE FROM _crdt_remote").unwrap();
-    assert_eq!(sync(&ann, &hub.url), "pulled=2 pushed=0 merged=4 conflicts=0");
+    assert_eq!(sync(&ann, &hub.url), "pulled=4 pushed=0 merged=4 conflicts=0", "its own too, under its former id");
     assert_eq!(sync(&ann, &hub.url), QUIET);
     assert_eq!(common::text(&ann, ids, []), "b,new");
     assert_eq!(digest(&ann), digest(&conn));
