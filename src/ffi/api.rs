@@ -100,6 +100,7 @@ routines! {
     free: (*mut c_void);
     get_autocommit: (*mut sqlite3) -> c_int;
     last_insert_rowid: (*mut sqlite3) -> i64;
+    limit: (*mut sqlite3, c_int, c_int) -> c_int;
     malloc: (c_int) -> *mut c_void;
     prepare_v3: (*mut sqlite3, *const c_char, c_int, c_uint, *mut *mut sqlite3_stmt, *mut *const c_char) -> c_int;
     reset: (*mut sqlite3_stmt) -> c_int;

@@ -137,6 +137,15 @@ impl Db {
         unsafe { (self.api.get_autocommit)(self.raw) != 0 }
     }
 
+    /// How many arguments a function may have: programs that run SQL of others set it low.
+    /// <https://sqlite.org/c3ref/limit.html>
+    pub fn most_arguments(&self) -> usize {
+        const SQLITE_LIMIT_FUNCTION_ARG: i32 = 6;
+        // SAFETY: the connection is open; a negative value changes nothing.
+        let most = unsafe { (self.api.limit)(self.raw, SQLITE_LIMIT_FUNCTION_ARG, -1) };
+        usize::try_from(most).unwrap_or(0)
+    }
+
     /// Whether schema `main` cannot be written.
     pub fn is_readonly(&self) -> bool {
         // SAFETY: the connection is open and the name a C string.

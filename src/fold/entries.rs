@@ -13,7 +13,7 @@ use crate::pass::Pass;
 
 /// Log rows that are read by one statement. Few where assertions are on, so that tests need several.
 const MANY: i64 = if cfg!(debug_assertions) { 7 } else { 1_000 };
-/// Arguments that any SQLite lets a function have. Few where assertions are on, so that tests come to more.
+/// Most arguments that are worth while. Few where assertions are on, so that tests come to more.
 const ARGUMENTS: usize = if cfg!(debug_assertions) { 12 } else { 100 };
 /// Columns of a log row before its key.
 const FIRST: usize = 4;
@@ -90,7 +90,7 @@ impl<'c> Entries<'c> {
         let values = [self.at.into(), to.into()];
         self.at = to;
         let mut taken = Taken { likely: likely.clone(), width: self.width, day: (0.0, 0), entries: Vec::new() };
-        if FIRST + self.width.keys + self.width.values > ARGUMENTS {
+        if FIRST + self.width.keys + self.width.values > ARGUMENTS.min(self.conn.db.most_arguments()) {
             let mut rows = self.conn.stmt(&format!("SELECT {columns} {range} ORDER BY seq"))?;
             rows.bind_all(&values)?;
             while rows.step()? {

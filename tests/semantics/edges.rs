@@ -163,3 +163,33 @@ fn a_cell_whose_new_form_breaks_a_foreign_key() {
         assert_eq!(digest(&a, "t"), digest(&b, "t"));
     }
 }
+
+/// The limits that SQLite recommends to programs that run SQL of strangers (<https://sqlite.org/security.html>), but for EXPR_DEPTH.
+#[test]
+fn a_connection_with_low_limits() {
+    use rusqlite::limits::Limit;
+    let sql = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, a, b, c, d, n); SELECT crdt_enable('t', 'n:counter')";
+    let [a, b] = nodes(["a", "b"], sql);
+    for (limit, most) in [
+        (Limit::SQLITE_LIMIT_LENGTH, 1_000_000),
+        (Limit::SQLITE_LIMIT_SQL_LENGTH, 100_000),
+        (Limit::SQLITE_LIMIT_COLUMN, 100),
+        (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 3),
+        (Limit::SQLITE_LIMIT_VDBE_OP, 25_000),
+        (Limit::SQLITE_LIMIT_FUNCTION_ARG, 8),
+        (Limit::SQLITE_LIMIT_ATTACHED, 0),
+        (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50),
+        (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 10),
+        (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 10),
+    ] {
+        a.set_limit(limit, most).unwrap();
+    }
+    run(&a, "INSERT INTO t VALUES ('1', 1, 2, 3, 4, 5), ('2', 1, 2, 3, 4, 5); UPDATE t SET b = 'new', n = n + 1");
+    run(&a, "SELECT crdt_cursor(); DELETE FROM t WHERE id = '2'");
+    swap(&a, &b);
+    run(&b, "INSERT INTO t VALUES ('2', 9, 9, 9, 9, 9); UPDATE t SET a = 8");
+    swap(&a, &b);
+    same(&a, &b, "t");
+    assert_eq!(table(&a, "t"), table(&b, "t"));
+    assert_eq!(table(&a, "t").len(), 2);
+}
