@@ -132,8 +132,15 @@ fn seconds(option: &str, given: f64) -> Result<Duration, String> {
 fn init(database: &Path, script: &Path) -> Result<(), String> {
     let about = |what: String| format!("{}: {what}", script.display());
     let sql = std::fs::read_to_string(script).map_err(|e| about(e.to_string()))?;
+    if sql.contains('\0') {
+        return Err(about("holds U+0000, where SQLite would end it".to_owned()));
+    }
     let conn = db::open(database, Use::Create)?;
-    conn.execute_batch(&sql).map_err(|e| about(e.to_string()))
+    conn.execute_batch(&sql).map_err(|e| about(e.to_string()))?;
+    match conn.is_autocommit() {
+        true => Ok(()),
+        false => Err(about("leaves a transaction open, and so none of it would stay: end it with COMMIT".to_owned())),
+    }
 }
 
 /// The path of the routes, with a slash in front and none behind.

@@ -55,6 +55,8 @@ fn what_cannot_be_opened() {
     let missing = folder.path().join("missing.db").to_str().unwrap().to_owned();
     let (rubbish, tokens, schema) =
         (file("rubbish.db", &"rubbish ".repeat(1000)), file("tokens", "{}"), file("schema.sql", ""));
+    let (open, cut) =
+        (file("open.sql", "BEGIN; CREATE TABLE t(x)"), file("cut.sql", "CREATE TABLE t(x);\0CREATE TABLE u(x)"));
     for args in [
         &["status", &missing][..],
         &["serve", &missing],
@@ -62,6 +64,8 @@ fn what_cannot_be_opened() {
         &["serve", &rubbish],
         &["serve", &missing, "--init", &schema, "--token-file", &tokens],
         &["serve", &missing, "--init", &rubbish],
+        &["serve", &missing, "--init", &open],
+        &["serve", &missing, "--init", &cut],
         &["serve", &missing, "--tls-cert", &tokens],
         &["serve", &missing, "--init", &schema, "--tls-cert", &tokens, "--tls-key", &tokens],
         &["serve", &missing, "--base", "/{x}"],
