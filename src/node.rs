@@ -51,10 +51,15 @@ pub fn fork(store: &mut Store<'_>) -> Result<()> {
     crate::restamp::future(store, &old)
 }
 
+/// Gives the database a new node id, as what it is about to write could be taken for what it has written before.
+pub fn begin_anew(store: &mut Store<'_>) -> Result<()> {
+    let new = mint(store)?;
+    become_node(store, &new)
+}
+
 /// Forks because a peer told of a change of this node that it never made.
 pub fn fork_by_itself(store: &mut Store<'_>) -> Result<()> {
-    let new = mint(store)?;
-    become_node(store, &new)?;
+    begin_anew(store)?;
     store.conn.run("UPDATE main._crdt_state SET forks = forks + 1", &[])?;
     Ok(())
 }

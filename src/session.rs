@@ -22,6 +22,9 @@ pub fn write<T>(conn: &Conn, mut work: impl FnMut(&mut Store<'_>) -> Result<T>) 
 
 /// Folds the log's tail, and does what `crdt_enable` or a script of `crdt_schema` has left to be done. In the caller's savepoint.
 pub fn catch_up(store: &mut Store<'_>) -> Result<()> {
+    if store.catalog.counts_anew {
+        switch::count_anew(store)?;
+    }
     if store.catalog.compare_due {
         rekey::settle_due(store)?;
     }

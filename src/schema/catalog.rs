@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::{heirs, notes, upgrade, Field, Kind, Table, MAX_BITS};
+use super::{heirs, notes, switch, upgrade, Field, Kind, Table, MAX_BITS};
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::foreign::Foreign;
@@ -23,6 +23,8 @@ pub struct Catalog {
     pub compare_due: bool,
     /// Whether scripts have left notes of any table.
     pub has_notes: bool,
+    /// Whether a table counts again of whose name one was purged.
+    pub counts_anew: bool,
     /// The hooks that stand.
     pub hooks: Hooks,
     by_id: HashMap<i64, Rc<Table>>,
@@ -116,8 +118,12 @@ impl Catalog {
         let heirs_due = any(|t| !t.heirs.is_empty());
         let compare_due = any(|t| t.notes.due.is_some());
         let has_notes = tables.iter().any(|t: &Rc<Table>| t.notes.due.is_some() || !t.notes.past.is_empty());
+        let counted = switch::counted(conn)?;
+        let counts_anew = tables
+            .iter()
+            .any(|t| t.enabled && t.captured && t.counts() && counted.contains(&t.name.to_ascii_lowercase()));
         let (hooks, derived) = (Hooks::read(conn)?, Derived::default());
-        Ok(Catalog { mark, format, tables, heirs_due, compare_due, has_notes, hooks, by_id, derived })
+        Ok(Catalog { mark, format, tables, heirs_due, compare_due, has_notes, counts_anew, hooks, by_id, derived })
     }
 
     /// Every table, in the order in which they were first enabled.

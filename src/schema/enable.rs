@@ -103,7 +103,7 @@ pub fn plan_with(
     };
     if !intact {
         check_rows(conn, &shape, &tracked)?;
-        let bare = catalog.is_none_or(|catalog| catalog.tables().is_empty());
+        let bare = catalog.is_none();
         plan.script = Script { conn, portable, bare, known, missed, target, fields, present, objects }.write()?;
     }
     Ok(plan)

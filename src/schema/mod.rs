@@ -216,6 +216,11 @@ impl Table {
         )))
     }
 
+    /// Whether it has, or had, a counter.
+    pub fn counts(&self) -> bool {
+        self.fields.iter().any(|field| field.kind == Kind::Known(Type::Counter))
+    }
+
     /// The field of that number.
     pub fn field(&self, id: FieldId) -> Option<&Field> {
         self.fields.binary_search_by_key(&id, |f| f.id).ok().and_then(|i| self.fields.get(i))

@@ -10,10 +10,12 @@ use crate::schema::{heirs, notes, Table, Tracked, FORMAT};
 use crate::sql::{ident, literal, SCHEMA};
 use crate::types::Type;
 
-/// The SQL that makes our tables and mints the node id.
+/// The SQL that makes our tables and mints the node id. Where they are there in format 2, what the triggers write is all that is new:
+/// versions that do not know it are to refuse the database from now on.
 pub fn install_script() -> String {
     format!(
         "{SCHEMA}INSERT OR IGNORE INTO main._crdt_pragma(name, value) VALUES ('format', {FORMAT});\n\
+         UPDATE main._crdt_pragma SET value = {FORMAT} WHERE name = 'format' AND value = 2;\n\
          INSERT OR IGNORE INTO main._crdt_node(n, node) VALUES (0, '{}'), (1, lower(hex(randomblob(8))));\n\
          INSERT OR IGNORE INTO main._crdt_state VALUES (1, 1, 0, 0, 0, random(), 0, 0, NULL, NULL);\n",
         crate::clock::BASE_NODE

@@ -1,6 +1,6 @@
 //! `crdt_enable` and `crdt_disable`: capture on and off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::clock::{Hlc, Tick};
 use crate::conn::Conn;
@@ -9,7 +9,7 @@ use crate::fold::{fold, Into};
 use crate::functions::json_strings;
 use crate::key::Pk;
 use crate::record::{FieldId, Record};
-use crate::schema::enable::{left_view, plan_with, present, Plan, Request};
+use crate::schema::enable::{left_view, plan_with, present, Request};
 use crate::schema::missed::Missed;
 use crate::schema::notes::{self, Due};
 use crate::schema::{rekey, Catalog, Field, Form, Kind, Table, Tracked};
@@ -42,8 +42,9 @@ pub fn enable_with(
     }
     let catalog = Catalog::current(conn)?;
     let mut plan = plan_with(conn, catalog.as_deref(), name, requests, false, columns)?;
-    if counts_anew(conn, &plan)? {
-        node::fork_by_itself(&mut session::open(conn)?)?;
+    let counts = plan.fields.iter().any(|(_, kind)| *kind == Kind::Known(Type::Counter));
+    if counts && was_counted(conn, &plan.table)? {
+        node::begin_anew(&mut session::open(conn)?)?;
         plan.warnings.push(format!(
             "this database has a new node id: counters of a table '{}' that was purged may go on at peers",
             plan.table
@@ -137,20 +138,39 @@ const COUNTED: &str = "'counted/' || lower(?1)";
 
 /// What this node has counted in a table may be at its peers when nothing of it is here.
 fn note_counters(conn: &Conn, table: &Table) -> Result<()> {
-    if table.fields.iter().all(|field| field.kind != Kind::Known(Type::Counter)) {
+    if !table.counts() {
         return Ok(());
     }
     let sql = format!("INSERT OR REPLACE INTO main._crdt_pragma(name, value) VALUES ({COUNTED}, 1)");
     conn.run(&sql, &[table.name.as_str().into()]).map(drop)
 }
 
-/// Whether a table is to count anew that did under this node's id before: peers would take the larger of the two totals for all.
-fn counts_anew(conn: &Conn, plan: &Plan) -> Result<bool> {
-    if !plan.fields.iter().any(|(_, kind)| *kind == Kind::Known(Type::Counter)) {
-        return Ok(false);
-    }
+/// Whether a table of that name, with counters, was purged. Peers would take the larger of the two totals for all, so what it counts now is to
+/// go under another id: it is asked once.
+fn was_counted(conn: &Conn, name: &str) -> Result<bool> {
     let sql = format!("DELETE FROM main._crdt_pragma WHERE name = {COUNTED}");
-    Ok(unless_missing(conn.run(&sql, &[plan.table.as_str().into()]), 0)? > 0)
+    Ok(unless_missing(conn.run(&sql, &[name.into()]), 0)? > 0)
+}
+
+/// The names of such tables, in lower case.
+pub fn counted(conn: &Conn) -> Result<HashSet<String>> {
+    let mut rows = conn.stmt("SELECT substr(name, 9) FROM main._crdt_pragma WHERE name GLOB 'counted/*'")?;
+    let mut all = HashSet::new();
+    while rows.step()? {
+        all.extend(rows.text(0).map(str::to_owned));
+    }
+    Ok(all)
+}
+
+/// Gives the database a new node id where a script of `crdt_schema` has made such a table anew.
+pub fn count_anew(store: &mut Store<'_>) -> Result<()> {
+    let catalog = std::rc::Rc::clone(&store.catalog);
+    for table in catalog.tables().iter().filter(|table| table.enabled && table.captured && table.counts()) {
+        if was_counted(store.conn, &table.name)? {
+            node::begin_anew(store)?;
+        }
+    }
+    store.conn.run("UPDATE main._crdt_state SET token = random()", &[]).map(drop)
 }
 
 /// A table made anew gets another number: cursors of peers that name this one do not fit it.

@@ -290,3 +290,19 @@ fn enable_renews_triggers_and_views() {
     run(&conn, "SELECT crdt_enable('tasks')");
     sound(&conn);
 }
+
+/// A script's triggers write what versions of format 2 do not know: they are to refuse the database from then on.
+#[test]
+fn a_script_raises_the_format() {
+    let (_folder, path) = copy(2);
+    let bare = Connection::open(&path).unwrap();
+    run(&bare, "CREATE TABLE scripted(id TEXT PRIMARY KEY NOT NULL, v)");
+    let script = text(&read_only(&path), "SELECT crdt_schema('scripted')", []);
+    assert_eq!(format(&bare), "2");
+    run(&bare, &format!("{script}; INSERT INTO scripted VALUES ('1', 'x'); DELETE FROM scripted"));
+    assert_eq!(format(&bare), "3");
+    drop(bare);
+    let conn = open(&path);
+    assert_eq!(rows(&conn, "SELECT pk FROM crdt_changes(NULL, 'scripted') WHERE tombstone"), ["'1'"]);
+    sound(&conn);
+}

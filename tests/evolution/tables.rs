@@ -247,4 +247,31 @@ fn counters_of_a_table_that_was_purged() {
     same(&a, &b, "t");
     assert_eq!(rows(&a, "SELECT n FROM t"), ["7"]);
     assert!(!text(&a, "SELECT crdt_enable('t', 'n:counter')", []).contains("new node id"));
+    assert_eq!(status(&a)["forks"], 0, "that is no copied file");
+}
+
+/// The same where a script of `crdt_schema` makes it anew, also where all tables were purged.
+#[test]
+fn counters_of_a_table_that_a_script_makes_anew() {
+    for others in ["CREATE TABLE o(id TEXT PRIMARY KEY NOT NULL, v)", TASKS] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let sql =
+            format!("{others}; CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, n); SELECT crdt_enable('t', 'n:counter')");
+        let (a, b) = (file_node(&path, "a", &sql), node("b", &sql));
+        run(&a, "INSERT INTO t VALUES ('1', 5)");
+        send(&a, &b);
+        run(&a, "SELECT crdt_disable('t', 'purge'); DELETE FROM t");
+        let script = text(&a, "SELECT crdt_schema('t', 'n:counter')", []);
+        drop(a);
+        let bare = rusqlite::Connection::open(&path).unwrap();
+        run(&bare, &script);
+        run(&bare, "INSERT INTO t VALUES ('1', 2)");
+        drop(bare);
+        let a = crate::common::open_file(&path);
+        swap(&a, &b);
+        same(&a, &b, "t");
+        assert_eq!(rows(&a, "SELECT n FROM t"), ["7"]);
+        assert_eq!(status(&a)["forks"], 0);
+    }
 }
