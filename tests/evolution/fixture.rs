@@ -9,9 +9,14 @@ pub const NOW: i64 = 1_700_001_000_000;
 
 /// A copy of the fixture of that format, in a folder that goes away with the guard.
 pub fn copy(format: i64) -> (tempfile::TempDir, PathBuf) {
+    copy_of(&format!("format{format}.db"))
+}
+
+/// A copy of the fixture of that name.
+pub fn copy_of(name: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fixture.db");
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/format{format}.db"));
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
     std::fs::copy(from, &path).unwrap();
     (folder, path)
 }

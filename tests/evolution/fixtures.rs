@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::fixture::{copy, NOW};
+use super::fixture::{copy, copy_of, NOW};
 use crate::common::{error, text};
 use crate::support::*;
 
@@ -239,7 +239,12 @@ fn an_old_database_under_anothers_lock() {
 /// it said when it was made, and goes on.
 #[test]
 fn format_2() {
-    let (_folder, path) = copy(2);
+    for name in ["format2.db", "format2-last.db"] {
+        of_format_2(copy_of(name));
+    }
+}
+
+fn of_format_2((_folder, path): (tempfile::TempDir, std::path::PathBuf)) {
     let digests = |conn: &Connection| {
         ["tasks", "people", "wr o\"w", "renamed"]
             .map(|table| text(conn, "SELECT crdt_digest(?1, 'full')", [table])[..8].to_owned())
