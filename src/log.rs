@@ -135,6 +135,21 @@ pub fn time(at: ValueRef<'_>) -> i64 {
     }
 }
 
+/// Wall times of rows in nanoseconds, with the day that was read last: rows of one statement have one.
+#[derive(Default)]
+pub struct Times(Cell<(f64, i64)>);
+
+impl Times {
+    /// As [`time`].
+    pub fn of(&self, at: ValueRef<'_>) -> i64 {
+        let ValueRef::Real(day) = at else { return 0 };
+        if self.0.get().0 != day {
+            self.0.set((day, time(at)));
+        }
+        self.0.get().1
+    }
+}
+
 /// Reads rows of the log in order.
 pub struct Reader<'a> {
     rows: Cached<'a>,
@@ -143,8 +158,7 @@ pub struct Reader<'a> {
     flagged: bool,
     keys: Vec<usize>,
     values: Vec<usize>,
-    /// The day that was read last, and the time that it is: rows of one statement have one.
-    at: Cell<(f64, i64)>,
+    times: Times,
 }
 
 impl<'a> Reader<'a> {
@@ -163,8 +177,8 @@ impl<'a> Reader<'a> {
     }
 
     fn of(rows: Cached<'a>) -> Reader<'a> {
-        let (keys, values, at) = (Vec::new(), Vec::new(), Cell::new((0.0, 0)));
-        Reader { rows, event: Event::Unknown, flagged: false, keys, values, at }
+        let (keys, values, times) = Default::default();
+        Reader { rows, event: Event::Unknown, flagged: false, keys, values, times }
     }
 
     /// Goes to the next row; false when there is none.
@@ -207,11 +221,7 @@ impl<'a> Reader<'a> {
 
     /// Wall time of the write, nanoseconds.
     pub fn at(&self) -> i64 {
-        let ValueRef::Real(day) = self.rows.column(3) else { return 0 };
-        if self.at.get().0 != day {
-            self.at.set((day, crate::store::nanoseconds(day)));
-        }
-        self.at.get().1
+        self.times.of(self.rows.column(3))
     }
 
     /// The key.

@@ -3,7 +3,7 @@
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::fold::{fold, Into};
-use crate::schema::{heirs, rekey, switch, upgrade, Catalog, FORMAT};
+use crate::schema::{heirs, purged, rekey, switch, upgrade, Catalog, FORMAT};
 use crate::sql::SCHEMA;
 use crate::store::Store;
 use crate::tail::{self, Mark, Tail};
@@ -23,7 +23,7 @@ pub fn write<T>(conn: &Conn, mut work: impl FnMut(&mut Store<'_>) -> Result<T>) 
 /// Folds the log's tail, and does what `crdt_enable` or a script of `crdt_schema` has left to be done. In the caller's savepoint.
 pub fn catch_up(store: &mut Store<'_>) -> Result<()> {
     if store.catalog.counts_anew {
-        switch::count_anew(store)?;
+        purged::count_anew(store)?;
     }
     if store.catalog.compare_due {
         rekey::settle_due(store)?;

@@ -8,7 +8,7 @@ use crate::conn::Conn;
 use crate::error::Result;
 use crate::ffi::{Call, Out, Value, ValueRef};
 use crate::key::{KeyClass, Pk};
-use crate::log::{self, Event, Width};
+use crate::log::{self, Event, Times, Width};
 use crate::pass::Pass;
 
 /// Log rows that are read by one statement. Few where assertions are on, so that tests need several.
@@ -89,7 +89,8 @@ impl<'c> Entries<'c> {
         let range = "FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2";
         let values = [self.at.into(), to.into()];
         self.at = to;
-        let mut taken = Taken { likely: likely.clone(), width: self.width, day: (0.0, 0), entries: Vec::new() };
+        let mut taken =
+            Taken { likely: likely.clone(), width: self.width, times: Times::default(), entries: Vec::new() };
         if FIRST + self.width.keys + self.width.values > ARGUMENTS.min(self.conn.db.most_arguments()) {
             let mut rows = self.conn.stmt(&format!("SELECT {columns} {range} ORDER BY seq"))?;
             rows.bind_all(&values)?;
@@ -110,8 +111,7 @@ impl<'c> Entries<'c> {
 struct Taken {
     likely: Likely,
     width: Width,
-    /// The day that was read last, and the time that it is: rows of one statement have one.
-    day: (f64, i64),
+    times: Times,
     entries: Vec<Entry>,
 }
 
@@ -143,7 +143,7 @@ impl Taken {
             values = (0..count).map(|i| value(i).to_value()).collect();
         }
         let key = self.key(t, &column);
-        let at = self.time(column(3));
+        let at = self.times.of(column(3));
         self.entries.push(Entry { seq: number(0).unwrap_or(0), t, event, is_burial, at, key, values });
     }
 
@@ -156,13 +156,5 @@ impl Taken {
             },
             _ => Key::Values((0..self.width.keys).map(|i| value(i).to_value()).collect()),
         }
-    }
-
-    fn time(&mut self, at: ValueRef<'_>) -> i64 {
-        let ValueRef::Real(day) = at else { return 0 };
-        if self.day.0 != day {
-            self.day = (day, crate::store::nanoseconds(day));
-        }
-        self.day.1
     }
 }

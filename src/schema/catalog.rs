@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::{heirs, notes, switch, upgrade, Field, Kind, Table, MAX_BITS};
+use super::{heirs, notes, purged, upgrade, Field, Kind, Table, MAX_BITS};
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::foreign::Foreign;
@@ -118,7 +118,7 @@ impl Catalog {
         let heirs_due = any(|t| !t.heirs.is_empty());
         let compare_due = any(|t| t.notes.due.is_some());
         let has_notes = tables.iter().any(|t: &Rc<Table>| t.notes.due.is_some() || !t.notes.past.is_empty());
-        let counted = switch::counted(conn)?;
+        let counted = purged::counted(conn)?;
         let counts_anew = tables
             .iter()
             .any(|t| t.enabled && t.captured && t.counts() && counted.contains(&t.name.to_ascii_lowercase()));

@@ -16,7 +16,7 @@ use crate::schema::missed::Missed;
 pub use crate::schema::script::install_script;
 use crate::schema::script::{Present, Script};
 use crate::schema::shape::{Affinity, Column, Shape};
-use crate::schema::{Catalog, Field, Kind, Table, Tracked};
+use crate::schema::{purged, Catalog, Field, Kind, Table, Tracked};
 use crate::sql::ident;
 use crate::types::Type;
 
@@ -109,16 +109,11 @@ pub fn plan_with(
     Ok(plan)
 }
 
-/// The highest number of the tables that were purged.
-pub fn last_purged(conn: &Conn) -> Result<i64> {
-    Ok(conn.int("SELECT value FROM main._crdt_pragma WHERE name = 'purged'", &[])?.unwrap_or(0))
-}
-
 /// A number that no table ever had: cursors name tables by it.
 fn next_number(conn: &Conn, catalog: Option<&Catalog>) -> Result<i64> {
     let Some(catalog) = catalog else { return Ok(1) };
     let last = catalog.tables().iter().map(|table| table.id).max().unwrap_or(0);
-    Ok(last.max(last_purged(conn)?).saturating_add(1))
+    Ok(last.max(purged::last_number(conn)?).saturating_add(1))
 }
 
 fn check_requests(shape: &Shape, requests: &[Request]) -> Result<()> {

@@ -14,8 +14,8 @@ use crate::types::Type;
 pub const WORD_BITS: u32 = 62;
 
 /// So many bits have a column of the log each, a flag, in place of a mask. SQLite compiles the trigger with each statement: to put
-/// flags together into a mask costs three nodes of ten for each. But every flag makes all rows of the log a byte longer, and a fold
-/// slower: few columns are not worth that. Other numbers where assertions are on, so that tables of tests come to both.
+/// flags together into a mask costs three nodes of ten for each. Deleted rows have these columns anyway. Other numbers where assertions
+/// are on, so that tables of tests come to both.
 const FLAGS: RangeInclusive<u32> = if cfg!(debug_assertions) { 3..=6 } else { 1..=16 };
 
 /// So many lww columns of a deleted row go to the log with it, which is one b-tree less to write to; those of wider tables to the grave,

@@ -11,6 +11,7 @@ pub mod install;
 pub mod missed;
 pub mod notes;
 mod past;
+pub mod purged;
 pub mod rekey;
 mod script;
 pub mod shape;

@@ -1,10 +1,10 @@
 //! `crdt_enable` and `crdt_disable`: capture on and off.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use crate::clock::{Hlc, Tick};
 use crate::conn::Conn;
-use crate::error::{unless_missing, Result};
+use crate::error::Result;
 use crate::fold::{fold, Into};
 use crate::functions::json_strings;
 use crate::key::Pk;
@@ -12,7 +12,7 @@ use crate::record::{FieldId, Record};
 use crate::schema::enable::{left_view, plan_with, present, Request};
 use crate::schema::missed::Missed;
 use crate::schema::notes::{self, Due};
-use crate::schema::{rekey, Catalog, Field, Form, Kind, Table, Tracked};
+use crate::schema::{purged, rekey, Catalog, Field, Form, Kind, Table, Tracked};
 use crate::sql::ident;
 use crate::store::Store;
 use crate::types::Type;
@@ -43,7 +43,7 @@ pub fn enable_with(
     let catalog = Catalog::current(conn)?;
     let mut plan = plan_with(conn, catalog.as_deref(), name, requests, false, columns)?;
     let counts = plan.fields.iter().any(|(_, kind)| *kind == Kind::Known(Type::Counter));
-    if counts && was_counted(conn, &plan.table)? {
+    if counts && purged::was_counted(conn, &plan.table)? {
         node::begin_anew(&mut session::open(conn)?)?;
         plan.warnings.push(format!(
             "this database has a new node id: counters of a table '{}' that was purged may go on at peers",
@@ -100,7 +100,7 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
     drop_objects(conn, &store.catalog, &table)?;
     if purge {
         pending::purge(store, table.id)?;
-        note_counters(conn, &table)?;
+        purged::note_counters(conn, &table)?;
         for sql in [
             "DELETE FROM main._crdt_clock WHERE t = ?1",
             "DELETE FROM main._crdt_parts WHERE t = ?1",
@@ -119,8 +119,8 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
             conn.run(sql, &[table.id.into()])?;
         }
         crate::filter::registry::purge(conn, table.id)?;
-        forget_number(conn, table.id)?;
-        forget_places(conn, &table.name)?;
+        purged::note_number(conn, table.id)?;
+        purged::forget_places(conn, &table.name)?;
     } else {
         // Without triggers nothing else tells that the table was renamed.
         let values = [table.id.into(), table.name.as_str().into()];
@@ -131,67 +131,6 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
     write_text(&mut out, &table.name);
     out.push_str(if purge { ",\"state\":\"purged\"}" } else { ",\"state\":\"kept\"}" });
     Ok(out)
-}
-
-/// A name in `_crdt_pragma` for a table with counters that was purged.
-const COUNTED: &str = "'counted/' || lower(?1)";
-
-/// What this node has counted in a table may be at its peers when nothing of it is here.
-fn note_counters(conn: &Conn, table: &Table) -> Result<()> {
-    if !table.counts() {
-        return Ok(());
-    }
-    let sql = format!("INSERT OR REPLACE INTO main._crdt_pragma(name, value) VALUES ({COUNTED}, 1)");
-    conn.run(&sql, &[table.name.as_str().into()]).map(drop)
-}
-
-/// Whether a table of that name, with counters, was purged. Peers would take the larger of the two totals for all, so what it counts now is to
-/// go under another id: it is asked once.
-fn was_counted(conn: &Conn, name: &str) -> Result<bool> {
-    let sql = format!("DELETE FROM main._crdt_pragma WHERE name = {COUNTED}");
-    Ok(unless_missing(conn.run(&sql, &[name.into()]), 0)? > 0)
-}
-
-/// The names of such tables, in lower case.
-pub fn counted(conn: &Conn) -> Result<HashSet<String>> {
-    let mut rows = conn.stmt("SELECT substr(name, 9) FROM main._crdt_pragma WHERE name GLOB 'counted/*'")?;
-    let mut all = HashSet::new();
-    while rows.step()? {
-        all.extend(rows.text(0).map(str::to_owned));
-    }
-    Ok(all)
-}
-
-/// Gives the database a new node id where a script of `crdt_schema` has made such a table anew.
-pub fn count_anew(store: &mut Store<'_>) -> Result<()> {
-    let catalog = std::rc::Rc::clone(&store.catalog);
-    for table in catalog.tables().iter().filter(|table| table.enabled && table.captured && table.counts()) {
-        if was_counted(store.conn, &table.name)? {
-            node::begin_anew(store)?;
-        }
-    }
-    store.conn.run("UPDATE main._crdt_state SET token = random()", &[]).map(drop)
-}
-
-/// A table made anew gets another number: cursors of peers that name this one do not fit it.
-fn forget_number(conn: &Conn, t: i64) -> Result<()> {
-    let last = super::enable::last_purged(conn)?.max(t);
-    conn.run("INSERT OR REPLACE INTO main._crdt_pragma(name, value) VALUES ('purged', ?1)", &[last.into()]).map(drop)
-}
-
-/// Where this database stood with the peers that it goes to by itself: the table made anew is exchanged as a whole.
-fn forget_places(conn: &Conn, name: &str) -> Result<()> {
-    for table in ["_crdt_remote", "_crdt_refused"] {
-        let there = "SELECT 1 FROM main.sqlite_schema WHERE name = ?1";
-        if conn.int(there, &[table.into()])?.is_some() {
-            let sql = format!(
-                "DELETE FROM main.{table} WHERE CASE WHEN json_valid(tables) THEN EXISTS(
-                   SELECT 1 FROM json_each(tables) WHERE value = ?1 COLLATE NOCASE) END"
-            );
-            conn.run(&sql, &[name.into()])?;
-        }
-    }
-    Ok(())
 }
 
 /// Drops a table's triggers and its view.
