@@ -336,10 +336,8 @@ impl Pass for Rewriting {
 
 /// Empties the deletes from `first` to `last` of the values that they hold.
 pub fn empty_burials(conn: &Conn, first: i64, last: i64) -> Result<()> {
-    let columns = "SELECT group_concat(name || ' = NULL', ', ') FROM pragma_table_info('_crdt_log', 'main') WHERE name GLOB 'v[0-9]*'";
-    let none = conn.first(columns, &[], |row| row.text(0).map(str::to_owned))?.flatten().unwrap_or_default();
-    let sql =
-        format!("UPDATE OR FAIL main._crdt_log SET m = -2, {none} WHERE seq >= ?1 AND seq <= ?2 AND m = {BURIAL}");
+    let none: String = (0..Width::of_log(conn)?.values).map(|i| format!(", v{i} = NULL")).collect();
+    let sql = format!("UPDATE OR FAIL main._crdt_log SET m = -2{none} WHERE seq >= ?1 AND seq <= ?2 AND m = {BURIAL}");
     conn.run(&sql, &[first.into(), last.into()]).map(drop)
 }
 
