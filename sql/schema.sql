@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS _crdt_grave(seq INTEGER PRIMARY KEY, v0);
 -- One row a record: base stamp (g, ts, c, n), dead (1) or not, and exceptions (src/pack.rs). pk is the key's wire text,
 -- or an INTEGER for decimal keys.
 CREATE TABLE IF NOT EXISTS _crdt_clock(t INTEGER NOT NULL, pk NOT NULL, g, ts, c, n, dead, x, PRIMARY KEY(t, pk)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS _crdt_dead ON _crdt_clock(t, pk) WHERE dead;
+CREATE INDEX IF NOT EXISTS main._crdt_dead ON _crdt_clock(t, pk) WHERE dead;
 
 -- What is too long to stay with the clocks, and changes kept for later versions: parts of counters (e: '' or the
 -- operation, n: author), marks of sets (e: element, n: node), kept changes (e: stamp, n: author). s is packed (src/pack.rs).

@@ -1,4 +1,4 @@
-//! Many rows for one statement: `INSERT … SELECT c0, c1 FROM _crdt_batch`. To run a statement for each row costs more than
+//! Many rows for one statement: `INSERT … SELECT c0, c1 FROM main._crdt_batch`. To run a statement for each row costs more than
 //! what it does: it opens its tables, and begins and ends, every time.
 
 use std::ops::Range;

@@ -84,7 +84,7 @@ impl Log {
     pub fn write(&mut self, store: &Store<'_>) -> Result<()> {
         let sql = "INSERT OR FAIL INTO main._crdt_conflict
                    (t, pk, f, w, won, l_value, l_ts, l_c, l_n, i_value, i_ts, i_c, i_n, at)
-                   SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13 FROM _crdt_batch";
+                   SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13 FROM main._crdt_batch";
         let mut rows = self.rows.drain(..);
         rows.try_for_each(|rows| store.conn.run_batch(sql, &[], &Rc::new(rows)).map(drop))
     }

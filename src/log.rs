@@ -282,7 +282,8 @@ impl Relays {
 
     /// Appends them. `at` is nanoseconds.
     pub fn write(self, conn: &Conn, at: i64) -> Result<()> {
-        let sql = "INSERT OR FAIL INTO main._crdt_log(t, m, at, k0, v0) SELECT c0, -4, ?1, c1, c2 FROM _crdt_batch";
+        let sql =
+            "INSERT OR FAIL INTO main._crdt_log(t, m, at, k0, v0) SELECT c0, -4, ?1, c1, c2 FROM main._crdt_batch";
         conn.run_batch(sql, &[crate::store::julian_day(at).into()], &Rc::new(self.0)).map(drop)
     }
 }
@@ -354,7 +355,7 @@ pub fn drop_entries(conn: &Conn, runs: &[(i64, i64)]) -> Result<()> {
 pub fn append_relays(conn: &Conn, t: i64, at: i64, keys: &Rc<Rows>) -> Result<()> {
     let at = crate::store::julian_day(at).into();
     conn.run_batch(
-        "INSERT OR FAIL INTO main._crdt_log(t, m, at, k0) SELECT ?1, -4, ?2, c0 FROM _crdt_batch",
+        "INSERT OR FAIL INTO main._crdt_log(t, m, at, k0) SELECT ?1, -4, ?2, c0 FROM main._crdt_batch",
         &[t.into(), at],
         keys,
     )?;

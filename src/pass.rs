@@ -1,6 +1,6 @@
 //! One statement that goes through a table's rows in their order, and is told which of them to write and how:
 //! `UPDATE … SET x = _crdt_give(0) WHERE … AND _crdt_meet(pk, x)`, or, where all are to be written, `SET x = _crdt_edit(pk, x)`.
-//! A statement for each row would look for each from the root of the tree; an `UPDATE … FROM _crdt_batch` puts all of them into a
+//! A statement for each row would look for each from the root of the tree; an `UPDATE … FROM main._crdt_batch` puts all of them into a
 //! table of its own first.
 
 use std::cell::Cell;

@@ -90,7 +90,7 @@ fn write(form: &Form, what: &Text) -> String {
             let columns = list(columns.map(|column| format!("r.{}", ident(column))));
             let (known, key, from, which) = match what {
                 Text::Whole => ("", key_condition_of(form, "r."), "", " WHERE c.t = ?2 AND c.pk = ?1"),
-                _ => ("c.t, ", key_is(form, "r.", |_| "c.pk".to_owned()), "_crdt_batch b LEFT JOIN ", ""),
+                _ => ("c.t, ", key_is(form, "r.", |_| "c.pk".to_owned()), "main._crdt_batch b LEFT JOIN ", ""),
             };
             let on = if which.is_empty() { " ON c.t = ?1 AND c.pk = b.c0" } else { "" };
             format!(
@@ -102,7 +102,7 @@ fn write(form: &Form, what: &Text) -> String {
             let sets = list(columns(cells).iter().enumerate().map(|(i, c)| format!("{c} = b.c{}", i + 1)));
             // The rows are known to be there: where the key's own collation finds one, it is the one.
             let key = list(form.shape.key.iter().map(|key| format!("r.{} = b.c0", ident(key))));
-            format!("UPDATE{rule} main.{table} AS r SET {sets} FROM _crdt_batch b WHERE {key}")
+            format!("UPDATE{rule} main.{table} AS r SET {sets} FROM main._crdt_batch b WHERE {key}")
         }
         Text::Rowids => {
             let (key, rowid) =
@@ -123,13 +123,13 @@ fn write(form: &Form, what: &Text) -> String {
         Text::ByRowid => {
             let rowid = form.shape.rowid_name().unwrap_or("rowid");
             let columns: String = form.tracked.iter().map(|t| format!(", r.{}", ident(&t.column.name))).collect();
-            format!("SELECT r.{rowid}{columns} FROM _crdt_batch b CROSS JOIN main.{table} r ON r.{rowid} = b.c0")
+            format!("SELECT r.{rowid}{columns} FROM main._crdt_batch b CROSS JOIN main.{table} r ON r.{rowid} = b.c0")
         }
         Text::Batch => {
             let names =
                 list(form.shape.key.iter().chain(form.tracked.iter().map(|t| &t.column.name)).map(|name| ident(name)));
             let places = list((0..=form.tracked.len()).map(|i| format!("c{i}")));
-            format!("INSERT{rule} INTO main.{table}({names}) SELECT {places} FROM _crdt_batch")
+            format!("INSERT{rule} INTO main.{table}({names}) SELECT {places} FROM main._crdt_batch")
         }
         Text::Insert(cells) => insert_of(form, rule, columns(cells)),
         Text::Probe(cells) => insert_of(form, " OR IGNORE", columns(cells)),

@@ -244,7 +244,7 @@ impl<'a> Store<'a> {
     /// Writes the states of rows never seen before, as they were inserted: key, ts, c, node of each.
     pub fn add_fresh(&self, table: &Table, rows: &Rc<Rows>) -> Result<()> {
         let sql =
-            "INSERT OR FAIL INTO main._crdt_clock(t, pk, g, ts, c, n) SELECT ?1, c0, ?2, c1, c2, c3 FROM _crdt_batch";
+            "INSERT OR FAIL INTO main._crdt_clock(t, pk, g, ts, c, n) SELECT ?1, c0, ?2, c1, c2, c3 FROM main._crdt_batch";
         let count = self.conn.run_batch(sql, &[table.id.into(), i64::from(table.gen).into()], rows)?;
         self.conn.fresh.set(self.conn.fresh.get().saturating_add(count));
         Ok(())
@@ -297,7 +297,7 @@ impl<'a> Store<'a> {
 
 // A statement that might abort halfway would have SQLite keep every page as it was, in a file of its own. This one cannot.
 const SAVE: &str = "INSERT OR FAIL INTO main._crdt_clock(t, pk, g, ts, c, n, dead, x)
-                    SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM _crdt_batch WHERE true
+                    SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM main._crdt_batch WHERE true
                     ON CONFLICT(t, pk) DO UPDATE SET g = excluded.g, ts = excluded.ts, c = excluded.c, n = excluded.n,
                     dead = excluded.dead, x = excluded.x";
 

@@ -83,13 +83,40 @@ fn query_only() {
     assert_eq!((export(&a), digest(&a, "tasks")), read);
 }
 
-/// Temporary tables of the same names hide nothing.
+/// Temporary tables of the same names hide nothing, neither those that are there when a table is enabled nor later ones.
 #[test]
 fn temporary_tables_in_the_way() {
     let [a, b] = nodes(["a", "b"], TASKS);
+    hide(&a);
+    let late = open();
+    hide(&late);
+    let refused =
+        "'tasks' is hidden by a temporary table of that name; drop that, or enable tasks on another connection";
+    let create = TASKS.replace("CREATE TABLE ", "CREATE TABLE main.");
+    assert!(try_run(&late, &create).is_err_and(|e| e.contains(refused)));
+    run(&late, "DROP TABLE temp.tasks; SELECT crdt_enable('tasks', 'priority:counter', 'tags:set')");
+    for a in [a, late] {
+        run(&a, "INSERT INTO main.tasks(id, title) VALUES ('t1', 'x')");
+        send(&a, &b);
+        run(&b, "UPDATE tasks SET title = 'y', tags = '[1]'");
+        send(&b, &a);
+        run(&a, "DELETE FROM main.tasks; INSERT INTO main.tasks(id) VALUES ('t2')");
+        send(&a, &b);
+        send(&b, &a);
+        assert_eq!(rows(&a, "SELECT id, title, tags FROM main.tasks"), rows(&b, "SELECT id, title, tags FROM tasks"));
+        assert_eq!(digest(&a, "tasks"), digest(&b, "tasks"));
+        sound(&a);
+        load(&a).unwrap();
+    }
+}
+
+/// Makes temporary tables of the names that are ours, and of the tables that are enabled.
+fn hide(conn: &rusqlite::Connection) {
     for name in [
         "tasks",
+        "_crdt_batch",
         "_crdt_log",
+        "_crdt_grave",
         "_crdt_state",
         "_crdt_clock",
         "_crdt_table",
@@ -97,17 +124,12 @@ fn temporary_tables_in_the_way() {
         "_crdt_pragma",
         "_crdt_node",
         "_crdt_parts",
+        "_crdt_show",
+        "_crdt_moved_1_0_5",
+        "_tasks_crdt",
     ] {
-        run(&a, &format!("CREATE TEMP TABLE {name}(x)"));
+        run(conn, &format!("CREATE TEMP TABLE {name}(x)"));
     }
-    run(&a, "INSERT INTO main.tasks(id, title) VALUES ('t1', 'x')");
-    send(&a, &b);
-    run(&b, "UPDATE tasks SET title = 'y', tags = '[1]'");
-    send(&b, &a);
-    assert_eq!(rows(&a, "SELECT id, title, tags FROM main.tasks"), ["'t1', 'y', '[1]'"]);
-    assert_eq!(digest(&a, "tasks"), digest(&b, "tasks"));
-    sound(&a);
-    load(&a).unwrap();
 }
 
 /// A merge while statements of the host's are half read.
