@@ -3,6 +3,7 @@
 
 mod client;
 mod db;
+mod file;
 mod hub;
 mod inspect;
 mod serve;

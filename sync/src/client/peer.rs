@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::Connection;
 
 use super::backoff::Backoff;
@@ -15,6 +16,7 @@ use super::round::{round, Report, Round, Ways};
 use super::stop::Stop;
 use super::Target;
 use crate::db::{self, Use};
+use crate::file::Opened;
 
 /// How often the file is looked at for commits of others: a read of shared memory.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -62,12 +64,14 @@ impl Follower {
 
     fn stay(&self, backoff: &mut Backoff) -> Result<(), String> {
         let conn = db::open(&self.target.database, Use::Write)?;
+        let opened = Opened::at(&self.target.database);
         self.stop.interrupts(&conn);
         let mut ways = Ways::Both;
         let mut has_failed = true;
         // Pushes do not put the next round both ways off.
         let mut full = Instant::now();
         loop {
+            stays(&conn, &opened)?;
             // Read before the round: what is committed during it is looked at afterwards.
             let seen = Seen::read(&conn)?;
             match round(&conn, &self.target, &self.peer, Round { ways, retry: false }, |_| ()) {
@@ -80,7 +84,7 @@ impl Follower {
                     if ways == Ways::Both {
                         full = Instant::now() + self.interval;
                     }
-                    match self.wait(&conn, seen, full, &mut has_failed)? {
+                    match self.wait((&conn, &opened), seen, full, &mut has_failed)? {
                         Some(next) => ways = next,
                         None => return Ok(()),
                     }
@@ -104,7 +108,7 @@ impl Follower {
     /// Waits for the next round; None when it is told to stop. `is_lost`: the stream has ended.
     fn wait(
         &self,
-        conn: &Connection,
+        (conn, opened): (&Connection, &Opened),
         mut seen: Seen,
         full: Instant,
         is_lost: &mut bool,
@@ -124,12 +128,21 @@ impl Follower {
                 // Nobody listens to this peer.
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(left),
             }
+            stays(conn, opened)?;
             if seen.has_grown(conn)? {
                 return Ok(Some(Ways::Push));
             }
         }
         Ok(None)
     }
+}
+
+/// Fails where another file has taken the place of the one that is open: that one is to be opened then.
+fn stays(conn: &Connection, opened: &Opened) -> Result<(), String> {
+    opened.check().inspect_err(|_| {
+        // Closed as usual, it would remove the write-ahead log of that name, which is the other file's by now.
+        let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    })
 }
 
 /// Whether the peer was ever pulled from.

@@ -69,6 +69,13 @@ impl Refusal {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
+    /// The database is not where it was opened, which the hub's log tells of too.
+    pub fn lost(message: impl Into<String>) -> Refusal {
+        let message = message.into();
+        tracing::error!("{message}");
+        Refusal::busy(message)
+    }
+
     /// A limit is reached for now.
     pub fn busy(message: impl Into<String>) -> Refusal {
         Refusal { retry_after: Some(1), ..Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message) }

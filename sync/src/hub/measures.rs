@@ -87,7 +87,7 @@ pub async fn metrics(State(hub): State<Shared>) -> Result<impl IntoResponse> {
 }
 
 fn bytes(hub: &Hub) -> u64 {
-    let wal = format!("{}-wal", hub.path.display());
+    let wal = format!("{}-wal", hub.opened.path().display());
     let size = |path: &std::path::Path| std::fs::metadata(path).map_or(0, |file| file.len());
-    size(&hub.path) + size(wal.as_ref())
+    size(hub.opened.path()) + size(wal.as_ref())
 }

@@ -51,19 +51,19 @@ mod topics;
 mod wire;
 mod writer;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
+use crate::file::Opened;
 pub use auth::Tokens;
 pub use server::{serve, Config};
 pub use tls::Tls;
 
 /// What all requests share.
 pub struct Hub {
-    path: PathBuf,
+    opened: Opened,
     readers: readers::Readers,
     writer: writer::Writer,
     changed: changed::Changed,

@@ -35,7 +35,8 @@ pub async fn health() -> Result<Response> {
 /// Whether the database could be written a moment ago.
 pub async fn ready(State(hub): State<Shared>) -> Result<Response> {
     hub.writer.check()?;
-    hub.readiness.ask(&hub.path).await?;
+    hub.opened.check().map_err(Refusal::lost)?;
+    hub.readiness.ask(hub.opened.path()).await?;
     answer::short(&json!({ "status": "ready" }))
 }
 

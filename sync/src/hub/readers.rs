@@ -1,6 +1,5 @@
 //! Connections to read with, each used by one blocking thread at a time.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
@@ -12,6 +11,7 @@ use super::inside::Question;
 use super::leash::leash;
 use super::scope::Scope;
 use crate::db::{self, Use};
+use crate::file::Opened;
 
 /// A few connections, opened when they are needed.
 #[derive(Clone)]
@@ -20,16 +20,16 @@ pub struct Readers {
 }
 
 struct Pool {
-    path: PathBuf,
+    opened: Opened,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
 }
 
 impl Readers {
     /// At most `many` connections to a database.
-    pub fn new(path: &Path, many: usize) -> Readers {
+    pub fn new(opened: Opened, many: usize) -> Readers {
         let permits = Arc::new(Semaphore::new(many.max(1)));
-        Readers { pool: Arc::new(Pool { path: path.to_owned(), idle: Mutex::default(), permits }) }
+        Readers { pool: Arc::new(Pool { opened, idle: Mutex::default(), permits }) }
     }
 
     /// Does `work` on a connection, as soon as one is free. It is interrupted when nobody waits for it any more.
@@ -60,8 +60,9 @@ impl Readers {
 
 impl Pool {
     fn take(&self) -> Result<Connection> {
+        self.opened.check().map_err(Refusal::lost)?;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| db::open(&self.path, Use::Read).map_err(Refusal::internal), Ok)
+        idle.map_or_else(|| db::open(self.opened.path(), Use::Read).map_err(Refusal::internal), Ok)
     }
 }
 

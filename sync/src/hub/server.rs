@@ -36,9 +36,10 @@ use super::patience::Patience;
 use super::presence::Presence;
 use super::readers::{self, Readers};
 use super::tls::Tls;
-use super::writer::Writer;
+use super::writer::{Main, Writer};
 use super::{drain, files, measures, meet, origin, overview, page, probes, pull, push, stream, Hub, Shared};
 use crate::db::{self, Use};
+use crate::file::Opened;
 
 /// How often other processes' commits are looked for.
 const POLL: Duration = Duration::from_millis(10);
@@ -87,13 +88,16 @@ pub async fn serve(config: Config) -> Result<(), String> {
     let (stop, stopped) = watch::channel(false);
     let database = &config.database;
     let io = |e: std::io::Error| e.to_string();
-    let writer = db::open(database, Use::Write)?;
+    let conn = db::open(database, Use::Write)?;
+    let opened = Opened::at(database);
     let changed = Changed::start(db::open(database, Use::Read)?, POLL).map_err(io)?;
     let beside = db::open(database, Use::Read)?;
-    let (writer, thread) = Writer::start(writer, beside, config.max_waiting.min(MOST), changed.nudge()).map_err(io)?;
+    let (writer, thread) =
+        Writer::start(Main { conn, opened: opened.clone() }, beside, config.max_waiting.min(MOST), changed.nudge())
+            .map_err(io)?;
     let limits = limits(&config);
     let hub = Arc::new(Hub {
-        readers: Readers::new(database, config.readers.min(MOST)),
+        readers: Readers::new(opened.clone(), config.readers.min(MOST)),
         writer,
         changed,
         tokens: config.tokens,
@@ -106,7 +110,7 @@ pub async fn serve(config: Config) -> Result<(), String> {
         catalog: Mutex::default(),
         overview: overview::Cache::default(),
         readiness: probes::Readiness::default(),
-        path: config.database.clone(),
+        opened,
     });
     let tls = config.tls.as_ref().map(Tls::read).transpose()?;
     bind_filters(&hub).await;

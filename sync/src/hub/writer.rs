@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::changed::Nudge;
 use super::errors::{Refusal, Result};
 use super::leash::leash;
+use crate::file::Opened;
 
 /// Most pushes in a group.
 const GROUP: usize = 64;
@@ -40,6 +41,19 @@ struct Waiting {
     answer: oneshot::Sender<Result<String>>,
 }
 
+/// What commits: a connection, and the file that it opened.
+pub struct Main {
+    pub conn: Connection,
+    pub opened: Opened,
+}
+
+impl Main {
+    /// Fails where nobody would find what is committed.
+    fn check(&self) -> Result<()> {
+        self.opened.check().map_err(Refusal::lost)
+    }
+}
+
 /// What is done between two commits; false when it could not get the lock.
 type Turn = Box<dyn FnOnce(&Connection) -> bool + Send>;
 type Turns = Arc<Mutex<Vec<Turn>>>;
@@ -59,9 +73,9 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread: `conn` commits, `beside` is for turns.
+    /// Starts the thread; `beside` is for turns.
     pub fn start(
-        conn: Connection,
+        main: Main,
         beside: Connection,
         waiting: usize,
         nudge: Nudge,
@@ -74,7 +88,7 @@ impl Writer {
             while let Some(first) = tasks.blocking_recv() {
                 let group = gather(first, &mut tasks);
                 if !group.is_empty() {
-                    commit(&conn, group, &nudge);
+                    commit(&main, group, &nudge);
                 }
                 take_turns(&beside, &waiting);
             }
@@ -157,12 +171,12 @@ fn take_turns(conn: &Connection, turns: &Turns) {
 }
 
 /// Commits a group, and answers.
-fn commit(conn: &Connection, mut group: Vec<Waiting>, nudge: &Nudge) {
-    let answers = match together(conn, &mut group) {
+fn commit(main: &Main, mut group: Vec<Waiting>, nudge: &Nudge) {
+    let answers = match together(main, &mut group) {
         Ok(answers) => answers,
         Err(Broken::Refused(refusal)) => group.iter().map(|_| Err(refusal.clone())).collect(),
         // One of them took the others' transaction away, as a trigger's RAISE(ROLLBACK) or a full disk does.
-        Err(Broken::Lost) => group.iter_mut().map(|waiting| alone(conn, waiting)).collect(),
+        Err(Broken::Lost) => group.iter_mut().map(|waiting| alone(main, waiting)).collect(),
     };
     nudge.now();
     for (waiting, answer) in group.into_iter().zip(answers) {
@@ -184,16 +198,18 @@ impl From<rusqlite::Error> for Broken {
 }
 
 /// All in one transaction.
-fn together(conn: &Connection, group: &mut [Waiting]) -> std::result::Result<Vec<Result<String>>, Broken> {
+fn together(main: &Main, group: &mut [Waiting]) -> std::result::Result<Vec<Result<String>>, Broken> {
+    let conn = &main.conn;
     conn.execute_batch("BEGIN IMMEDIATE")?;
-    let done = within(conn, group);
+    let done = within(main, group);
     if done.is_err() && !conn.is_autocommit() {
         conn.execute_batch("ROLLBACK")?;
     }
     done
 }
 
-fn within(conn: &Connection, group: &mut [Waiting]) -> std::result::Result<Vec<Result<String>>, Broken> {
+fn within(main: &Main, group: &mut [Waiting]) -> std::result::Result<Vec<Result<String>>, Broken> {
+    let conn = &main.conn;
     let mut answers = Vec::with_capacity(group.len());
     for waiting in group.iter_mut() {
         if waiting.answer.is_closed() {
@@ -209,6 +225,7 @@ fn within(conn: &Connection, group: &mut [Waiting]) -> std::result::Result<Vec<R
         conn.execute_batch(if answer.is_ok() { "RELEASE push" } else { "ROLLBACK TO push; RELEASE push" })?;
         answers.push(answer);
     }
+    main.check().map_err(Broken::Refused)?;
     conn.execute_batch("COMMIT")?;
     count(group);
     Ok(answers)
@@ -221,11 +238,11 @@ fn count(group: &[Waiting]) {
 }
 
 /// One in a transaction of its own, or, where that was taken away too and the library can do better, in none.
-fn alone(conn: &Connection, waiting: &mut Waiting) -> Result<String> {
-    match together(conn, std::slice::from_mut(waiting)) {
+fn alone(main: &Main, waiting: &mut Waiting) -> Result<String> {
+    match together(main, std::slice::from_mut(waiting)) {
         Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(Refusal::internal("a push without an answer"))),
         Err(Broken::Refused(refusal)) => Err(refusal),
-        Err(Broken::Lost) if waiting.job.single => (waiting.job.work)(conn),
+        Err(Broken::Lost) if waiting.job.single => main.check().and_then(|()| (waiting.job.work)(&main.conn)),
         Err(Broken::Lost) => Err(Refusal::internal("SQLite rolled the push back")),
     }
 }

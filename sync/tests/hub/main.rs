@@ -15,6 +15,7 @@ mod leaks;
 mod limits;
 mod listening;
 mod locks;
+mod moved;
 mod page;
 mod pages;
 mod presence;
