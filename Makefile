@@ -5,7 +5,7 @@ SEED ?= 1
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sync check test test-sync asan valgrind coverage soak laws crash power faults concurrency fuzz fuzz-smoke bench bench-large bench-compare bench-sync soak-log build clean
+.PHONY: help demo demo-sync check test test-sync test-release asan valgrind coverage soak laws crash power faults concurrency fuzz fuzz-smoke bench bench-large bench-compare bench-sync soak-log build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,11 @@ test-sync: ## crdt_sync and grove-sync: real processes, sockets, a browser
 	tests/hosts/setup.sh node chromium
 	cargo test --locked --no-fail-fast --features http --test remote --target-dir $(TARGET)/http
 	cargo test --locked --no-fail-fast -p grove-sync --target-dir $(TARGET)/http
+
+test-release: ## the extension's tests again, with the optimised library: its windows are larger than those of a debug build
+	tests/hosts/setup.sh
+	cargo build --locked --release
+	GROVE_LIBRARY=$$(ls $(TARGET)/release/libgrove_crdt.so $(TARGET)/release/libgrove_crdt.dylib 2>/dev/null) cargo test --locked --no-fail-fast --tests
 
 asan: ## all tests under AddressSanitizer, SQLite too (SIM_CASES and the like set how much)
 	tests/tools/asan.sh
