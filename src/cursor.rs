@@ -13,6 +13,7 @@ use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::ValueRef;
 use crate::filter::Debt;
+use crate::log;
 use crate::outbound::Scope;
 use crate::store::Store;
 
@@ -159,6 +160,7 @@ fn check(conn: &Conn, me: &str, seq: i64, scope: &str) -> Result<Option<String>>
     for i in 0..4 {
         match row.column(i) {
             ValueRef::Null => hash.update([0]),
+            ValueRef::Integer(m) if i == 1 => hash.update(log::lasting(m).to_le_bytes()),
             ValueRef::Integer(v) => hash.update(v.to_le_bytes()),
             ValueRef::Real(v) => hash.update(v.to_bits().to_le_bytes()),
             ValueRef::Text(v) | ValueRef::Blob(v) => hash.update(v),

@@ -18,6 +18,9 @@ const FLAGS: i64 = -8;
 /// The `m` of a delete that holds the row's values until it is folded.
 const BURIAL: i64 = -9;
 
+/// The `m` of a delete that was folded, or whose row's values are in the grave.
+const DELETE: i64 = -2;
+
 /// What a log row tells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
@@ -48,7 +51,7 @@ impl Event {
             Some(mask @ 0..) => Event::Update(mask),
             Some(FLAGS) => Event::Update(0), // a reader of whole rows fills it in
             Some(-1) => Event::Insert,
-            Some(-2 | BURIAL) => Event::Delete,
+            Some(DELETE | BURIAL) => Event::Delete,
             Some(-3) => Event::Suspect,
             Some(-4) => Event::Relay,
             Some(-5) => Event::Part,
@@ -67,6 +70,14 @@ pub fn is_flags(m: Option<i64>) -> bool {
 /// Whether a row with that `m` is a delete that holds the row's values.
 pub fn is_burial(m: Option<i64>) -> bool {
     m == Some(BURIAL)
+}
+
+/// The `m` that a row keeps: a fold takes the values out of a delete, and it is the same row.
+pub fn lasting(m: i64) -> i64 {
+    match m {
+        BURIAL => DELETE,
+        m => m,
+    }
 }
 
 /// A mask of the flags that are set.
@@ -338,7 +349,8 @@ impl Pass for Rewriting {
 /// Empties the deletes from `first` to `last` of the values that they hold.
 pub fn empty_burials(conn: &Conn, first: i64, last: i64) -> Result<()> {
     let none: String = (0..Width::of_log(conn)?.values).map(|i| format!(", v{i} = NULL")).collect();
-    let sql = format!("UPDATE OR FAIL main._crdt_log SET m = -2{none} WHERE seq >= ?1 AND seq <= ?2 AND m = {BURIAL}");
+    let sql =
+        format!("UPDATE OR FAIL main._crdt_log SET m = {DELETE}{none} WHERE seq >= ?1 AND seq <= ?2 AND m = {BURIAL}");
     conn.run(&sql, &[first.into(), last.into()]).map(drop)
 }
 

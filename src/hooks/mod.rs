@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
-use crate::change::Change;
+use crate::change::{Body, Change};
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::outbound::Item;
@@ -187,6 +187,11 @@ pub fn outbound(store: &Store<'_>, table: &Table, from: usize, items: &mut Vec<I
         return Ok(());
     }
     for item in items.split_off(from) {
+        // No change of the row, but that the peer is to let go of it.
+        if matches!(item.body, Body::Left(_)) {
+            items.push(item);
+            continue;
+        }
         let Item { table, pk, field, hlc, body, seen } = item;
         let (pk, field, seen) = (Rc::from(pk), Rc::from(field), seen.map(Box::new));
         let change = Change { table: Rc::from(table.name.as_str()), pk, field, hlc, body, seen };

@@ -30,6 +30,22 @@ fn skipping_on_every_way_out() {
     assert_eq!(ways_out(&a), all);
 }
 
+/// That a row left a filter is no change of it: a hook that knows nothing of that keeps it from nobody.
+#[test]
+fn rows_that_leave_a_filter_are_told_of_unasked() {
+    let [a, b] = nodes(["a", "b"], TASKS);
+    text(&a, "SELECT crdt_filter('tasks', 'done = 0')", []);
+    hook(&a, "h", "before_outbound", "SELECT :change WHERE :field IN ('title', 'done')");
+    run(&a, "INSERT INTO tasks(id, title) VALUES ('t1', 'x'), ('t2', 'y')");
+    let first = since(&a, None);
+    merge(&b, &first.json);
+    run(&a, "UPDATE tasks SET done = 1 WHERE id = 't1'");
+    let second = since(&a, Some(&first.cursor));
+    assert_eq!(second.fields(), ["t1._left"]);
+    merge(&b, &second.json);
+    assert_eq!(rows(&b, "SELECT id FROM tasks"), ["'t2'"]);
+}
+
 #[test]
 fn altering_on_every_way_out() {
     let a = node("a", TASKS);

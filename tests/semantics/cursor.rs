@@ -49,6 +49,22 @@ fn going_on_from_a_place() {
     assert_eq!(third.change("done")["value"], 3);
 }
 
+/// An export that folds in memory ends at a delete that still holds its row's values.
+#[test]
+fn a_cursor_at_a_delete_that_is_not_folded() {
+    for columns in ["title", &(0..20).map(|i| format!("c{i}")).collect::<Vec<_>>().join(", ")] {
+        let a = node("a", &format!("CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, {columns}); SELECT crdt_enable('t')"));
+        run(&a, "INSERT INTO t(id) VALUES ('r1'), ('r2'), ('r3')");
+        let first = since(&a, None);
+        run(&a, "DELETE FROM t WHERE id = 'r2'; BEGIN");
+        let second = since(&a, Some(&first.cursor));
+        assert_eq!(second.fields(), ["r2._tombstone"]);
+        run(&a, "COMMIT");
+        let third = since(&a, Some(&second.cursor));
+        assert_eq!((third.changes.len(), &third.cursor), (0, &second.cursor), "{columns}: nothing new");
+    }
+}
+
 /// Who has seen a change that is stamped ahead of our clock has not seen what came after it, though that is stamped earlier.
 #[test]
 fn a_plain_stamp_from_a_clock_that_is_ahead() {
