@@ -16,6 +16,7 @@ pub mod rekey;
 mod script;
 pub mod shape;
 mod shared;
+mod stood;
 pub mod switch;
 pub mod unique;
 pub mod upgrade;

@@ -12,9 +12,11 @@ use crate::record::{FieldId, Record};
 use crate::schema::enable::{left_view, plan_with, present, Request};
 use crate::schema::missed::Missed;
 use crate::schema::notes::{self, Due};
+use crate::schema::stood::{self, Stood};
 use crate::schema::{purged, rekey, Catalog, Field, Form, Kind, Table, Tracked};
 use crate::sql::ident;
 use crate::store::Store;
+use crate::types::lww::Lww;
 use crate::types::Type;
 use crate::value::write_text;
 use crate::{local, log, node, pending, row, session, unique};
@@ -119,6 +121,7 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
             conn.run(sql, &[table.id.into()])?;
         }
         crate::filter::registry::purge(conn, table.id)?;
+        stood::forget(conn, table.id)?;
         purged::note_number(conn, table.id)?;
         purged::forget_places(conn, &table.name)?;
     } else {
@@ -147,6 +150,10 @@ fn keep_rows(store: &Store<'_>, table: &Table, form: &Form) -> Result<()> {
     for pk in records(store, table)? {
         let Some(before) = store.load(table, &pk)? else { continue };
         let Some(cells) = row::read(store.conn, form, &pk)? else { continue };
+        if pending::has(store, table.id, &pk)? {
+            Stood::note(store.conn, (table.id, &pk), form, &cells)?;
+            continue;
+        }
         let mut now = before.clone();
         for (tracked, cell) in form.tracked.iter().zip(&cells).filter(|(t, _)| t.ty == Type::Lww) {
             if let Some(lww) = now.lww.get_mut(&tracked.field).filter(|lww| lww.saved.is_none()) {
@@ -198,16 +205,24 @@ fn reconcile(store: &mut Store<'_>, table: &Table, form: &Form, due: Due) -> Res
         let before = store.load(table, &pk)?;
         let mut now = before.clone().unwrap_or_default();
         let cells = row::read(store.conn, form, &pk)?;
-        if (cells.is_none() || missed == Missed::Rows) && pending::has(store, table.id, &pk)? {
-            continue; // its row was not there before either, or is not what it should be
+        let waits = pending::has(store, table.id, &pk)?;
+        let stood = if waits { Stood::read(store.conn, table.id, &pk)? } else { None };
+        let stays = match (&stood, &cells) {
+            (Some(stood), Some(cells)) => stood.stands(form, cells),
+            (stood, cells) => stood.is_none() && cells.is_none(),
+        };
+        if waits && (stays || missed == Missed::Rows) {
+            continue; // its row is as it was before, or is not what it should be
         }
         let clock = store.clock;
-        compare(store, (table, &pk), (form, missed, since), &mut now, cells.as_deref(), &new)?;
+        let how = How { form, missed, since, stood: stood.as_ref(), new: &new };
+        compare(store, (table, &pk), &how, &mut now, cells.as_deref())?;
         for (tracked, cell) in form.tracked.iter().zip(cells.into_iter().flatten()) {
             let other = tracked.ty != Type::Lww && row::shown(&now, tracked).is_some_and(|shown| shown != cell);
             // A set that nobody has written shows [] everywhere.
             let bare = tracked.ty == Type::Counter && row::is_bare(&now, tracked, &cell);
-            if other && !bare && is_read(&cell) {
+            // Text that is no set stays as it was written.
+            if other && !bare && !waits && elements(&cell).is_some() {
                 spelled.insert(((table.id, pk.clone()), tracked.field), cell);
             }
         }
@@ -225,6 +240,7 @@ fn reconcile(store: &mut Store<'_>, table: &Table, form: &Form, due: Due) -> Res
             log::append_relay(store.conn, table.id, &pk, stayed.then_some(&*fields), store.wall)?;
         }
     }
+    stood::forget(store.conn, table.id)?;
     store.folded = store.last_seq()?;
     store.save_clock()?;
     crate::cells::rewrite(store, spelled)
@@ -255,16 +271,27 @@ fn drop_values(store: &Store<'_>, before: &Table, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Takes what a row holds now for what the application wrote, where it differs from the state. What this node has stamped `since`
-/// then the triggers recorded.
+/// How a table's rows are compared.
+struct How<'h> {
+    form: &'h Form,
+    missed: Missed,
+    /// What this node has stamped since then the triggers recorded.
+    since: Option<Tick>,
+    /// The row as it stood while its record waited.
+    stood: Option<&'h Stood>,
+    /// Columns that are new: what they hold has been recorded.
+    new: &'h [FieldId],
+}
+
+/// Takes what a row holds now for what the application wrote, where it differs from the state.
 fn compare(
     store: &mut Store<'_>,
     (table, pk): (&Table, &Pk),
-    (form, missed, since): (&Form, Missed, Option<Tick>),
+    how: &How<'_>,
     record: &mut Record,
     cells: Option<&[crate::ffi::Value]>,
-    new: &[FieldId],
 ) -> Result<()> {
+    let &How { form, missed, since, stood, new } = how;
     let Some(cells) = cells else {
         if record.alive() {
             let stamp = store.stamp(store.wall);
@@ -278,8 +305,13 @@ fn compare(
     if !record.alive() {
         local::insert(record, table.covered(), &stamp);
     }
-    for (tracked, cell) in form.tracked.iter().zip(cells).filter(|(tracked, _)| !new.contains(&tracked.field)) {
+    let key = pk.decode(&form.shape.classes).unwrap_or_default();
+    for (i, (tracked, cell)) in form.tracked.iter().zip(cells).enumerate() {
         let field = tracked.field;
+        let json = || crate::value::to_json(cell.as_ref(), tracked.column.form);
+        if new.contains(&field) || stood.is_some_and(|stood| stood.holds(field, &json())) {
+            continue;
+        }
         let recorded = |hlc: &Hlc| hlc.node == stamp.node && since.is_some_and(|since| hlc.tick() > since);
         match tracked.ty {
             // The cell is what the latest write made it, and that has its stamp.
@@ -287,32 +319,38 @@ fn compare(
             Type::Lww if record.lww.get(&field).is_some_and(|lww| lww.hlc != stamp && recorded(&lww.hlc)) => {}
             Type::Counter | Type::Set if missed == Missed::Rows && row::is_bare(record, tracked, cell) => {}
             Type::Lww => {
-                let json = crate::value::to_json(cell.as_ref(), tracked.column.form);
+                let lww = record.lww.get_mut(&field);
+                let known = lww.is_some();
                 // A value that was not kept (the triggers were lost unnoticed) may have changed: it counts as written.
-                let kept =
-                    record.lww.get(&field).is_some_and(|lww| lww.saved.as_ref() == Some(&json) || lww.hlc == stamp);
-                if kept {
-                    if let Some(lww) = record.lww.get_mut(&field) {
+                let kept = match lww {
+                    Some(lww) if lww.saved.as_ref() == Some(&json()) || lww.hlc == stamp => {
                         lww.saved = None;
+                        true
                     }
-                } else if record.lww.contains_key(&field) || !holds_default(store, tracked, cell)? {
+                    // It is kept as its author spells it, and the cell holds what the column makes of that.
+                    Some(Lww { saved: Some(saved), .. }) => match crate::value::decode(saved) {
+                        Ok(value) => row::holds(store.conn, form, &key, i, &value)?,
+                        Err(_) => false,
+                    },
+                    _ => false,
+                };
+                if !kept && (known || !holds_default(store, tracked, cell)?) {
                     local::update(record, &[field], &stamp);
                 }
             }
             Type::Counter => {
-                let shown = row::shown(record, tracked).unwrap_or(crate::ffi::Value::Null);
+                let shown = stood.and_then(|stood| stood.cell(field)).or_else(|| row::shown(record, tracked));
+                let shown = shown.unwrap_or(crate::ffi::Value::Null);
                 if shown != *cell {
                     let apart = crate::left::has_totals_apart(store, &(table.id, pk.clone()), record, field)?;
                     local::counter_update(record, field, &shown, cell, &stamp, apart);
                 }
             }
             Type::Set => {
-                let old: Vec<String> = record.elements(field).into_iter().map(str::to_owned).collect();
-                let text = match cell {
-                    crate::ffi::Value::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-                    _ => "[]".to_owned(),
-                };
-                if let Ok(new) = crate::types::set::elements(&text) {
+                let stood = stood.and_then(|stood| stood.cell(field)).and_then(|cell| elements(&cell));
+                let old = || record.elements(field).into_iter().map(str::to_owned).collect();
+                let old: Vec<String> = stood.unwrap_or_else(old);
+                if let Some(new) = elements(cell) {
                     local::set(record, field, &old, &new, &stamp);
                 }
             }
@@ -321,11 +359,11 @@ fn compare(
     Ok(())
 }
 
-/// Whether the state could be brought to what a counter or set cell says: text that is no set stays as it was written.
-fn is_read(cell: &crate::ffi::Value) -> bool {
+/// The elements that a set's cell says; None where it is text that is no set.
+fn elements(cell: &crate::ffi::Value) -> Option<Vec<String>> {
     match cell {
-        crate::ffi::Value::Text(bytes) => crate::types::set::elements(&String::from_utf8_lossy(bytes)).is_ok(),
-        _ => true,
+        crate::ffi::Value::Text(bytes) => crate::types::set::elements(&String::from_utf8_lossy(bytes)).ok(),
+        _ => Some(Vec::new()),
     }
 }
 

@@ -77,3 +77,89 @@ fn rows_that_came_back_while_disabled() {
         same(&a, &b, "t");
     }
 }
+
+/// Rows that wait show what was before: to disable and enable their table is no write.
+#[test]
+fn what_waits_is_not_undone() {
+    let create = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v, n INTEGER DEFAULT 0, g TEXT DEFAULT '[]', w);
+        CREATE TRIGGER no BEFORE UPDATE ON t WHEN new.v > 10 AND old.v < 10 BEGIN SELECT RAISE(ABORT, 'too much'); END;
+        CREATE TRIGGER kept BEFORE DELETE ON t WHEN old.w = 'kept' BEGIN SELECT RAISE(ABORT, 'kept'); END";
+    let enable = "SELECT crdt_enable('t', 'n:counter', 'g:set')";
+    // Written while disabled, and what of that is told then.
+    for (meanwhile, told, shown) in [
+        ("", "", ["'k', 5, 1, '[\"a\"]', 'w'", "'d', 5, 1, '[]', 'kept'"]),
+        ("UPDATE t SET w = 'x' WHERE id = 'k'", "k.w", ["'k', 5, 1, '[\"a\"]', 'x'", "'d', 5, 1, '[]', 'kept'"]),
+        ("UPDATE t SET n = n + 3 WHERE id = 'k'", "k.n", ["'k', 5, 4, '[\"a\"]', 'w'", "'d', 5, 1, '[]', 'kept'"]),
+        (
+            "UPDATE t SET g = '[\"a\",\"c\"]' WHERE id = 'k'",
+            "k.g",
+            ["'k', 5, 1, '[\"a\",\"c\"]', 'w'", "'d', 5, 1, '[]', 'kept'"],
+        ),
+    ] {
+        let a = node("a", &format!("{create}; {enable}"));
+        let b = node("b", &format!("CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v, n INTEGER, g TEXT, w); {enable}"));
+        run(&a, "INSERT INTO t VALUES ('k', 5, 1, '[\"a\"]', 'w'), ('d', 5, 1, '[]', 'kept')");
+        swap(&a, &b);
+        run(&b, "UPDATE t SET v = 20, n = 10, g = '[\"a\",\"b\"]' WHERE id = 'k'; DELETE FROM t WHERE id = 'd'");
+        send(&b, &a);
+        assert_eq!(rows(&a, "SELECT pk, reason FROM crdt_pending() ORDER BY pk"), ["'d', 'kept'", "'k', 'too much'"]);
+        let mut place = Some(mark(&a));
+        run(&a, &format!("SELECT crdt_disable('t'); {meanwhile}; {enable}"));
+        let fields = since(&a, place.as_deref()).fields();
+        assert_eq!(fields, if told.is_empty() { vec![] } else { vec![told] }, "{meanwhile}");
+        assert_eq!(rows(&a, "SELECT * FROM t ORDER BY id DESC"), shown, "{meanwhile}");
+        tell(&a, &b, &mut place);
+        run(&a, "DROP TRIGGER no; DROP TRIGGER kept; SELECT crdt_retry()");
+        swap(&a, &b);
+        same(&a, &b, "t");
+        assert_eq!(rows(&a, "SELECT id, v FROM t"), ["'k', 20"], "{meanwhile}");
+        let left = "SELECT count(*) FROM _crdt_pragma WHERE name GLOB 'stood*'";
+        assert_eq!(rows(&a, left), ["0"]);
+    }
+}
+
+/// A write to what waits, with its table disabled, is a write: it is the last one.
+#[test]
+fn what_waits_and_is_written_while_disabled() {
+    let trigger =
+        "CREATE TRIGGER no BEFORE UPDATE ON t WHEN new.v > 10 AND old.v < 10 BEGIN SELECT RAISE(ABORT, 'no'); END";
+    for (meanwhile, end) in [("UPDATE t SET v = 7", vec!["'k', 7"]), ("DELETE FROM t", vec![])] {
+        let [a, b] = nodes(["a", "b"], "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v); SELECT crdt_enable('t')");
+        run(&a, &format!("{trigger}; INSERT INTO t VALUES ('k', 5)"));
+        swap(&a, &b);
+        run(&b, "UPDATE t SET v = 20");
+        send(&b, &a);
+        run(&a, &format!("SELECT crdt_disable('t'); {meanwhile}; SELECT crdt_enable('t')"));
+        swap(&a, &b);
+        same(&a, &b, "t");
+        assert_eq!(rows(&b, "SELECT id, v FROM t"), end, "{meanwhile}");
+    }
+}
+
+/// Peers spell values as the column does not hold them: as long as it holds the same, nobody has written it.
+#[test]
+fn values_in_their_authors_spelling() {
+    let [a, b] = nodes(
+        ["a", "b"],
+        "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, v TEXT, n INTEGER, r REAL); SELECT crdt_enable('t')",
+    );
+    let at = |field: &str, value: &str| {
+        format!(
+            r#"{{"table":"t","pk":"k","field":"{field}","crdt_type":"lww","hlc":{{"ts":9000,"c":0,"node":"go"}},"value":{value}}}"#
+        )
+    };
+    let all = [at("v", r#""R\u0026D""#), at("n", r#""12""#), at("r", "1e2")].join(",");
+    [&a, &b].map(|conn| merge(conn, &format!("[{all}]")));
+    run(&b, "UPDATE t SET v = 'edited'");
+    let place = mark(&a);
+    for _ in 0..2 {
+        run(&a, "SELECT crdt_disable('t'); SELECT crdt_enable('t')");
+        assert_eq!(since(&a, Some(&place)).changes.len(), 0);
+    }
+    assert!(since(&a, None).json.contains(r#""R\u0026D""#));
+    run(&a, "SELECT crdt_disable('t'); UPDATE t SET r = 100.5; SELECT crdt_enable('t')");
+    assert_eq!(since(&a, Some(&place)).fields(), ["k.r"]);
+    swap(&a, &b);
+    same(&a, &b, "t");
+    assert_eq!(rows(&b, "SELECT * FROM t"), ["'k', 'edited', 12, 100.5"]);
+}
