@@ -12,8 +12,8 @@ use crate::{peers, pending, pragma, prune};
 
 /// Forgets what may be forgotten, of one table or all; with `epitaphs` drops old epitaphs instead. The number of records.
 ///
-/// A record stays while a peer that was seen within the TTL has not come past its delete, and while its delete waits. The log is
-/// pruned as well.
+/// A record stays while a peer that was seen within the TTL has not come past its delete, and while its delete waits; an epitaph also while
+/// a peer that this database goes to has not confirmed it. The log is pruned as well.
 pub fn run(store: &mut Store<'_>, table: Option<&str>, epitaphs: bool) -> Result<i64> {
     let ttl = pragma::number(store.conn, "tombstone_ttl")?;
     let limit = store.wall.saturating_sub(ttl);
@@ -30,7 +30,8 @@ pub fn run(store: &mut Store<'_>, table: Option<&str>, epitaphs: bool) -> Result
         if dead.is_empty() {
             continue;
         }
-        let unseen = logged_after(store, &table, passed.of(table.id))?;
+        let confirmed = if epitaphs { peers::confirmed(store, &table.name)? } else { i64::MAX };
+        let unseen = logged_after(store, &table, passed.of(table.id).min(confirmed))?;
         let mut dropped = BTreeSet::new();
         for pk in dead {
             let Some(before) = store.load(&table, &pk)? else { continue };

@@ -139,6 +139,26 @@ fn covers(scope: &str, t: i64) -> bool {
     tables == "*" || tables.split(',').any(|one| one.parse() == Ok(t))
 }
 
+/// The place up to which the peers that this database goes to by itself have confirmed a table, however long ago: who was away for long
+/// still holds what was deleted here.
+pub fn confirmed(store: &Store<'_>, table: &str) -> Result<i64> {
+    let there = "SELECT 1 FROM main.sqlite_schema WHERE name = '_crdt_remote'";
+    if store.conn.int(there, &[])?.is_none() {
+        return Ok(i64::MAX);
+    }
+    let sql = "SELECT pushed FROM main._crdt_remote WHERE CASE WHEN json_valid(tables) THEN EXISTS(
+                 SELECT 1 FROM json_each(tables) WHERE value = ?1 COLLATE NOCASE) END";
+    let mut rows = store.conn.stmt(sql)?;
+    rows.bind(1, table)?;
+    let mut least = i64::MAX;
+    while rows.step()? {
+        let place =
+            rows.text(0).filter(|json| cursor::origin(json).as_deref() == Some(&*store.me)).and_then(cursor::seq_of);
+        least = least.min(place.unwrap_or(0));
+    }
+    Ok(least)
+}
+
 /// Reads how far the peers have come.
 pub fn passed(store: &Store<'_>) -> Result<Passed> {
     let since = store.wall.saturating_sub(crate::pragma::number(store.conn, "tombstone_ttl")?);

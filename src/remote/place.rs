@@ -87,6 +87,14 @@ impl Place {
         Ok(())
     }
 
+    /// What lies after the cursor `pushed` is to be sent again, in the caller's savepoint. Repeats are harmless.
+    pub fn go_back(&self, store: &Store<'_>, pushed: Option<&str>) -> Result<()> {
+        let tables = self.tables_json();
+        let values = [self.url.as_str().into(), tables.as_str().into(), pushed.map_or(ValueRef::Null, ValueRef::from)];
+        let sql = "UPDATE main._crdt_remote SET pushed = ?3 WHERE url = ?1 AND tables = ?2";
+        store.conn.run(sql, &values).map(drop)
+    }
+
     /// Forgets the place, in the caller's savepoint.
     pub fn forget(&self, store: &Store<'_>) -> Result<()> {
         self.unconfirm(store)?;

@@ -10,7 +10,7 @@ use super::refused::{self, Refused};
 use super::send::{self, Rejected};
 use super::{grove, Exchange};
 use crate::change::Body;
-use crate::error::{Error, Result};
+use crate::error::{unless_missing, Error, Result};
 use crate::outbound::{Item, Scope};
 use crate::store::{wall, Store};
 use crate::{functions, session};
@@ -144,12 +144,18 @@ fn again(exchange: &mut Exchange<'_, '_>, place: &Place, refused: &mut Refused) 
             break;
         }
     }
-    // A later write stands for what is not in the log any more.
+    // A later write stands for what is not in the log any more, or its column has another name by now, under which it was not sent.
     let gone: Vec<_> = refused.reasons.keys().filter(|name| !met.contains(*name)).copied().collect();
     if gone.is_empty() {
         return Ok(());
     }
-    session::write(conn, |store| gone.iter().try_for_each(|change| refused.remove(store, place, *change)))
+    session::write(conn, |store| {
+        let renamed = conn.int("SELECT 1 FROM main._crdt_alias LIMIT 1", &[]);
+        if unless_missing(renamed, None)?.is_some() {
+            place.go_back(store, refused.since.as_deref())?;
+        }
+        gone.iter().try_for_each(|change| refused.remove(store, place, *change))
+    })
 }
 
 /// The names of what was rejected, with the reasons; None where the peer does not say which ones.

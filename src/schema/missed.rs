@@ -31,8 +31,9 @@ impl Missed {
 /// What triggers of the application's may have hidden that are newer than ours: they fire before ours.
 fn overtaken(conn: &Conn, table: &Table) -> Result<Missed> {
     // Where RAISE ends the statement and leaves the row as it was written, ours do not fire at all.
-    let sql = "SELECT max(1 + (text LIKE '%raise%' AND (text LIKE '%ignore%' OR text LIKE '%fail%') AND text NOT LIKE '%before%'))
-               FROM (SELECT *, rowid, lower(sql) AS text FROM main.sqlite_schema) WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE
+    let sql = "SELECT max(1 + ((text LIKE '%raise(ignore)%' OR text LIKE '%raise(fail,%') AND text NOT LIKE '%before%'))
+               FROM (SELECT *, rowid, replace(replace(replace(replace(sql, ' ', ''), char(9), ''), char(10), ''), char(13), '') AS text
+                     FROM main.sqlite_schema) WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE
                AND name NOT GLOB '_crdt_[0-9]*_*' AND rowid > (SELECT min(rowid) FROM main.sqlite_schema
                WHERE type = 'trigger' AND substr(name, 1, length(?2)) = ?2)";
     let ours = format!("_crdt_{}_", table.id);

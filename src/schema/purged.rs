@@ -60,7 +60,7 @@ pub fn note_number(conn: &Conn, t: i64) -> Result<()> {
     conn.run("INSERT OR REPLACE INTO main._crdt_pragma(name, value) VALUES ('purged', ?1)", &[last.into()]).map(drop)
 }
 
-/// Where this database stood with the peers that it goes to by itself: the table made anew is exchanged as a whole.
+/// Forgets where this database stood with the peers that it goes to by itself: another table of that name is exchanged as a whole.
 pub fn forget_places(conn: &Conn, name: &str) -> Result<()> {
     for table in ["_crdt_remote", "_crdt_refused"] {
         let there = "SELECT 1 FROM main.sqlite_schema WHERE name = ?1";

@@ -67,6 +67,10 @@ pub fn enable_with(
             }
         }
     }
+    if known.is_none() {
+        // Another table may have had that name before it was renamed.
+        purged::forget_places(conn, &plan.table)?;
+    }
     let rows = match known {
         Some(_) => conn.int(&format!("SELECT count(*) FROM main.{}", ident(&plan.table)), &[])?.unwrap_or(0),
         // Each has its row in the log. Their stamps they get from the fold, by the next call that needs them.

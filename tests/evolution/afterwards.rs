@@ -42,6 +42,29 @@ fn an_index_made_afterwards() {
     }
 }
 
+/// A trigger that takes the whole statement back hides nothing, whatever its words: no cell counts as written.
+#[test]
+fn a_trigger_that_aborts_hides_nothing() {
+    let [a, b] = nodes(["a", "b"], T);
+    run(&a, "INSERT INTO t(id, u, v) VALUES ('1', 'x', 'y')");
+    send(&a, &b);
+    run(&b, "UPDATE t SET v = 'by b'");
+    run(&a, "CREATE TRIGGER strict AFTER UPDATE ON t WHEN new.n < 0 BEGIN SELECT RAISE (ABORT, 'the check failed, ignore that'); END");
+    let place = mark(&a);
+    run(&a, "SELECT crdt_enable('t')");
+    assert_eq!(since(&a, Some(&place)).changes.len(), 0);
+    swap(&a, &b);
+    assert_eq!(rows(&a, "SELECT v FROM t"), ["'by b'"]);
+    // One that leaves the row as it was written may have hidden anything, in whatever spelling.
+    run(
+        &a,
+        "CREATE TRIGGER quiet AFTER UPDATE OF u ON t BEGIN SELECT Raise (\n IGNORE\t); END; UPDATE t SET u = 'unseen'",
+    );
+    run(&a, "SELECT crdt_enable('t')");
+    swap(&a, &b);
+    assert_eq!(rows(&b, "SELECT u FROM t"), ["'unseen'"]);
+}
+
 /// One that is newer than ours fires before them. `crdt_enable` turns that round, and finds what was missed.
 #[test]
 fn triggers_made_afterwards() {

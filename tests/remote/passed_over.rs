@@ -33,6 +33,23 @@ fn paged(conn: &rusqlite::Connection, url: &str, retry: bool) -> serde_json::Val
     }
 }
 
+/// Under its column's new name it is another text, and the same change.
+#[test]
+fn what_was_refused_before_its_column_was_renamed() {
+    let hub = start();
+    hub.conn.execute_batch("SELECT crdt_pragma('max_value_bytes', '20')").unwrap();
+    let ann = database("ann");
+    ann.execute_batch("INSERT INTO tasks(id, title) VALUES ('a', 'a title that is too long for the hub')").unwrap();
+    assert_eq!(paged(&ann, &hub.url, false)["rejected"], 1);
+    let rename = "SELECT crdt_alter('tasks', 'RENAME COLUMN title TO name')";
+    common::text(&ann, rename, []);
+    assert_eq!(paged(&ann, &hub.url, true)["rejected"], 1, "it is still refused");
+    common::text(&hub.conn, rename, []);
+    hub.conn.execute_batch("SELECT crdt_pragma('max_value_bytes', '2000')").unwrap();
+    assert_eq!(paged(&ann, &hub.url, true)["rejected"], 0);
+    assert_eq!(digest(&ann), digest(&hub.conn));
+}
+
 #[test]
 fn the_pages_after_a_refused_change() {
     let hub = start();

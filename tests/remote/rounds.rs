@@ -39,6 +39,52 @@ fn a_round_carries_both_ways_and_the_next_is_quiet() {
     assert!(heard.lock().unwrap().iter().all(|(route, _)| route == "/sync/pull"), "{:?}", heard.lock().unwrap());
 }
 
+/// A delete that the hub was never told of is kept, however old it is: else the row would stay there for ever.
+#[test]
+fn epitaphs_stay_until_the_hub_has_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hub.db");
+    let at_hub = common::open_file(&file);
+    prepare(&at_hub, "hub");
+    let (url, _) = hub(&file, |_| None);
+    let ann = database("ann");
+    ann.execute_batch("INSERT INTO tasks(id) VALUES ('x'), ('y'), ('z')").unwrap();
+    sync(&ann, &url);
+    ann.execute_batch("DELETE FROM tasks WHERE id = 'x'; SELECT crdt_pragma('tombstone_ttl', '0')").unwrap();
+    let clean = |more: &str| common::text(&ann, &format!("SELECT crdt_cleanup_tombstones('tasks'{more})"), []);
+    assert_eq!([clean(""), clean(", 'epitaphs'")], ["1", "0"]);
+    sync(&ann, &url);
+    assert_eq!(common::text(&at_hub, "SELECT group_concat(id) FROM tasks", []), "y,z");
+    assert_eq!(clean(", 'epitaphs'"), "1", "now it has it");
+    // A copy goes under another id, which nobody has confirmed anything to.
+    ann.execute_batch("DELETE FROM tasks WHERE id = 'y'").unwrap();
+    sync(&ann, &url);
+    ann.execute_batch("DELETE FROM tasks WHERE id = 'z'; SELECT crdt_fork()").unwrap();
+    assert_eq!([clean(""), clean(", 'epitaphs'")], ["2", "0"]);
+    sync(&ann, &url);
+    assert_eq!(common::text(&at_hub, "SELECT count(*) FROM tasks", []), "0");
+    ann.execute_batch("DELETE FROM _crdt_remote").unwrap();
+    assert_eq!(clean(", 'epitaphs'"), "2");
+}
+
+/// Places are kept by the names of tables: those of a table that was renamed are not another's.
+#[test]
+fn another_table_under_an_old_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hub.db");
+    let at_hub = common::open_file(&file);
+    prepare(&at_hub, "hub");
+    at_hub.execute_batch("INSERT INTO tasks(id) VALUES ('t1')").unwrap();
+    let (url, _) = hub(&file, |_| None);
+    let ann = database("ann");
+    sync(&ann, &url);
+    ann.execute_batch("ALTER TABLE tasks RENAME TO old").unwrap();
+    ann.execute_batch(super::TASKS).unwrap();
+    common::text(&ann, "SELECT crdt_enable('tasks', 'votes:counter', 'tags:set')", []);
+    common::text(&ann, "SELECT crdt_sync(?, '{\"tables\":[\"tasks\"]}')", [&url]);
+    assert_eq!(common::text(&ann, "SELECT group_concat(id) FROM tasks", []), "t1");
+}
+
 #[test]
 fn pages_go_both_ways() {
     let folder = tempfile::tempdir().unwrap();
