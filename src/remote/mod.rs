@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::session;
-use place::Place;
+use place::{Cursors, Place};
 
 /// How a request reaches a peer.
 pub trait Transport {
@@ -103,6 +103,15 @@ impl Told {
     }
 }
 
+/// What a peer took before it could be told where it stands after that.
+#[derive(Default)]
+struct Ahead {
+    /// The cursor up to which it has everything.
+    pushed: Option<String>,
+    /// Of what it had refused before.
+    taken: Vec<refused::Name>,
+}
+
 /// A round under way.
 struct Exchange<'c, 't> {
     conn: &'c Conn,
@@ -115,11 +124,20 @@ struct Exchange<'c, 't> {
     is_pulled: bool,
     /// Whether the peer took changes and did not tell the cursor after them.
     is_ahead: bool,
+    /// What is to be noted once what it took was pulled past.
+    ahead: Ahead,
     /// Whether the peer has forgotten deletes that this database was not told of.
     deletes_lost: bool,
     /// Tables that went neither way.
     lost: usize,
     round: Round,
+}
+
+impl Exchange<'_, '_> {
+    /// Whether the peer is pulled from once more after it took something.
+    fn pulls_again(&self) -> bool {
+        self.is_pulled && self.wanted.pull
+    }
 }
 
 /// One round with a peer.
@@ -138,6 +156,7 @@ pub fn round(conn: &Conn, wanted: &Wanted, transport: &mut dyn Transport) -> Res
         most: None,
         is_pulled: false,
         is_ahead: false,
+        ahead: Ahead::default(),
         deletes_lost: false,
         lost: 0,
         round: Round::default(),
@@ -162,7 +181,7 @@ pub fn round(conn: &Conn, wanted: &Wanted, transport: &mut dyn Transport) -> Res
 fn with(exchange: &mut Exchange<'_, '_>, place: Place) -> Result<()> {
     let wanted = exchange.wanted;
     exchange.is_pulled = false;
-    exchange.is_ahead = false;
+    (exchange.is_ahead, exchange.ahead) = (false, Ahead::default());
     exchange.deletes_lost = false;
     let is_ours = if wanted.pull { from_ours(exchange, &place)? } else { pull::is_ours(exchange, &place)? };
     exchange.is_pulled = is_ours;
@@ -171,9 +190,10 @@ fn with(exchange: &mut Exchange<'_, '_>, place: Place) -> Result<()> {
             push::all(exchange, &place)?;
         }
         if wanted.pull && exchange.is_ahead {
-            // A cursor that stands before what was pushed would fit a backup from before that.
+            // A cursor that stands before what was pushed would fit a backup from before that: until it is past that, nothing counts as pushed.
             from_ours(exchange, &place)?;
         }
+        note_ahead(exchange, &place)?;
         return if wanted.push && wanted.pull { place::absorb(exchange.conn, &place) } else { Ok(()) };
     }
     if place.tables.len() > 1 && place.read(exchange.conn)?.pulled.is_some() {
@@ -193,6 +213,19 @@ fn with(exchange: &mut Exchange<'_, '_>, place: Place) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Notes what was pushed.
+fn note_ahead(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<()> {
+    let Ahead { pushed, taken } = std::mem::take(&mut exchange.ahead);
+    if pushed.is_none() && taken.is_empty() {
+        return Ok(());
+    }
+    let reached = Cursors { pushed, ..Cursors::default() };
+    session::write(exchange.conn, |store| {
+        taken.iter().try_for_each(|change| refused::forget(store, place, *change))?;
+        place.save(store, &reached)
+    })
 }
 
 /// Pulls from a peer; whether it is one of ours.
@@ -221,7 +254,7 @@ fn alone(exchange: &mut Exchange<'_, '_>, tables: Vec<String>, refusal: Error) -
         let place = Place { url: exchange.wanted.url.clone(), tables: vec![table.clone()], part: true };
         let outcome = match (is_single, is_pulled) {
             (true, _) => Err(refusal.clone()),
-            (false, true) => push::all(exchange, &place),
+            (false, true) => push::all(exchange, &place).and_then(|()| note_ahead(exchange, &place)),
             (false, false) => with(exchange, place),
         };
         match outcome {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::place::{Cursors, Place};
-use super::{grove, own_id, Exchange, Round};
+use super::{grove, own_id, Ahead, Exchange, Round};
 use crate::confirmed::Confirmed;
 use crate::conn::Conn;
 use crate::error::{excerpt, Error, Result};
@@ -143,6 +143,7 @@ pub fn take(exchange: &mut Exchange<'_, '_>, place: &Place, body: &str) -> Resul
         changes.iter().for_each(|change| exchange.told.add(change));
     }
     if is_of_another {
+        exchange.ahead = Ahead::default();
         exchange.round.resync(place);
     }
     exchange.round.pulled += done.pulled;

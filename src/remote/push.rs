@@ -88,7 +88,9 @@ fn pages(exchange: &mut Exchange<'_, '_>, place: &Place) -> Result<Option<String
         if !forgotten.is_empty() {
             reached.pushed = None;
         }
-        if reached.pulled.is_some() || (reached.pushed.is_some() && next != since) {
+        exchange.ahead.pushed = reached.pushed.take_if(|_| exchange.is_ahead && exchange.pulls_again());
+        let is_told = named.as_ref().is_some_and(|named| !named.is_empty());
+        if reached.pulled.is_some() || is_told || (reached.pushed.is_some() && next != since) {
             session::write(conn, |store| {
                 for (change, why) in named.iter().flatten() {
                     refused.add(store, place, *change, since.as_deref(), why)?;
@@ -125,18 +127,29 @@ fn again(exchange: &mut Exchange<'_, '_>, place: &Place, refused: &mut Refused) 
         let sent: Vec<&RawValue> = page.changes.into_iter().filter(is_refused).collect();
         met.extend(sent.iter().map(|change| refused::name(change)));
         if !sent.is_empty() {
-            let rejected = send::send(exchange, place, &sent)?.rejected;
-            exchange.round.pushed += sent.len().saturating_sub(rejected.len()) as u64;
-            let still = named(&sent, &rejected).unwrap_or_default();
+            let said = send::send(exchange, place, &sent)?;
+            exchange.is_ahead |= said.cursor.is_none() && said.rejected.len() < sent.len();
+            exchange.round.pushed += sent.len().saturating_sub(said.rejected.len()) as u64;
+            let still = named(&sent, &said.rejected).unwrap_or_default();
+            // Where the peer does not say which ones it refuses, all stay.
+            let is_told = still.len() == said.rejected.len();
+            let all = sent.iter().map(|change| refused::name(change)).filter(|_| is_told);
+            let mut taken: Vec<_> = all.filter(|change| !still.iter().any(|(name, _)| name == change)).collect();
+            taken.iter().for_each(|change| drop(refused.reasons.remove(change)));
+            if exchange.is_ahead && exchange.pulls_again() {
+                exchange.ahead.taken.append(&mut taken);
+            }
+            let reached = Cursors { pulled: said.cursor, ..Cursors::default() };
             session::write(conn, |store| {
-                for change in sent.iter().map(|change| refused::name(change)) {
-                    match still.iter().find(|(name, _)| *name == change) {
-                        Some((_, why)) => refused.add(store, place, change, since.as_deref(), why)?,
-                        None if rejected.len() == still.len() => refused.remove(store, place, change)?,
-                        None => {} // the peer does not say which ones
-                    }
+                for (change, why) in &still {
+                    refused.add(store, place, *change, since.as_deref(), why)?;
                 }
-                Ok(())
+                taken.iter().try_for_each(|change| refused::forget(store, place, *change))?;
+                if reached.pulled.is_some() {
+                    place.save(store, &reached)
+                } else {
+                    Ok(())
+                }
             })?;
         }
         since = Some(page.latest_hlc.get().to_owned());
@@ -149,12 +162,13 @@ fn again(exchange: &mut Exchange<'_, '_>, place: &Place, refused: &mut Refused) 
     if gone.is_empty() {
         return Ok(());
     }
+    refused.reasons.retain(|name, _| met.contains(name));
     session::write(conn, |store| {
         let renamed = conn.int("SELECT 1 FROM main._crdt_alias LIMIT 1", &[]);
         if unless_missing(renamed, None)?.is_some() {
             place.go_back(store, refused.since.as_deref())?;
         }
-        gone.iter().try_for_each(|change| refused.remove(store, place, *change))
+        gone.iter().try_for_each(|change| refused::forget(store, place, *change))
     })
 }
 

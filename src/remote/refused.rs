@@ -93,14 +93,11 @@ impl Refused {
         self.reasons.insert(change, why.to_owned());
         Ok(())
     }
+}
 
-    /// Forgets a change, in the caller's savepoint.
-    pub fn remove(&mut self, store: &Store<'_>, place: &Place, change: Name) -> Result<()> {
-        store.conn.run(
-            "DELETE FROM main._crdt_refused WHERE url = ?1 AND tables = ?2 AND change = ?3",
-            &[place.url.as_str().into(), place.tables_json().as_str().into(), ValueRef::Blob(&change)],
-        )?;
-        self.reasons.remove(&change);
-        Ok(())
-    }
+/// Forgets a change, in the caller's savepoint.
+pub fn forget(store: &Store<'_>, place: &Place, change: Name) -> Result<()> {
+    let tables = place.tables_json();
+    let key = [place.url.as_str().into(), tables.as_str().into(), ValueRef::Blob(&change)];
+    store.conn.run("DELETE FROM main._crdt_refused WHERE url = ?1 AND tables = ?2 AND change = ?3", &key).map(drop)
 }

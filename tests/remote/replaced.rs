@@ -94,6 +94,50 @@ fn a_backup_from_just_before_a_push() {
     assert_eq!(sync(&ann, &url), QUIET);
 }
 
+/// The hub goes down between a push and the pull after it, and comes back as it was before the push.
+#[test]
+fn a_backup_from_before_a_push_of_a_round_that_was_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, backup) = (folder.path().join("hub.db"), folder.path().join("backup.db"));
+    prepare(&at(&file), "hub");
+    let (served, is_down) = (file.clone(), Arc::new(Mutex::new(None)));
+    let down = Arc::clone(&is_down);
+    let (url, _) = hub(&file, move |request| {
+        let mut down = down.lock().unwrap();
+        match (request.route.as_str(), *down) {
+            ("/sync/push", Some(0)) => {
+                *down = Some(1);
+                let push = common::text(&at(&served), "SELECT crdt_push(?, '{\"cursor\":false}')", [&request.body]);
+                Some(Reply::Answer(200, push))
+            }
+            (_, Some(1)) => Some(Reply::Cut),
+            _ => None,
+        }
+    });
+    let ann = database("ann");
+    at(&file).execute_batch("SELECT crdt_pragma('max_value_bytes', '20')").unwrap();
+    ann.execute_batch("INSERT INTO tasks(id, title) VALUES ('a', 'a title that is too long for the hub')").unwrap();
+    sync(&ann, &url);
+    for what in ["news", "what was refused"] {
+        fs::copy(&file, &backup).unwrap();
+        match what {
+            "news" => ann.execute_batch("INSERT INTO tasks(id) VALUES ('b')").unwrap(),
+            _ => at(&file).execute_batch("SELECT crdt_pragma('max_value_bytes', '2000')").unwrap(),
+        }
+        *is_down.lock().unwrap() = Some(0);
+        common::error(&ann, "SELECT crdt_sync(?, '{\"retry\":true}')", [&url]);
+        *is_down.lock().unwrap() = None;
+        fs::copy(&backup, &file).unwrap();
+        if what != "news" {
+            at(&file).execute_batch("SELECT crdt_pragma('max_value_bytes', '2000')").unwrap();
+        }
+        sync(&ann, &url);
+        let count = |conn: &rusqlite::Connection| common::text(conn, "SELECT count(*) || count(title) FROM tasks", []);
+        assert_eq!(count(&at(&file)), if what == "news" { "20" } else { "21" }, "{what}");
+    }
+    assert_eq!(digest(&ann), digest(&at(&file)));
+}
+
 #[test]
 fn a_new_hub_at_the_address_gets_everything() {
     for options in ["{\"json\":true}", "{\"pull\":false,\"json\":true}"] {
