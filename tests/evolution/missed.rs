@@ -149,7 +149,9 @@ fn values_in_their_authors_spelling() {
         )
     };
     let all = [at("v", r#""R\u0026D""#), at("n", r#""12""#), at("r", "1e2")].join(",");
-    [&a, &b].map(|conn| merge(conn, &format!("[{all}]")));
+    for conn in [&a, &b] {
+        merge(conn, &format!("[{all}]"));
+    }
     run(&b, "UPDATE t SET v = 'edited'");
     let place = mark(&a);
     for _ in 0..2 {

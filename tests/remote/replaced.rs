@@ -125,7 +125,8 @@ fn a_backup_from_before_a_push_of_a_round_that_was_cut_off() {
             _ => at(&file).execute_batch("SELECT crdt_pragma('max_value_bytes', '2000')").unwrap(),
         }
         *is_down.lock().unwrap() = Some(0);
-        common::error(&ann, "SELECT crdt_sync(?, '{\"retry\":true}')", [&url]);
+        let retry = format!("{{\"retry\":{}}}", what != "news");
+        common::error(&ann, "SELECT crdt_sync(?, ?)", [&url, &retry]);
         *is_down.lock().unwrap() = None;
         fs::copy(&backup, &file).unwrap();
         if what != "news" {
