@@ -315,7 +315,12 @@ pub fn rewrite_relays(conn: &Conn, entries: Vec<Rewritten>) -> Result<()> {
     let range = [(*first).into(), (*last).into()];
     let sql = "UPDATE OR FAIL main._crdt_log SET m = -4, k0 = _crdt_give(0), v0 = _crdt_give(1)
                WHERE seq >= ?1 AND seq <= ?2 AND _crdt_meet(seq)";
-    conn.run_pass(sql, &range, Rc::new(Rewriting { entries, met: Cell::new(0) })).map(drop)
+    let all = entries.len();
+    // What was dropped for them would be told to nobody.
+    match conn.run_pass(sql, &range, Rc::new(Rewriting { entries, met: Cell::new(0) }))? {
+        written if usize::try_from(written) == Ok(all) => Ok(()),
+        _ => Err(Error::internal("the log was not rewritten in its order")),
+    }
 }
 
 struct Rewriting {

@@ -49,15 +49,28 @@ pub fn write_new<T>(conn: &Conn, mut work: impl FnMut(&Conn) -> Result<T>) -> Re
         })
     };
     let outcome = fresh_catalog(conn, || {
-        rollback::again(conn, whole).map_err(|e| match e.message().contains("cannot open savepoint") {
-            true => {
-                Error::caller("call this as a statement of its own (SELECT …): a statement that writes is under way")
+        forwards(conn, || rollback::again(conn, whole)).map_err(|e| {
+            match e.message().contains("cannot open savepoint") {
+                true => Error::caller(
+                    "call this as a statement of its own (SELECT …): a statement that writes is under way",
+                ),
+                false => e,
             }
-            false => e,
         })
     });
     conn.db.set_last_insert_rowid(rowid);
     outcome
+}
+
+/// Does `work` with rows in the order of their tables: a setting for tests of applications turns that round, also for statements that cannot
+/// ask for an order, as UPDATE. <https://sqlite.org/pragma.html#pragma_reverse_unordered_selects>
+fn forwards<T>(conn: &Conn, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    if conn.int("PRAGMA reverse_unordered_selects", &[])? != Some(1) {
+        return work();
+    }
+    conn.run("PRAGMA reverse_unordered_selects = OFF", &[])?;
+    let outcome = work();
+    conn.run("PRAGMA reverse_unordered_selects = ON", &[]).and(outcome)
 }
 
 /// Takes the write lock before anything is read: what is read afterwards cannot be out of date when it is written back.
@@ -112,7 +125,7 @@ pub fn read<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Op
             pending::release(&mut store)?;
             work(&store).map(Some)
         };
-        let folded = rollback::again(conn, || conn.savepoint("crdt", whole));
+        let folded = forwards(conn, || rollback::again(conn, || conn.savepoint("crdt", whole)));
         match folded {
             Err(e) if e.is_busy() || e.is_readonly() => {}
             outcome => return outcome,
@@ -151,15 +164,17 @@ fn peek_with<T>(conn: &Conn, work: impl FnOnce(&mut Store<'_>) -> Result<T>) -> 
         work(&mut store).map(Some)
     };
     conn.outermost.set(conn.db.autocommit());
-    let outcome = fresh_catalog(conn, || match conn.run("SAVEPOINT crdt", &[]) {
-        Ok(_) => {
-            let outcome = in_memory();
-            conn.run("RELEASE crdt", &[])?;
-            outcome
-        }
-        // A writing statement of the caller's is under way: its transaction is the view.
-        Err(e) if e.is_busy() => in_memory(),
-        Err(e) => Err(e),
+    let outcome = fresh_catalog(conn, || {
+        forwards(conn, || match conn.run("SAVEPOINT crdt", &[]) {
+            Ok(_) => {
+                let outcome = in_memory();
+                conn.run("RELEASE crdt", &[])?;
+                outcome
+            }
+            // A writing statement of the caller's is under way: its transaction is the view.
+            Err(e) if e.is_busy() => in_memory(),
+            Err(e) => Err(e),
+        })
     });
     outcome.map_err(|e| upgrade::explain(conn, e))
 }
