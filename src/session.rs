@@ -3,7 +3,7 @@
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::fold::{fold, Into};
-use crate::schema::{heirs, purged, rekey, switch, upgrade, Catalog, FORMAT};
+use crate::schema::{compare, heirs, purged, rekey, upgrade, Catalog, FORMAT};
 use crate::sql::SCHEMA;
 use crate::store::Store;
 use crate::tail::{self, Mark, Tail};
@@ -30,7 +30,7 @@ pub fn catch_up(store: &mut Store<'_>) -> Result<()> {
     }
     fold(store, Into::Database)?;
     if store.catalog.compare_due {
-        switch::compare_due(store)?;
+        compare::settle_due(store)?;
         fold(store, Into::Database)?;
     }
     heirs::settle(store)

@@ -3,6 +3,7 @@
 pub mod alter;
 mod catalog;
 mod columns;
+pub mod compare;
 mod defaults;
 pub mod enable;
 mod fields;
