@@ -129,7 +129,8 @@ fn columns(rows: &Cached<'_>) -> Result<(Vec<usize>, Vec<usize>)> {
     let (mut keys, mut values) = (Vec::new(), Vec::new());
     for i in 4..rows.column_count() {
         let name = rows.column_name(i);
-        match name.as_bytes().first() {
+        // So a host may have them named: PRAGMA full_column_names without short_column_names.
+        match name.strip_prefix("_crdt_log.").unwrap_or(&name).as_bytes().first() {
             Some(b'k') => keys.push(i),
             Some(b'v') => values.push(i),
             _ => return Err(Error::data(format!("_crdt_log has a column '{name}' that is none of ours"))),

@@ -306,11 +306,13 @@ impl Table {
     /// The same; None where the table is gone or is no longer one that can be enabled.
     ///
     /// # Errors
-    /// It could not be found out (no memory, I/O, interrupt). To go on as if the table were gone would lose what is told of it.
+    /// It could not be found out (no memory, I/O, interrupt, a limit of the host's). To go on as if the table were gone would lose
+    /// what is told of it.
     pub fn form_if_usable(&self, conn: &Conn) -> Result<Option<&Form>> {
         match self.form(conn) {
             Ok(form) => Ok(Some(form)),
-            Err(e) if e.is_statement() => Ok(None),
+            // SQLite never says so itself: it lists the tables that there are.
+            Err(e) if e.is_statement() && !e.is_sqlite() => Ok(None),
             Err(e) => Err(e),
         }
     }

@@ -27,6 +27,7 @@ fn pragmas() {
         "count_changes = ON",
         "full_column_names = ON",
         "short_column_names = OFF",
+        "full_column_names = ON; PRAGMA short_column_names = OFF",
         "automatic_index = OFF",
         "ignore_check_constraints = ON",
         "empty_result_callbacks = ON",
