@@ -17,7 +17,7 @@ use crate::record::FieldId;
 use crate::schema::{Form, Table};
 use crate::store::{Saves, Store};
 use crate::value::{self, Plain};
-use crate::{apply, conflicts, row};
+use crate::{conflicts, row};
 
 /// Records that were merged in memory and are to be written.
 pub struct Held<'j, R> {
@@ -193,8 +193,7 @@ impl<'j, R: Coming<'j>> Held<'j, R> {
         rest: &mut Vec<R>,
     ) -> Result<()> {
         let Held { records, rows, mut clocks, relays, conflicts, report: met, twins, .. } = self;
-        if let Err(e) = write_rows(store, form, rows) {
-            apply::refused(store.conn, e)?;
+        if !write_rows(store, form, rows)? {
             rest.extend(records);
             return Ok(());
         }
@@ -207,17 +206,17 @@ impl<'j, R: Coming<'j>> Held<'j, R> {
     }
 }
 
-/// Gives rows their new values: all of them, or none.
-fn write_rows(store: &Store<'_>, form: &Form, rows: BTreeMap<u64, Rows>) -> Result<()> {
+/// Gives rows their new values: all of them, or none and false.
+fn write_rows(store: &Store<'_>, form: &Form, rows: BTreeMap<u64, Rows>) -> Result<bool> {
     const CONSTRAINT: i32 = 19;
     if rows.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
-    store.conn.savepoint("crdt_held", || {
+    store.conn.rollbacks.together(store.conn, |bold| {
         for (columns, rows) in rows {
             let places = (0..form.tracked.len()).filter(|i| columns >> i & 1 == 1).collect();
             let rows = Rc::new(rows);
-            if store.conn.run_batch(&row::renew_batch(form, places), &[], &rows)? != rows.len() as i64 {
+            if store.conn.run_batch(&row::renew_batch(form, places, bold), &[], &rows)? != rows.len() as i64 {
                 return Err(Error::sqlite(CONSTRAINT, "a row was not written"));
             }
         }

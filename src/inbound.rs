@@ -89,13 +89,19 @@ impl Merging {
                 store.catalog = catalog;
             }
         }
-        let mut incoming = gather::group(store, &due)?;
+        let incoming = gather::group(store, &due)?;
         for change in &due {
             store.clock = store.clock.observe(change.hlc.tick());
         }
         if !is_apart(store, &incoming)? {
             return self.merge_and_show(store, &incoming);
         }
+        // Only ours are there, and what they would log is no local write.
+        store.conn.db.without_triggers(|| self.take_apart(store, incoming))
+    }
+
+    /// Merges records that have to do with nothing but themselves.
+    fn take_apart(&mut self, store: &mut Store<'_>, mut incoming: Vec<Incoming<'_>>) -> Result<()> {
         if !store.any_pending.get() {
             whole::take(store, &mut incoming, &mut self.report, &mut self.log)?;
             coming::sort(&mut incoming);

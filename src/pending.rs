@@ -268,7 +268,7 @@ fn attempt(store: &mut Store<'_>, ids: &[i64], due: &[Change]) -> Result<()> {
     }
     let conn = store.conn;
     let broken = conn.db.breaks_deferred_keys();
-    let outcome = conn.savepoint("crdt_due", || {
+    let some = || {
         drop_aside(store, ids)?;
         merge_changes(store, due)?;
         // Hooks may have written to enabled tables.
@@ -277,7 +277,8 @@ fn attempt(store: &mut Store<'_>, ids: &[i64], due: &[Change]) -> Result<()> {
             true => Err(Error::sqlite(crate::apply::FOREIGN_KEY, foreign::FAILED)), // the commit would fail
             false => Ok(()),
         }
-    });
+    };
+    let outcome = conn.rollbacks.carefully(|| conn.savepoint("crdt_due", some));
     if outcome.as_ref().is_err_and(is_refused) {
         if conn.db.autocommit() {
             if !outcome.as_ref().is_err_and(Error::is_hook) {

@@ -1,11 +1,13 @@
 //! Writes that a trigger of the application answers by rolling the whole transaction back (`RAISE(ROLLBACK)`).
 //!
 //! What was done is lost with it. So it is done once more from the start, and what was rolled back then is known to be
-//! refused. Only where the transaction is ours, of course: in one of the caller's it is an error.
+//! refused. Only where the transaction is ours, of course: in one of the caller's it is an error. As a call can be done once more
+//! anyway, many rows are written at once without a savepoint, until one is refused.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::apply::{is_refusal, refused};
 use crate::conn::Conn;
 use crate::error::{Error, Kind, Result};
 use crate::ffi::{Value, ValueRef};
@@ -37,6 +39,8 @@ pub struct Rollbacks {
     news: Cell<bool>,
     /// Whether the call's transaction is the caller's.
     foreign: Cell<bool>,
+    /// Whether many rows are written at once with nothing to go back to but the call's beginning.
+    bold: Cell<bool>,
 }
 
 impl Rollbacks {
@@ -98,6 +102,32 @@ impl Rollbacks {
         }
     }
 
+    /// Runs `write`, a write of many rows: all of them, or, where their table refuses one, none and false. SQLite copies each page
+    /// that changes under a savepoint, beyond 64 KiB of them to a file; so the first time there is none, and a refusal takes the whole
+    /// call back to its beginning. `write` is told whether it may leave rows behind that were written before one that is refused.
+    pub fn together(&self, conn: &Conn, write: impl FnOnce(bool) -> Result<()>) -> Result<bool> {
+        if self.bold.get() {
+            return write(true).map(|()| true).inspect_err(|e| {
+                if is_refusal(e) {
+                    self.bold.set(false);
+                    self.news.set(true);
+                }
+            });
+        }
+        match conn.savepoint("crdt_rows", || write(false)) {
+            Ok(()) => Ok(true),
+            Err(e) => refused(conn, e).map(|_| false),
+        }
+    }
+
+    /// Does `work`, whose errors do not take the call back to its beginning.
+    pub fn carefully<T>(&self, work: impl FnOnce() -> T) -> T {
+        let bold = self.bold.replace(false);
+        let outcome = work();
+        self.bold.set(bold);
+        outcome
+    }
+
     /// After a call failed: whether it was for a rollback that is now known of, so that it can be tried again.
     fn learn(&self) -> bool {
         if self.news.take() {
@@ -125,7 +155,7 @@ fn name(form: &Form, key: &[Value], field: Option<FieldId>) -> Name {
 /// Runs `work`, again as long as triggers roll it back, where the transaction is its own.
 pub fn again<T>(conn: &Conn, mut work: impl FnMut() -> Result<T>) -> Result<T> {
     let own = conn.db.autocommit();
-    let foreign = conn.rollbacks.foreign.replace(!own);
+    let (foreign, bold) = (conn.rollbacks.foreign.replace(!own), conn.rollbacks.bold.replace(own));
     let outcome = loop {
         let outcome = work();
         if outcome.is_ok() || !own || !conn.rollbacks.learn() {
@@ -133,6 +163,7 @@ pub fn again<T>(conn: &Conn, mut work: impl FnMut() -> Result<T>) -> Result<T> {
         }
     };
     conn.rollbacks.foreign.set(foreign);
+    conn.rollbacks.bold.set(bold);
     conn.rollbacks.forget();
     outcome
 }

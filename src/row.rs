@@ -57,9 +57,9 @@ pub enum Text {
     /// The same, ignored where it cannot be: only its triggers matter.
     Probe(Vec<usize>),
     /// The rows of a batch: the key, then all tracked columns.
-    Batch,
+    Batch(bool),
     /// New values of these tracked columns, in rows whose keys come first in a batch.
-    Renew(Vec<usize>),
+    Renew(Vec<usize>, bool),
     /// New values of these tracked columns.
     Update(Vec<usize>),
     /// A row's end.
@@ -98,10 +98,11 @@ fn write(form: &Form, what: &Text) -> String {
                  FROM {from}main._crdt_clock c{on} LEFT JOIN main.{table} r ON {key}{which}"
             )
         }
-        Text::Renew(cells) => {
+        Text::Renew(cells, bold) => {
             let sets = list(columns(cells).iter().enumerate().map(|(i, c)| format!("{c} = b.c{}", i + 1)));
             // The rows are known to be there: where the key's own collation finds one, it is the one.
             let key = list(form.shape.key.iter().map(|key| format!("r.{} = b.c0", ident(key))));
+            let rule = if *bold { BOLD } else { rule };
             format!("UPDATE{rule} main.{table} AS r SET {sets} FROM main._crdt_batch b WHERE {key}")
         }
         Text::Rowids => {
@@ -125,10 +126,11 @@ fn write(form: &Form, what: &Text) -> String {
             let columns: String = form.tracked.iter().map(|t| format!(", r.{}", ident(&t.column.name))).collect();
             format!("SELECT r.{rowid}{columns} FROM main._crdt_batch b CROSS JOIN main.{table} r ON r.{rowid} = b.c0")
         }
-        Text::Batch => {
+        Text::Batch(bold) => {
             let names =
                 list(form.shape.key.iter().chain(form.tracked.iter().map(|t| &t.column.name)).map(|name| ident(name)));
             let places = list((0..=form.tracked.len()).map(|i| format!("c{i}")));
+            let rule = if *bold { BOLD } else { rule };
             format!("INSERT{rule} INTO main.{table}({names}) SELECT {places} FROM main._crdt_batch")
         }
         Text::Insert(cells) => insert_of(form, rule, columns(cells)),
@@ -147,6 +149,9 @@ fn insert_of(form: &Form, rule: &str, more: Vec<String>) -> String {
     let names = list(form.shape.key.iter().map(|k| ident(k)).chain(more));
     format!("INSERT{rule} INTO main.{}({names}) VALUES ({marks})", ident(&form.shape.name))
 }
+
+/// The rule under which SQLite keeps no journal of a statement, as it need not take back what the statement did before it was refused.
+const BOLD: &str = " OR FAIL";
 
 /// A constraint's own conflict rule (ON CONFLICT REPLACE) must not remove other rows.
 fn rule(form: &Form) -> &'static str {
@@ -212,8 +217,9 @@ pub fn found(form: &Form) -> Rc<str> {
 }
 
 /// The SQL that gives `cells` of the rows of a batch new values, for tables whose key is one column.
-pub fn renew_batch(form: &Form, cells: Vec<usize>) -> Rc<str> {
-    text(form, Text::Renew(cells))
+/// Where one is refused, `bold` leaves those before it written.
+pub fn renew_batch(form: &Form, cells: Vec<usize>, bold: bool) -> Rc<str> {
+    text(form, Text::Renew(cells, bold))
 }
 
 /// The SQL that goes through the keys and rowids of a table; None where no index has its keys in the order of their bytes.
@@ -275,9 +281,10 @@ pub fn insert_with(
     written(conn.rollbacks.watch(conn, form, key, || inserted(conn, form, || conn.run_once(&sql, &all)))?)
 }
 
-/// The SQL that inserts the rows of a batch: the key of one column, then all tracked columns.
-pub fn insert_batch(form: &Form) -> Rc<str> {
-    text(form, Text::Batch)
+/// The SQL that inserts the rows of a batch: the key of one column, then all tracked columns. Where one is refused, `bold` leaves
+/// those before it inserted.
+pub fn insert_batch(form: &Form, bold: bool) -> Rc<str> {
+    text(form, Text::Batch(bold))
 }
 
 /// As [`insert`], ignored where the row cannot be: for what the triggers before it note.

@@ -48,19 +48,26 @@ fn show_all(store: &mut Store<'_>, work: &mut [Work]) -> Result<u64> {
     foreign::put_off_late(store.conn)?;
     let mut reasons = loop {
         let known = watch.clone();
-        store.conn.run("SAVEPOINT crdt_rows", &[])?;
         // Where nothing can make us start anew, there is no need to keep what we started from.
         let once = watch.quiet() && watch.strangers.is_empty();
+        if !once {
+            store.conn.run("SAVEPOINT crdt_rows", &[])?;
+        }
         let copy = |work: &mut Work| if once { std::mem::take(&mut work.now) } else { work.now.clone() };
         let mut copies: Vec<Record> = work.iter_mut().map(copy).collect();
         let outcome = show_rows(store, work, &mut copies, &mut watch, mark)?;
         let broken = outcome.is_some() && watch.strangers.broken(store.conn)?.is_some();
         if let Some(reasons) = outcome.filter(|_| !broken) {
-            store.conn.run("RELEASE crdt_rows", &[])?;
+            if !once {
+                store.conn.run("RELEASE crdt_rows", &[])?;
+            }
             for (work, copy) in work.iter_mut().zip(copies) {
                 work.now = copy;
             }
             break reasons;
+        }
+        if once {
+            return Err(Error::internal("a merge was surprised by what nothing could have written"));
         }
         store.conn.run("ROLLBACK TO crdt_rows", &[])?;
         store.conn.run("RELEASE crdt_rows", &[])?;

@@ -139,8 +139,11 @@ impl<'j, R: Coming<'j>> Lane<'j, R> {
         let Lane { records, rows, clocks, held } = self;
         held.write(store, form, (report, log), rest)?;
         let conn = store.conn;
-        if let Err(e) = conn.run_batch(&row::insert_batch(form), &[], &Rc::new(rows)) {
-            crate::apply::refused(conn, e)?;
+        let rows = Rc::new(rows);
+        if !conn
+            .rollbacks
+            .together(conn, |bold| conn.run_batch(&row::insert_batch(form, bold), &[], &rows).map(drop))?
+        {
             rest.extend(records);
             return Ok(());
         }

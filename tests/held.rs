@@ -224,21 +224,45 @@ fn the_log_of_conflicts_keeps_the_newest() {
     }
 }
 
+/// Merges `changes` by a call of its own, or in a transaction of the caller's.
+fn merged(to: &Connection, changes: &str, within: bool) -> Value {
+    if !within {
+        return merge(to, changes);
+    }
+    run(to, "BEGIN");
+    let told = merge(to, changes);
+    run(to, "COMMIT");
+    told
+}
+
+/// A CHECK that refuses some of the rows, new and old, a conflict in each of the others.
 #[test]
 fn of_rows_that_are_written_together_all_are_or_none() {
-    let ddl = "CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, title TEXT, size INTEGER CHECKS); SELECT crdt_enable('tasks')";
-    let [a, b] =
-        [("a", ""), ("b", ", CHECK (size < 1000)")].map(|(name, check)| node(name, &ddl.replace(" CHECKS", check)));
-    let keys = "WITH RECURSIVE k(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM k WHERE i < 49)";
-    run(&a, &format!("{keys} INSERT INTO tasks SELECT i, 'old', i FROM k"));
-    send(&a, &b);
-    run(&b, "UPDATE tasks SET title = 'b'; SELECT crdt_cursor()");
-    std::thread::sleep(std::time::Duration::from_millis(5));
-    run(&a, "UPDATE tasks SET title = 'a' WHERE size % 2 = 0; UPDATE tasks SET size = 5000 WHERE size % 2 = 1");
-    let told = send(&a, &b);
-    assert_eq!((&told["conflicts"], &told["pending"]), (&json!(20), &json!(20)));
-    // Not what a part of the rows had been given already.
-    assert_eq!(rows(&b, "SELECT DISTINCT local_value FROM crdt_conflicts()"), ["'b'"]);
-    assert_eq!(rows(&b, "SELECT count(*) FROM tasks WHERE title = 'a'"), ["20"]);
-    sound(&b);
+    for within in [false, true] {
+        let ddl = "CREATE TABLE tasks(id TEXT PRIMARY KEY NOT NULL, title TEXT, size INTEGER CHECKS); SELECT crdt_enable('tasks')";
+        let [a, b] =
+            [("a", ""), ("b", ", CHECK (size < 1000)")].map(|(name, check)| node(name, &ddl.replace(" CHECKS", check)));
+        let keys = "WITH RECURSIVE k(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM k WHERE i < 49)";
+        run(&a, &format!("{keys} INSERT INTO tasks SELECT i, 'old', i FROM k"));
+        send(&a, &b);
+        run(&b, "UPDATE tasks SET title = 'b'; SELECT crdt_cursor()");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        run(&a, "UPDATE tasks SET title = 'a' WHERE size % 2 = 0; UPDATE tasks SET size = 5000 WHERE size % 2 = 1");
+        let told = merged(&b, &export(&a), within);
+        assert_eq!((&told["conflicts"], &told["pending"]), (&json!(20), &json!(20)), "{within}");
+        // Not what a part of the rows had been given already.
+        assert_eq!(rows(&b, "SELECT DISTINCT local_value FROM crdt_conflicts()"), ["'b'"]);
+        assert_eq!(rows(&b, "SELECT count(*) FROM tasks WHERE title = 'a'"), ["20"]);
+        sound(&b);
+        let place = mark(&a);
+        run(&a, &format!("{keys} INSERT INTO tasks SELECT 'n' || i, 'new', iif(i % 5, i, 5000) FROM k"));
+        let told = merged(&b, &since(&a, Some(&place)).json, within);
+        assert_eq!((&told["merged"], &told["pending"]), (&json!(80), &json!(16)), "{within}");
+        assert_eq!(rows(&b, "SELECT count(*) FROM tasks WHERE title = 'new'"), ["32"]);
+        sound(&b);
+        let c = node("c", &ddl.replace(" CHECKS", ""));
+        send(&b, &c);
+        send(&b, &a);
+        same(&a, &c, "tasks");
+    }
 }

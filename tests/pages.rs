@@ -137,6 +137,30 @@ fn a_poll_with_nothing_new_reads_the_same_few_pages() {
     assert!(large <= 16, "{large}");
 }
 
+/// Rows that a merge inserts are under no savepoint and no trigger of ours: SQLite would keep copies of the pages that change, here of
+/// 32 KiB each, in a temporary file. Nor do others that are inserted and updated with them.
+#[test]
+fn a_merge_of_new_rows_keeps_no_copies() {
+    let _alone = alone();
+    let folder = TempDir::new().unwrap();
+    for edited in [false, true] {
+        let a = database(&folder, 1_000, true);
+        if edited {
+            run(&a, "UPDATE tasks SET title = 'edited', completed = 1");
+        }
+        let b = open(&folder.path().join(format!("{edited}.db")));
+        run(&b, "PRAGMA page_size = 32768; PRAGMA journal_mode = WAL");
+        run(&b, &format!("{TABLE}; SELECT crdt_enable('tasks')"));
+        let json = since(&a, None).json;
+        let pages = counted(|| drop(support::merge(&b, &json)));
+        eprintln!("edited {edited}: {pages:?}");
+        assert_eq!(pages.scratch, 0);
+        assert_eq!(number(&b, "SELECT count(*) FROM tasks"), 1_000);
+        drop(a);
+        std::fs::remove_file(folder.path().join("1000 true.db")).unwrap();
+    }
+}
+
 /// What a write, an export, a poll, a merge read and write with so many enabled tables, caches cold. `together`: all were there before the
 /// first was enabled, so that ours stand behind them in the schema.
 fn with_tables(count: usize, together: bool) -> [Pages; 4] {
