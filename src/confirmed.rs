@@ -29,11 +29,16 @@ impl Confirmed {
                 return Ok(None);
             }
         }
+        store.conn.retold.set(false);
         Ok(Some(Confirmed { scope, export, end: store.last_seq()? }))
     }
 
-    /// Its cursor after the merge; None where more was written than what came, as by hooks.
+    /// Its cursor after the merge; None where more was written than what came, as by hooks, or is told anew: of a record that comes to
+    /// life again it may have forgotten what is known here.
     pub fn after(self, store: &Store<'_>) -> Result<Option<String>> {
+        if store.conn.retold.get() {
+            return Ok(None);
+        }
         let others = "SELECT 1 FROM main._crdt_log WHERE seq > ?1 AND m <> -4 LIMIT 1";
         if store.conn.int(others, &[self.end.into()])?.is_some() {
             return Ok(None);

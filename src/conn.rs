@@ -55,6 +55,8 @@ pub struct Conn {
     pub pass: RefCell<Option<crate::pass::Running>>,
     /// Log rows, since pruning was last due, of records that nothing was known of: no earlier ones stand for them.
     pub fresh: Cell<i64>,
+    /// Whether a record that was known was logged as a whole, to be told anew: a merge may log more than what came.
+    pub retold: Cell<bool>,
     /// The log's end at which pruning is due, as last read.
     pub prune_due: Cell<i64>,
     /// The foreign keys, as read when rows began to be shown.
@@ -85,6 +87,7 @@ impl Conn {
             prune_due: Cell::new(0),
             saves: Cell::new(0),
             fresh: Cell::new(0),
+            retold: Cell::new(false),
             batch: RefCell::default(),
             pass: RefCell::default(),
             foreign: RefCell::default(),

@@ -28,6 +28,9 @@ use crate::{coming, conflicts, drafted, row, stays, whole};
 /// are on, so that tests come past the end of a window.
 pub const WINDOW: usize = if cfg!(debug_assertions) { 5 } else { 1_000 };
 
+/// Records that are not worth switching the triggers off and on: each time SQLite prepares anew what it kept prepared.
+const FEW: usize = if cfg!(debug_assertions) { WINDOW } else { 100 };
+
 /// What a merge did, in changes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Report {
@@ -210,7 +213,7 @@ pub fn count_twins(store: &Store<'_>, twins: i64) -> Result<()> {
 
 /// Whether the records can be merged some at a time: nothing that becomes of one has to do with another.
 fn is_apart(store: &Store<'_>, incoming: &[Incoming<'_>]) -> Result<bool> {
-    if incoming.len() <= WINDOW || !store.catalog.hooks.all().is_empty() || !Watch::new(store)?.is_lone(store) {
+    if incoming.len() <= FEW || !store.catalog.hooks.all().is_empty() || !Watch::new(store)?.is_lone(store) {
         return Ok(false);
     }
     if stays::any(store)? {

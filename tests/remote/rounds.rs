@@ -208,3 +208,34 @@ fn peers_remembered_in_an_earlier_form() {
     assert_eq!(sync(&ann, &url), "pulled=0 pushed=0 merged=0 conflicts=0");
     assert_eq!(digest(&ann), digest(&at_hub));
 }
+
+/// What a node knows of a record that comes to life again is told to all, also to where that came from: there it may be forgotten.
+#[test]
+fn a_record_that_comes_to_life_again_is_told_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hub.db");
+    let at_hub = common::open_file(&file);
+    prepare(&at_hub, "hub");
+    let (url, _) = hub(&file, |_| None);
+    let (ann, bob) = (database("ann"), database("bob"));
+    let written = |conn: &rusqlite::Connection, sql: &str| {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        conn.execute_batch(sql).unwrap();
+        sync(conn, &url);
+    };
+    written(&ann, "INSERT INTO tasks VALUES ('k', 'old', 3, '[\"x\"]')");
+    sync(&bob, &url);
+    written(&ann, "UPDATE tasks SET title = 'new', votes = 7, tags = '[\"x\",\"y\"]'");
+    written(&ann, "DELETE FROM tasks");
+    common::text(&at_hub, "SELECT crdt_pragma('tombstone_ttl', '0')", []);
+    assert_eq!(common::text(&at_hub, "SELECT crdt_cleanup_tombstones('tasks')", []), "1");
+    common::text(&at_hub, "SELECT crdt_pragma('tombstone_ttl', '7d')", []);
+    written(&bob, "UPDATE tasks SET votes = votes + 1");
+    for conn in [&ann, &bob, &ann, &bob] {
+        sync(conn, &url);
+    }
+    let rows = |conn| common::text(conn, "SELECT group_concat(title || votes || tags) FROM tasks", []);
+    assert_eq!([rows(&ann), rows(&bob)], [rows(&at_hub), rows(&at_hub)]);
+    assert_eq!(rows(&ann), "new8[\"x\",\"y\"]");
+    assert_eq!([digest(&ann), digest(&bob)], [digest(&at_hub), digest(&at_hub)]);
+}
