@@ -147,8 +147,9 @@ impl Filters {
             Some(Inside { first, .. }) => Some(first),
             None => None,
         };
-        let had = first.is_some_and(|first| reach.upto.is_none_or(|upto| first <= upto));
-        if had || self.owed(store, t, pk, q, reach.debts)? {
+        // Also one that entered after its cursor: a page that it has merged may have been lost with its own cursor.
+        let may_have = first.is_some() && reach.upto != Some(0);
+        if may_have || self.owed(store, t, pk, q, reach.debts)? {
             return Ok(Verdict::Gone);
         }
         Ok(Verdict::Skip)
@@ -265,11 +266,12 @@ impl Filters {
         Ok(())
     }
 
-    /// Debts of a peer that was sent what other filters let through, up to log row `seq`.
+    /// Debts of a peer that was sent what other filters let through, up to log row `seq`; of what was inside of them later it may have
+    /// merged pages whose cursors it lost.
     fn owe_others(&self, store: &Store<'_>, given: &[String], seq: i64, debts: &mut Vec<Debt>) -> Result<()> {
-        let mut filtered = Vec::new();
+        let (mut filtered, end) = (Vec::new(), store.last_seq()?);
         for f in given.iter().filter_map(|name| name.parse::<i64>().ok()) {
-            Trail::owe(debts, Of::Filter(f), seq);
+            Trail::owe(debts, Of::Filter(f), end);
             filtered.extend(registry::table_of(store.conn, f)?);
         }
         // A filter that was forgotten may have been any table's.

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::common::{error, load, open_file, text};
 use crate::support::*;
-use crate::OWNED;
+use crate::{pair, sync, OWNED};
 
 /// Pulls with a filter that the server gives.
 #[track_caller]
@@ -298,4 +298,21 @@ fn debts_of_forgotten_filters_go() {
         run(&hub, "SELECT crdt_cleanup_tombstones()");
     }
     assert!(longest < 300, "{longest}");
+}
+
+/// A page was merged, and its cursor lost: the one before it is good for what has left since, or was deleted.
+#[test]
+fn a_cursor_comes_back_once_more() {
+    for end in ["UPDATE tasks SET owner = 'bob' WHERE id = 't1'", "DELETE FROM tasks WHERE id = 't1'"] {
+        let [hub, peer] = pair();
+        run(&hub, "INSERT INTO tasks(id, owner) VALUES ('t0', 'ann')");
+        let mut cursor = None;
+        sync(&hub, &peer, &mut cursor);
+        run(&hub, "INSERT INTO tasks(id, owner) VALUES ('t1', 'ann'), ('t2', 'eve')");
+        sync(&hub, &peer, &mut cursor.clone());
+        run(&hub, end);
+        assert_eq!(sync(&hub, &peer, &mut cursor).fields().len(), 1, "{end}");
+        assert_eq!(rows(&peer, "SELECT id FROM tasks"), ["'t0'"], "{end}");
+        assert_eq!(sync(&hub, &peer, &mut cursor).changes.len(), 0);
+    }
 }

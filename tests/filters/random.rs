@@ -20,6 +20,8 @@ enum Step {
     Peer(usize, String),
     /// A page for a peer.
     Pull(usize),
+    /// A page that a peer merges, its cursor being lost.
+    Lost(usize),
     /// A page for a peer from within a transaction, where nothing can be noted.
     Aside(usize),
     /// A peer sends what it has.
@@ -51,6 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => write().prop_map(Step::Write),
         2 => (0..2usize, write().prop_filter("updates", |sql| sql.starts_with("UPDATE"))).prop_map(|(i, sql)| Step::Peer(i, sql)),
         5 => (0..2usize).prop_map(Step::Pull),
+        2 => (0..2usize).prop_map(Step::Lost),
         2 => (0..2usize).prop_map(Step::Aside),
         2 => (0..2usize).prop_map(Step::Push),
         1 => (0..2usize, 0..FILTERS.len()).prop_map(|(i, f)| Step::Filter(i, f)),
@@ -62,6 +65,8 @@ struct Peer {
     conn: Connection,
     filter: usize,
     cursor: Option<String>,
+    /// What its cursor was made under.
+    under: String,
     /// The conditions that it has pulled under.
     had: BTreeSet<String>,
 }
@@ -77,8 +82,13 @@ struct World {
 impl World {
     fn new() -> World {
         let peers = ["p0", "p1"].into_iter().enumerate();
-        let peers =
-            peers.map(|(i, name)| Peer { conn: node(name, OWNED), filter: i, cursor: None, had: BTreeSet::new() });
+        let peers = peers.map(|(i, name)| Peer {
+            conn: node(name, OWNED),
+            filter: i,
+            cursor: None,
+            under: String::new(),
+            had: BTreeSet::new(),
+        });
         let hub = node("hub", OWNED);
         run(&hub, "SELECT crdt_pragma('page_bytes', 500)");
         World { hub, peers: peers.collect(), own: 0, inside: BTreeMap::new() }
@@ -95,7 +105,7 @@ impl World {
         let peer = &mut self.peers[i];
         let inside = self.inside.entry(condition.clone()).or_default();
         inside.extend(now.iter().map(|id| id.trim_matches('\'').to_owned()));
-        peer.had.insert(condition);
+        peer.had.insert(condition.clone());
         let since: serde_json::Value =
             peer.cursor.as_deref().map_or(json!(null), |json| serde_json::from_str(json).unwrap());
         let options = json!({"filter": {"tasks": FILTERS[peer.filter]}}).to_string();
@@ -112,7 +122,7 @@ impl World {
             assert!(inside, "a key that was never inside: {}", page.json);
         }
         merge(&peer.conn, &page.json);
-        peer.cursor = Some(page.cursor);
+        (peer.cursor, peer.under) = (Some(page.cursor), condition);
         page.more
     }
 
@@ -126,6 +136,14 @@ impl World {
             Step::Peer(i, sql) => run(&self.peers[*i].conn, sql),
             Step::Pull(i) => {
                 self.pull(*i);
+            }
+            Step::Lost(i) => {
+                // Who begins, with a filter, is told of nothing that was there before.
+                let (cursor, under) = (self.peers[*i].cursor.clone(), self.condition(*i));
+                if cursor.as_ref().is_some_and(|json| !json.contains("~0\"")) && under == self.peers[*i].under {
+                    self.pull(*i);
+                    self.peers[*i].cursor = cursor;
+                }
             }
             Step::Aside(i) => {
                 run(&self.hub, "BEGIN");
