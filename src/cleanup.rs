@@ -92,6 +92,7 @@ fn entry_key(row: &Reader<'_>, form: &crate::schema::Form) -> Result<Pk> {
 fn drop_epitaph(store: &Store<'_>, table: &Table, pk: &Pk, record: &Record) -> Result<()> {
     store.conn.run("DELETE FROM main._crdt_clock WHERE t = ?1 AND pk = ?2", &[table.id.into(), pk.as_ref()])?;
     let until = record.tomb.as_ref().map_or(0, |tomb| tomb.ts);
+    store.any_dropped.set(Some(true));
     store.conn.run(
         "INSERT INTO main._crdt_horizon(one, until) VALUES (1, ?1) ON CONFLICT(one) DO UPDATE SET until = max(until, excluded.until)",
         &[until.into()],

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::change::{Body, Change, Known, TOMBSTONE};
+use crate::cleanup;
 use crate::clock::{Hlc, Tick};
 use crate::error::{unless_missing, Result};
 use crate::key::Pk;
@@ -177,14 +178,26 @@ pub fn held(store: &Store<'_>, t: i64, pk: &Pk, stamp: &Hlc) -> Result<bool> {
 }
 
 /// Whether totals of this node's may be elsewhere that are not in its part of a counter: the record was dropped here, and what
-/// came back of it may be older.
+/// came back of it may be older; or there is no part, and an epitaph that was dropped may have been the record's.
 pub fn has_totals_apart(store: &Store<'_>, (t, pk): &RecordKey, record: &Record, field: FieldId) -> Result<bool> {
+    let own = (Rc::clone(&store.me), String::new());
+    let part = record.counters.get(&field).and_then(|parts| parts.get(&own));
+    if part.is_none() && epitaphs_were_dropped(store)? {
+        return Ok(true);
+    }
     if !is_dropped(store, *t, pk)? {
         return Ok(false);
     }
-    let own = (Rc::clone(&store.me), String::new());
-    let part = record.counters.get(&field).and_then(|parts| parts.get(&own));
     part.map_or(Ok(true), |part| held(store, *t, pk, &part.hlc))
+}
+
+fn epitaphs_were_dropped(store: &Store<'_>) -> Result<bool> {
+    if let Some(known) = store.any_dropped.get() {
+        return Ok(known);
+    }
+    let any = cleanup::dropped_until(store)? > 0;
+    store.any_dropped.set(Some(any));
+    Ok(any)
 }
 
 /// Whether a record was dropped here once.

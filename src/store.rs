@@ -45,6 +45,8 @@ pub struct Store<'a> {
     pub any_pending: Cell<bool>,
     /// Whether records were dropped here because they left a peer's filter; None until asked.
     pub any_left: Cell<Option<bool>>,
+    /// Whether epitaphs were ever dropped here; None while it is not known.
+    pub any_dropped: Cell<Option<bool>>,
     /// Whether this call may write: what it finds out is kept.
     pub may_write: Cell<bool>,
     /// Tables as they were where the log is being folded, if they were others.
@@ -108,6 +110,7 @@ impl<'a> Store<'a> {
             nodes,
             any_pending: Cell::new(conn.int("SELECT 1 FROM main._crdt_pending LIMIT 1", &[])?.is_some()),
             any_left: Cell::new(None),
+            any_dropped: Cell::new(None),
             may_write: Cell::new(false),
             then: Vec::new(),
             later: BTreeMap::new(),

@@ -235,7 +235,7 @@ listed!(
                 Out::Int(counts.pending),
             ])
         };
-        store.catalog.tables().iter().map(row).collect()
+        store.catalog.tables().iter().filter(|table| !table.replaced).map(row).collect()
     })
 );
 
@@ -251,7 +251,7 @@ listed!(
         session::read(conn, |store| {
             let tables = match &name {
                 Some(name) => vec![Rc::clone(store.catalog.enabled(name)?)],
-                None => store.catalog.tables().iter().filter(|t| t.enabled).cloned().collect(),
+                None => store.catalog.tables().iter().filter(|t| t.enabled && !t.replaced).cloned().collect(),
             };
             let mut rows = Vec::new();
             for table in &tables {

@@ -1,7 +1,7 @@
 //! The list of tables that are or were enabled, read once for each state of the schema.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::{heirs, notes, purged, upgrade, Field, Kind, Table, MAX_BITS};
@@ -84,6 +84,7 @@ impl Catalog {
         let mut notes = notes::read(conn)?;
         let mut tables = Vec::new();
         let mut captured = captured(conn)?;
+        let taken: HashSet<String> = captured.values().map(|name| name.to_ascii_lowercase()).collect();
         let mut rows = conn.stmt("SELECT t, name, enabled, gen FROM main._crdt_table ORDER BY t")?;
         while rows.step()? {
             let damaged = || Error::data("_crdt_table holds a row that is none of ours");
@@ -98,6 +99,7 @@ impl Catalog {
                 id,
                 enabled: rows.i64(2) == Some(1),
                 captured: is_captured,
+                replaced: !is_captured && taken.contains(&name.to_ascii_lowercase()),
                 gen,
                 covered: fields.iter().filter(|f| f.covered_in(gen)).map(|f| f.id).collect(),
                 ended: Table::any_ended(&fields),

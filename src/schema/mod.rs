@@ -123,6 +123,8 @@ pub struct Table {
     /// Whether its triggers are there: a table that is dropped and made again has lost them, and what it holds now is not
     /// what the stamps speak of.
     pub captured: bool,
+    /// Whether its name is now that of another one, whose triggers are there: it was dropped.
+    pub replaced: bool,
     /// Counts the changes of its set of fields.
     pub gen: u32,
     /// All its fields in the order of their numbers.
@@ -210,7 +212,7 @@ impl Form {
 impl Table {
     /// A sentence where the table is there and enabled, but not its triggers.
     pub fn uncaptured(&self, conn: &Conn) -> Result<Option<String>> {
-        if !self.enabled || self.captured || self.form_if_usable(conn)?.is_none() {
+        if !self.enabled || self.captured || self.replaced || self.form_if_usable(conn)?.is_none() {
             return Ok(None);
         }
         let name = crate::sql::literal(&self.name);

@@ -35,6 +35,7 @@ impl Table {
             name: self.name.clone(),
             enabled: self.enabled,
             captured: self.captured,
+            replaced: self.replaced,
             gen,
             covered: fields.iter().filter(|f| f.covered_in(gen)).map(|f| f.id).collect(),
             ended: Table::any_ended(&fields),

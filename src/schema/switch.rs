@@ -43,7 +43,8 @@ pub fn enable_with(
     if counts && purged::was_counted(conn, &plan.table)? {
         node::begin_anew(&mut session::open(conn)?)?;
         plan.warnings.push(format!(
-            "this database has a new node id: counters of a table '{}' that was purged may go on at peers",
+            "this database has a new node id: counters of a table '{}' that was purged may go on at peers; what its rows show now is \
+             counted besides, so where peers have the table, purge it and delete its rows before it is enabled",
             plan.table
         ));
     }

@@ -275,3 +275,30 @@ fn counters_of_a_table_that_a_script_makes_anew() {
         assert_eq!(status(&a)["forks"], 0);
     }
 }
+
+/// Two tables swap their names, and one of them is rebuilt: the record of the name that it had does not speak for the other.
+#[test]
+fn names_that_were_swapped_before_a_rebuild() {
+    let table =
+        |name| format!("CREATE TABLE {name}(id TEXT PRIMARY KEY NOT NULL, x TEXT); SELECT crdt_enable('{name}');");
+    let a = node("a", &format!("{}{}", table("t"), table("u")));
+    run(&a, "INSERT INTO t VALUES ('k', 't'); INSERT INTO u VALUES ('k', 'u'); SELECT crdt_cursor()");
+    run(&a, "ALTER TABLE t RENAME TO z; ALTER TABLE u RENAME TO t; ALTER TABLE z RENAME TO u");
+    run(
+        &a,
+        "CREATE TABLE new_u(id TEXT PRIMARY KEY NOT NULL, x TEXT); INSERT INTO new_u SELECT * FROM u; DROP TABLE u",
+    );
+    run(&a, "ALTER TABLE new_u RENAME TO u; SELECT crdt_enable('u')");
+    sound(&a);
+    assert_eq!(status(&a)["warnings"], serde_json::json!([]));
+    assert_eq!(rows(&a, "SELECT \"table\" FROM crdt_tables() ORDER BY 1"), ["'t'", "'u'"]);
+    assert_eq!(rows(&a, "SELECT \"table\", field FROM crdt_fields() ORDER BY 1"), ["'t', 'x'", "'u', 'x'"]);
+    run(&a, "UPDATE t SET x = 'new t'; UPDATE u SET x = 'new u'");
+    let b = node("b", &format!("{}{}", table("t"), table("u")));
+    send(&a, &b);
+    assert_eq!([only(&b, "t"), only(&b, "u")], ["'k', 'new t'", "'k', 'new u'"]);
+}
+
+fn only(conn: &rusqlite::Connection, name: &str) -> String {
+    rows(conn, &format!("SELECT * FROM {name}")).concat()
+}

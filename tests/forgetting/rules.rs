@@ -121,6 +121,32 @@ fn counting_on_after_a_partial_revival() {
     );
 }
 
+/// Nor is what is counted on a key whose epitaph was dropped, where a peer still has the totals of before.
+#[test]
+fn counting_anew_after_the_epitaph_was_dropped() {
+    clock::set(T0);
+    let [a, b] = ["a", "b"].map(|name| named(clock::open(":memory:"), name, TASKS));
+    for sql in
+        ["INSERT INTO tasks(id, priority) VALUES ('t1', 3)", "UPDATE tasks SET priority = 1", "DELETE FROM tasks"]
+    {
+        run(&a, sql);
+        send(&a, &b);
+    }
+    clock::set(T0 + 30 * DAY);
+    cleanup(&a);
+    assert_eq!(rows(&a, "SELECT crdt_cleanup_tombstones('tasks', 'epitaphs')"), ["1"]);
+    run(&a, "INSERT INTO tasks(id, priority) VALUES ('t1', 3)");
+    swap(&a, &b);
+    swap(&a, &b);
+    assert_eq!(rows(&a, "SELECT priority FROM tasks"), ["3"]);
+    same(&a, &b, "tasks");
+    clock::set(T0 + 31 * DAY);
+    run(&a, "UPDATE tasks SET priority = priority - 1");
+    swap(&a, &b);
+    assert_eq!(rows(&b, "SELECT priority FROM tasks"), ["2"]);
+    assert_eq!(status(&a)["forks"], 0);
+}
+
 /// Totals that come back as they once were are not gone on with as they are: elsewhere they are known further on.
 #[test]
 fn counting_on_from_totals_that_came_back_older() {
