@@ -8,6 +8,7 @@ use crate::ffi::{Value, ValueRef};
 use crate::record::FieldId;
 use crate::sql::ident;
 use crate::store::{RecordKey, Store};
+use crate::types::{set, Type};
 
 /// Such cells by record and field, with the raw value last written.
 pub type Cells = BTreeMap<(RecordKey, FieldId), Value>;
@@ -49,6 +50,10 @@ fn rewrite_one(store: &Store<'_>, (((t, pk), field), raw): (&(RecordKey, FieldId
     let Some(form) = table.form_if_usable(store.conn)? else { return Ok(()) };
     let (Some(tracked), Some(record)) = (form.tracked(*field), store.load(&table, pk)?) else { return Ok(()) };
     let Some(shown) = crate::row::shown(&record, tracked) else { return Ok(()) };
+    // What the triggers log of it must be no change: else it is for those who show records, as where peers' elements came first.
+    if tracked.ty == Type::Set && elements(&shown) != elements(raw) {
+        return Ok(());
+    }
     let Some(key) = pk.decode(&form.shape.classes) else { return Ok(()) };
     let column = ident(&tracked.column.name);
     let n = key.len();
@@ -67,4 +72,8 @@ fn rewrite_one(store: &Store<'_>, (((t, pk), field), raw): (&(RecordKey, FieldId
         Err(e) => crate::apply::refused(store.conn, e).map(drop),
         Ok(_) => Ok(()),
     }
+}
+
+fn elements(value: &Value) -> Vec<String> {
+    value.as_ref().as_str().and_then(|text| set::elements(text).ok()).unwrap_or_default()
 }

@@ -224,3 +224,25 @@ fn a_column_that_was_not_tracked_in_a_narrow_log() {
         assert_eq!(since(&a, None).change("v")["value"], "x", "{first}, {then}");
     }
 }
+
+/// Elements that came before the column was a set are their authors': to take them out there takes them out here.
+#[test]
+fn elements_that_came_before_the_type() {
+    for cell in ["", " DEFAULT '[]'", " DEFAULT '[ ]'", " DEFAULT '[\"z\"]'"] {
+        let ddl = format!("CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, s TEXT{cell});");
+        let a = node("a", &format!("{ddl} SELECT crdt_enable('t', 's:set')"));
+        let b = node("b", &format!("{ddl} SELECT crdt_enable('t')"));
+        run(&a, "INSERT INTO t VALUES ('k', '[\"y\"]')");
+        let place = mark(&a);
+        send(&a, &b);
+        run(&b, "SELECT crdt_enable('t', 's:set')");
+        let place_b = mark(&b);
+        run(&a, "UPDATE t SET s = '[]'");
+        merge(&b, &since(&a, Some(&place)).json);
+        assert_eq!(since(&b, Some(&place_b)).fields(), ["k.s"], "{cell}: what came is passed on, and nothing besides");
+        send(&b, &a);
+        same(&a, &b, "t");
+        assert!(!rows(&b, "SELECT s FROM t").concat().contains('y'), "{cell}");
+        sound(&b);
+    }
+}
