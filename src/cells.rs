@@ -8,7 +8,6 @@ use crate::ffi::{Value, ValueRef};
 use crate::record::FieldId;
 use crate::sql::ident;
 use crate::store::{RecordKey, Store};
-use crate::types::{set, Type};
 
 /// Such cells by record and field, with the raw value last written.
 pub type Cells = BTreeMap<(RecordKey, FieldId), Value>;
@@ -50,10 +49,6 @@ fn rewrite_one(store: &Store<'_>, (((t, pk), field), raw): (&(RecordKey, FieldId
     let Some(form) = table.form_if_usable(store.conn)? else { return Ok(()) };
     let (Some(tracked), Some(record)) = (form.tracked(*field), store.load(&table, pk)?) else { return Ok(()) };
     let Some(shown) = crate::row::shown(&record, tracked) else { return Ok(()) };
-    // What the triggers log of it must be no change: else it is for those who show records, as where peers' elements came first.
-    if tracked.ty == Type::Set && elements(&shown) != elements(raw) {
-        return Ok(());
-    }
     let Some(key) = pk.decode(&form.shape.classes) else { return Ok(()) };
     let column = ident(&tracked.column.name);
     let n = key.len();
@@ -67,13 +62,18 @@ fn rewrite_one(store: &Store<'_>, (((t, pk), field), raw): (&(RecordKey, FieldId
     );
     let mut values: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
     values.extend([shown.as_ref(), raw.as_ref()]);
-    let cell = (form, key.as_slice(), *field);
+    let (cell, mark) = ((form, key.as_slice(), *field), store.last_seq()?);
     match store.conn.rollbacks.watch_cell(store, cell, || store.conn.run(&sql, &values)) {
         Err(e) => crate::apply::refused(store.conn, e).map(drop),
-        Ok(_) => Ok(()),
+        Ok(_) => unlog(store, (*t, *field), &values, mark),
     }
 }
 
-fn elements(value: &Value) -> Vec<String> {
-    value.as_ref().as_str().and_then(|text| set::elements(text).ok()).unwrap_or_default()
+/// Takes back what our trigger has logged of this after `mark`: it is no write of this node's, also where the state has more than the cell
+/// had, as elements that came from peers before the column was a set. `values` begin with the key and end with the new and the old value.
+fn unlog(store: &Store<'_>, (t, field): (i64, FieldId), values: &[ValueRef<'_>], mark: i64) -> Result<()> {
+    let ([first, ..], [.., new, old]) = (values, values) else { return Ok(()) };
+    let sql = "DELETE FROM main._crdt_log
+               WHERE seq > ?1 AND t = ?2 AND m = -5 AND k0 IS ?3 AND v0 = ?4 AND v1 IS ?5 AND v2 IS ?6";
+    store.conn.run(sql, &[mark.into(), t.into(), *first, i64::from(field).into(), *old, *new]).map(drop)
 }

@@ -138,6 +138,7 @@ fn sync(n: usize) -> Vec<Workload> {
         out("export all, to SELECT of rows as JSON", export).against(as_json).goal(Goal::None).rivals(),
         out("export all, table-valued function, to SELECT", streamed),
         into("merge, empty peer, to upsert", 3.5, State::EmptyPeer, State::Folded),
+        into("merge, empty peer, of edited rows, to upsert", 0.0, State::EmptyPeer, State::Rewritten).goal(Goal::None),
         into("merge, all known, to upsert", 2.5, State::Peer, State::Folded),
         into("merge, half the fields newer, to upsert", 5.0, State::PeerNewer, State::Rewritten),
     ]

@@ -84,7 +84,6 @@ impl Catalog {
         let mut notes = notes::read(conn)?;
         let mut tables = Vec::new();
         let mut captured = captured(conn)?;
-        let taken: HashSet<String> = captured.values().map(|name| name.to_ascii_lowercase()).collect();
         let mut rows = conn.stmt("SELECT t, name, enabled, gen FROM main._crdt_table ORDER BY t")?;
         while rows.step()? {
             let damaged = || Error::data("_crdt_table holds a row that is none of ours");
@@ -95,11 +94,11 @@ impl Catalog {
             let present = captured.remove(&id);
             let is_captured = present.is_some();
             let name = present.unwrap_or_else(|| listed.clone());
-            tables.push(Rc::new(Table {
+            tables.push(Table {
                 id,
                 enabled: rows.i64(2) == Some(1),
                 captured: is_captured,
-                replaced: !is_captured && taken.contains(&name.to_ascii_lowercase()),
+                replaced: false,
                 gen,
                 covered: fields.iter().filter(|f| f.covered_in(gen)).map(|f| f.id).collect(),
                 ended: Table::any_ended(&fields),
@@ -112,9 +111,15 @@ impl Catalog {
                 fields,
                 form: OnceCell::new(),
                 places: OnceCell::new(),
-            }));
+            });
         }
         drop(rows);
+        let taken: HashSet<String> =
+            tables.iter().filter(|t| t.captured).map(|t: &Table| t.name.to_ascii_lowercase()).collect();
+        for table in &mut tables {
+            table.replaced = !table.captured && taken.contains(&table.name.to_ascii_lowercase());
+        }
+        let tables: Vec<Rc<Table>> = tables.into_iter().map(Rc::new).collect();
         let by_id = tables.iter().map(|t| (t.id, Rc::clone(t))).collect();
         let any = |due: fn(&Table) -> bool| tables.iter().any(|t: &Rc<Table>| t.enabled && t.captured && due(t));
         let heirs_due = any(|t| !t.heirs.is_empty());
