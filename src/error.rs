@@ -123,11 +123,6 @@ impl Error {
         matches!(self.primary(), SQLITE_BUSY | SQLITE_LOCKED)
     }
 
-    /// Whether SQLite said it.
-    pub fn is_sqlite(&self) -> bool {
-        matches!(self.0.kind, Kind::Sqlite(_))
-    }
-
     /// The database cannot be written.
     pub fn is_readonly(&self) -> bool {
         self.primary() == SQLITE_READONLY

@@ -302,7 +302,9 @@ impl Relays {
 
 /// Appends one relay entry of a record that was known, as [`Relays::add`].
 pub fn append_relay(conn: &Conn, t: i64, pk: &Pk, fields: Option<&[FieldId]>, at: i64) -> Result<()> {
-    conn.retold.set(conn.retold.get() || fields.is_none());
+    if fields.is_none() {
+        conn.retold.set(true);
+    }
     let mut relays = Relays::default();
     relays.add(t, pk, fields);
     relays.write(conn, at)

@@ -156,7 +156,9 @@ fn name(form: &Form, key: &[Value], field: Option<FieldId>) -> Name {
 pub fn again<T>(conn: &Conn, mut work: impl FnMut() -> Result<T>) -> Result<T> {
     let own = conn.db.autocommit();
     let (foreign, bold) = (conn.rollbacks.foreign.replace(!own), conn.rollbacks.bold.replace(own));
+    let fresh = conn.fresh.get();
     let outcome = loop {
+        conn.fresh.set(fresh);
         let outcome = work();
         if outcome.is_ok() || !own || !conn.rollbacks.learn() {
             break outcome;

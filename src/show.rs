@@ -94,8 +94,9 @@ fn show_all(store: &mut Store<'_>, work: &mut [Work]) -> Result<u64> {
         }
         saves.add(store, &work.table, &work.pk, work.before.as_ref().filter(|_| !work.dropped), &work.now)?;
         if work.news {
-            let retold = work.fields.is_none() && work.before.is_some();
-            store.conn.retold.set(store.conn.retold.get() || retold);
+            if work.fields.is_none() && work.before.is_some() {
+                store.conn.retold.set(true);
+            }
             relays.add(work.table.id, &work.pk, work.fields.as_deref());
         }
         if reason.is_some() || pending::has(store, work.table.id, &work.pk)? {

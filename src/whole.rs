@@ -138,6 +138,9 @@ impl<'j, R: Coming<'j>> Lane<'j, R> {
     ) -> Result<()> {
         let Lane { records, rows, clocks, held } = self;
         held.write(store, form, (report, log), rest)?;
+        if records.is_empty() {
+            return Ok(());
+        }
         let conn = store.conn;
         let rows = Rc::new(rows);
         if !conn

@@ -27,7 +27,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::conn::Conn;
-use crate::error::Result;
+use crate::error::{self, Result};
 use crate::record::FieldId;
 use crate::types::Type;
 pub use catalog::{not_enabled, Catalog};
@@ -313,8 +313,8 @@ impl Table {
     pub fn form_if_usable(&self, conn: &Conn) -> Result<Option<&Form>> {
         match self.form(conn) {
             Ok(form) => Ok(Some(form)),
-            // SQLite never says so itself: it lists the tables that there are.
-            Err(e) if e.is_statement() && !e.is_sqlite() => Ok(None),
+            // We say so; SQLite lists the tables that there are.
+            Err(e) if e.kind() == error::Kind::Caller => Ok(None),
             Err(e) => Err(e),
         }
     }
