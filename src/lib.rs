@@ -115,6 +115,7 @@ pub use ffi::sqlite3_grovecrdt_init;
 
 /// Registers everything on a connection.
 fn register(to: &mut ffi::Registrar, attachment: ffi::Attachment) -> Result<()> {
+    to.db().widen_lookaside();
     let conn = Rc::new(conn::Conn::new(to.db(), attachment));
     functions::register(to, &conn)?;
     tables::register(to, &conn)

@@ -4,13 +4,14 @@ use super::api::{c_text, Api};
 use super::stmt::Stmt;
 use crate::error::{Error, Result};
 use sqlite_loadable::ext::sqlite3;
-use std::ffi::{c_char, c_int, c_uint};
+use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 use std::ptr::{null, null_mut};
 
 const OK: c_int = 0;
 const TOOBIG: c_int = 18;
 const DBSTATUS_DEFERRED_FKS: c_int = 10;
+const DBCONFIG_LOOKASIDE: c_int = 1001;
 const DBCONFIG_ENABLE_TRIGGER: c_int = 1003;
 const PREPARE_PERSISTENT: c_uint = 1;
 
@@ -186,6 +187,18 @@ impl Db {
         // SAFETY: the connection is open; both places are ours.
         let code = unsafe { (self.api.db_status)(self.raw, DBSTATUS_DEFERRED_FKS, &mut now, &mut most, 0) };
         code == OK && now > 0
+    }
+
+    /// Gives the connection more memory for small and short-lived things, while it has none of them: 200 KiB, where SQLite's default
+    /// is 48. A statement that fires our triggers is compiled with them, which takes a quarter less time where it all fits, and their
+    /// registers do not fit the default's slots. <https://sqlite.org/malloc.html#lookaside>
+    pub fn widen_lookaside(&self) {
+        let (slot, slots): (c_int, c_int) = (2048, 100);
+        // SAFETY: the connection is open; this option takes a pointer, null for memory of SQLite's own, and two ints. It refuses while any
+        // of that memory is in use, and all stays as it is then.
+        unsafe {
+            (self.api.db_config)(self.raw, DBCONFIG_LOOKASIDE, null_mut::<c_void>(), slot, slots);
+        }
     }
 
     /// Runs `work` with triggers off, on this connection. A change makes SQLite prepare every statement of it anew.

@@ -9,6 +9,7 @@ mod db;
 mod entry;
 mod function;
 mod guard;
+mod moment;
 mod stmt;
 mod table;
 #[cfg(test)]
