@@ -15,7 +15,7 @@ END;
 
 -- section: update
 CREATE TRIGGER {name} AFTER UPDATE OF {columns} ON {table} BEGIN
-  INSERT INTO _crdt_log(t,m,at,{log_keys}{log_words}) VALUES ({t},{m},(SELECT julianday('now','0 day','0 day','0 day','0 day','0 day','0 day','0 day')),{new_keys}{words});
+  INSERT INTO _crdt_log(t,m,at,{log_keys}{log_words}) VALUES ({t},{m},(SELECT julianday('now','0 day','0 day','0 day','0 day','0 day','0 day','0 day')),{kept_keys}{words});
 END;
 
 -- section: parts

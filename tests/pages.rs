@@ -161,6 +161,48 @@ fn a_merge_of_new_rows_keeps_no_copies() {
     }
 }
 
+/// SQLite keeps copies of the pages that a statement changes within a transaction where it takes it for one that may fail halfway, in a
+/// temporary file where there are many. A trigger of ours is no reason to.
+#[test]
+fn an_update_keeps_no_copies() {
+    let _alone = alone();
+    let folder = TempDir::new().unwrap();
+    let conn = database(&folder, 1_000, true);
+    run(&conn, "CREATE TABLE nullable(id TEXT PRIMARY KEY, title TEXT, done INTEGER); SELECT crdt_enable('nullable')");
+    run(&conn, "INSERT INTO nullable SELECT id, description || description, 0 FROM tasks");
+    for table in ["tasks", "nullable"] {
+        let pages = counted(|| run(&conn, &format!("BEGIN; UPDATE {table} SET title = title || '!'; COMMIT")));
+        eprintln!("{table}: {pages:?}");
+        assert_eq!(pages.scratch, 0, "{table}");
+        let page = since(&conn, None);
+        assert_eq!(
+            page.changes.iter().filter(|change| change["table"] == table && change["field"] == "title").count(),
+            1_000
+        );
+    }
+}
+
+/// A statement is compiled together with our triggers: SQLite has memory at hand for it, and needs not ask for each piece.
+#[test]
+fn statements_are_compiled_in_memory_at_hand() {
+    let _alone = alone();
+    let folder = TempDir::new().unwrap();
+    let conn = open(&folder.path().join("wide.db"));
+    let columns = |form: &str| (0..12).map(|i| form.replace('#', &i.to_string())).collect::<Vec<_>>().join(", ");
+    run(&conn, &format!("CREATE TABLE wide(id TEXT PRIMARY KEY NOT NULL, {})", columns("c# TEXT")));
+    run(&conn, "SELECT crdt_enable('wide'); INSERT INTO wide(id) VALUES ('a')");
+    let missed = || {
+        let (mut now, mut most) = (0, 0);
+        let full = rusqlite::ffi::SQLITE_DBSTATUS_LOOKASIDE_MISS_FULL;
+        // SAFETY: a live connection and two integers.
+        unsafe { rusqlite::ffi::sqlite3_db_status(conn.handle(), full, &mut now, &mut most, 0) };
+        most
+    };
+    let before = missed();
+    run(&conn, &format!("UPDATE wide SET {}", columns("c# = 'text #'")));
+    assert_eq!(missed() - before, 0);
+}
+
 /// What a write, an export, a poll, a merge read and write with so many enabled tables, caches cold. `together`: all were there before the
 /// first was enabled, so that ours stand behind them in the schema.
 fn with_tables(count: usize, together: bool) -> [Pages; 4] {

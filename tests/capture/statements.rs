@@ -1,6 +1,7 @@
 //! Statements of every kind: UPSERT, conflict clauses, keys that change, cascades, savepoints.
 
 use super::follow::{changed, follow};
+use crate::common::text;
 use crate::support::*;
 
 const T: &str = "CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, u UNIQUE, v, n INTEGER DEFAULT 0, s TEXT DEFAULT '[]')";
@@ -84,6 +85,13 @@ fn keys_that_change() {
         "DELETE FROM t WHERE id = '1'",
     ];
     follow(untyped, "SELECT crdt_enable('t')", &steps);
+    let nullable = "CREATE TABLE t(id TEXT PRIMARY KEY, v, w)";
+    let steps = [
+        "INSERT INTO t VALUES ('1', 'a', 'x'), ('2', 'b', 'y')",
+        "UPDATE t SET id = '3', v = 'c' WHERE id = '2'",
+        "UPDATE t SET w = v",
+    ];
+    follow(nullable, "SELECT crdt_enable('t')", &steps);
     let composite = "CREATE TABLE t(a TEXT NOT NULL, b INTEGER NOT NULL, v, PRIMARY KEY(b, a))";
     let steps = [
         "INSERT INTO t VALUES ('x', 1, 'p'), ('y', 1, 'q')",
@@ -91,6 +99,24 @@ fn keys_that_change() {
         "UPDATE t SET a = 'z', b = b + 1",
     ];
     follow(composite, "SELECT crdt_enable('t')", &steps);
+}
+
+/// Only a write past the triggers makes one.
+#[test]
+fn a_row_without_a_key_is_nobodys() {
+    let a = node("a", "CREATE TABLE t(id TEXT PRIMARY KEY, v); SELECT crdt_enable('t')");
+    let insert = text(&a, "SELECT sql FROM sqlite_schema WHERE name = '_crdt_1_insert'", []);
+    run(&a, &format!("DROP TRIGGER _crdt_1_insert; INSERT INTO t VALUES (NULL, 1); {insert}"));
+    let cursor = since(&a, None).cursor;
+    run(&a, "INSERT INTO t VALUES ('k', 1); UPDATE t SET v = 2");
+    assert_eq!(since(&a, Some(&cursor)).fields(), ["k.v"]);
+    assert_eq!(since(&a, None).fields(), ["k.v"]);
+    assert_eq!(text(&a, "SELECT count(*) FROM _crdt_clock WHERE pk <> 'k'", []), "0");
+    for set in ["id = NULL", "v = 3, id = NULL"] {
+        let refused = try_run(&a, &format!("UPDATE t SET {set} WHERE id = 'k'")).unwrap_err();
+        assert!(refused.contains("t.id is part of the key and cannot be NULL"), "{refused}");
+        assert_eq!(rows(&a, "SELECT id, v FROM t WHERE id NOT NULL"), ["'k', 2"]);
+    }
 }
 
 #[test]
