@@ -5,9 +5,6 @@
 -- key, and stood, for one that stands in another's way.
 -- A suspect is one row at most: an index that was dropped since would let several match.
 
--- An UPDATE that cannot fail otherwise is to keep no copies of pages: julianday() as it is written there is an aggregate where the
--- extension is loaded, which keeps none (src/ffi/moment.rs), and the time elsewhere. Other statements keep them anyway.
-
 -- section: insert
 CREATE TRIGGER {name} AFTER INSERT ON {table} BEGIN
   INSERT INTO _crdt_log(t,m,at,{log_keys}{log_parts}) VALUES ({t},-1,julianday(),{new_keys}{new_parts});
@@ -15,7 +12,7 @@ END;
 
 -- section: update
 CREATE TRIGGER {name} AFTER UPDATE OF {columns} ON {table} BEGIN
-  INSERT INTO _crdt_log(t,m,at,{log_keys}{log_words}) VALUES ({t},{m},(SELECT julianday('now','0 day','0 day','0 day','0 day','0 day','0 day','0 day')),{kept_keys}{words});
+  INSERT INTO _crdt_log(t,m,at,{log_keys}{log_words}) VALUES ({t},{m},julianday(),{new_keys}{words});
 END;
 
 -- section: parts

@@ -60,15 +60,6 @@ impl Event {
             _ => Event::Unknown,
         }
     }
-
-    /// The same of a row whose first key column is `key`. A row of the application's without a key, which only a write past the triggers
-    /// can have made, is nobody's when it is updated.
-    pub fn under(self, key: ValueRef<'_>) -> Event {
-        match (self, key) {
-            (Event::Update(_), ValueRef::Null) => Event::Unknown,
-            _ => self,
-        }
-    }
 }
 
 /// Whether a row with that `m` is an update that has flags in its value columns.
@@ -211,8 +202,7 @@ impl<'a> Reader<'a> {
         }
         let m = self.rows.i64(2);
         self.flagged = is_flags(m);
-        let event = if self.flagged { Event::Update(self.flags()) } else { Event::of(m) };
-        self.event = event.under(self.keys.first().map_or(ValueRef::Null, |column| self.rows.column(*column)));
+        self.event = if self.flagged { Event::Update(self.flags()) } else { Event::of(m) };
         Ok(more)
     }
 

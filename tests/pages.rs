@@ -161,27 +161,6 @@ fn a_merge_of_new_rows_keeps_no_copies() {
     }
 }
 
-/// SQLite keeps copies of the pages that a statement changes within a transaction where it takes it for one that may fail halfway, in a
-/// temporary file where there are many. A trigger of ours is no reason to.
-#[test]
-fn an_update_keeps_no_copies() {
-    let _alone = alone();
-    let folder = TempDir::new().unwrap();
-    let conn = database(&folder, 1_000, true);
-    run(&conn, "CREATE TABLE nullable(id TEXT PRIMARY KEY, title TEXT, done INTEGER); SELECT crdt_enable('nullable')");
-    run(&conn, "INSERT INTO nullable SELECT id, description || description, 0 FROM tasks");
-    for table in ["tasks", "nullable"] {
-        let pages = counted(|| run(&conn, &format!("BEGIN; UPDATE {table} SET title = title || '!'; COMMIT")));
-        eprintln!("{table}: {pages:?}");
-        assert_eq!(pages.scratch, 0, "{table}");
-        let page = since(&conn, None);
-        assert_eq!(
-            page.changes.iter().filter(|change| change["table"] == table && change["field"] == "title").count(),
-            1_000
-        );
-    }
-}
-
 /// A statement is compiled together with our triggers: SQLite has memory at hand for it, and needs not ask for each piece.
 #[test]
 fn statements_are_compiled_in_memory_at_hand() {

@@ -96,7 +96,6 @@ routines! {
     errmsg: (*mut sqlite3) -> *const c_char;
     errstr: (c_int) -> *const c_char;
     extended_errcode: (*mut sqlite3) -> c_int;
-    file_control: (*mut sqlite3, *const c_char, c_int, *mut c_void) -> c_int;
     finalize: (*mut sqlite3_stmt) -> c_int;
     free: (*mut c_void);
     get_autocommit: (*mut sqlite3) -> c_int;

@@ -4,7 +4,6 @@ use super::api::{api, host_string, publish, Api};
 use super::db::Db;
 use super::function::{self, Flags, Function};
 use super::guard::guarded;
-use super::moment;
 use super::table::TableFunction;
 use super::vtab;
 use crate::error::{Error, Result};
@@ -72,16 +71,6 @@ impl Registrar {
     ) -> Result<()> {
         function::register(self.db, name, n_args, flags, Rc::clone(state), run)?;
         self.functions.push((name, n_args));
-        Ok(())
-    }
-
-    /// Registers the time for triggers.
-    ///
-    /// # Errors
-    /// SQLite's own.
-    pub fn moment(&mut self) -> Result<()> {
-        moment::register(self.db)?;
-        self.functions.push((moment::NAME, moment::N_ARGS));
         Ok(())
     }
 

@@ -34,11 +34,6 @@ impl Flags {
     pub const DIRECTONLY: Flags = Flags(0x8_0000);
     /// Harmless in a schema that cannot be trusted.
     pub const INNOCUOUS: Flags = Flags(0x20_0000);
-
-    /// As SQLite has them.
-    pub(super) fn bits(self) -> c_int {
-        self.0
-    }
 }
 
 impl BitOr for Flags {
@@ -247,7 +242,7 @@ pub(super) fn register<S: 'static>(
             db.raw(),
             name.as_ptr(),
             n_args,
-            c_int::from(UTF8) | flags.bits(),
+            c_int::from(UTF8) | flags.0,
             data.cast(),
             Some(call::<S>),
             None,

@@ -9,7 +9,6 @@ mod db;
 mod entry;
 mod function;
 mod guard;
-mod moment;
 mod stmt;
 mod table;
 #[cfg(test)]

@@ -89,29 +89,6 @@ fn table_functions() {
     assert_eq!((state.get(), Rc::strong_count(&state)), (1, 1));
 }
 
-/// SQLite's own function with so many arguments is an aggregate here, and means the same to a trigger.
-#[test]
-fn the_time_is_an_aggregate() {
-    let (_, conn) = open();
-    let days = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, f64>(0)).map_err(|e| e.to_string());
-    let ours = format!("julianday('now'{})", ", '0 day'".repeat(7));
-    let apart = days(&format!("SELECT (SELECT {ours}) - julianday('now')")).unwrap();
-    assert!(apart.abs() < 60.0 / 86_400.0, "{apart}");
-    conn.execute_batch("CREATE TABLE t(v); INSERT INTO t VALUES (1), (2)").unwrap();
-    assert_eq!(conn.prepare(&format!("SELECT {ours} FROM t")).unwrap().query_map([], |_| Ok(())).unwrap().count(), 1);
-    for (first, theirs) in [("'now'", ", '1 day'"), ("'now'", ", NULL"), ("'2000-01-01'", ", x'00'")] {
-        let refused = days(&format!("SELECT julianday({first}{})", theirs.repeat(7))).unwrap_err();
-        assert!(refused.contains("give it one modifier less or more"), "{refused}");
-    }
-    // What the application may well call.
-    for count in [1, 2, 3, 4, 5, 6, 8, 9] {
-        assert_eq!(
-            days(&format!("SELECT julianday('2000-01-01 12:00'{}) FROM t", ", '1 day'".repeat(count))),
-            Ok(2_451_545.0 + count as f64)
-        );
-    }
-}
-
 #[test]
 fn functions() {
     let (db, conn) = open();

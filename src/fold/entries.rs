@@ -136,7 +136,6 @@ impl Taken {
             true => Event::Update(log::mask((0..self.width.values).map(|i| value(i).as_i64()))),
             false => Event::of(m),
         };
-        let event = event.under(column(FIRST));
         let mut values = Vec::new();
         if !is_flags && !is_burial && event != Event::Relay {
             let count =

@@ -58,7 +58,6 @@ pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     to.function(c"_crdt_meet", -1, writes, conn, crate::pass::meet)?;
     to.function(c"_crdt_give", 1, writes, conn, crate::pass::give)?;
     to.function(c"_crdt_edit", -1, writes, conn, crate::pass::edit)?;
-    to.moment()?;
     to.function(c"crdt_shadow", 1, reads, conn, shadow::shadow)?;
     to.function(c"crdt_shadow", 2, reads, conn, shadow::shadow_before)
 }

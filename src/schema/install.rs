@@ -151,15 +151,6 @@ impl Target<'_> {
         }))
     }
 
-    /// The same for an UPDATE that may leave the key alone. A key that becomes NULL is refused by the trigger that looks after keys: one
-    /// column's is not looked at here, as a statement that could be refused keeps copies of the pages that it changes.
-    fn kept_keys(&self) -> String {
-        match self.shape.key.as_slice() {
-            [_] => self.keys("new."),
-            _ => self.new_keys(),
-        }
-    }
-
     /// A counter's or set's new value, refused when it is none.
     fn checked(&self, tracked: &Tracked) -> String {
         let column = format!("new.{}", ident(&tracked.column.name));
@@ -196,7 +187,6 @@ impl Target<'_> {
             ("stood", self.stood()),
             ("log_keys", self.key_columns()),
             ("new_keys", self.new_keys()),
-            ("kept_keys", self.kept_keys()),
             ("old_keys", self.keys("old.")),
             ("row_keys", self.keys("")),
             ("key_changed", self.key_differs("old.", "new.")),
