@@ -72,7 +72,7 @@ impl Filter {
         }
     }
 
-    /// Deletes, and records that leave a filter, pass a filter of fields: who has the record must learn of them. None passes
+    /// Deletes, rows that come back, and records that leave a filter, pass a filter of fields: who has the record must learn of them. None passes
     /// a filter of keys that does not name the record: who has only others need not, and must not, learn of it.
     fn wants(&self, item: &Item) -> bool {
         let listed = |list: &Option<HashSet<String>>, name: &str| {
@@ -190,7 +190,8 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
             let sifted = request.filter.is_some() || !matches!(without, Without::Nothing);
             let limit = options.limit.into_iter().chain(request.limit).min().map(|n| i64::from(n.get()));
             let bytes = options.bytes.and_then(|n| usize::try_from(n.get()).ok());
-            let page = Page { limit, bytes, format, wanted: sifted.then_some(&wanted) };
+            let by_field = filter.field_filter.as_ref().is_some_and(|fields| !fields.is_empty());
+            let page = Page { limit, bytes, format, wanted: sifted.then_some(&wanted), by_field };
             let end = if options.end { Some(cursor::at_end(store, &scope)?) } else { None };
             let (answer, sent) = page_of(store, end.as_deref().or(since), &scope, &page)?;
             Ok((answer, scope, sent))

@@ -1,8 +1,11 @@
 //! Functions that exchange changes: out and in.
 
+use std::rc::Rc;
+
 use serde::Deserialize;
 
 use super::args::Args;
+use crate::change::{Body, ROW};
 use crate::clock::Hlc;
 use crate::compact::{self, Format};
 use crate::conn::Conn;
@@ -125,6 +128,8 @@ pub struct Page<'p> {
     pub format: Format,
     /// Which changes are sent.
     pub wanted: Option<&'p dyn Fn(&Item) -> bool>,
+    /// Whether they are told by their fields: deletes are sent then, and not all that brings a row back.
+    pub by_field: bool,
 }
 
 impl Page<'_> {
@@ -204,12 +209,30 @@ fn fill<A: Answer>(
             break;
         }
         if let Some(wanted) = page.wanted {
+            let back = if page.by_field { brought_back(&items, wanted) } else { None };
             items.retain(wanted);
+            items.extend(back);
             out.items(&items);
             items.clear();
         }
     }
     Ok(())
+}
+
+/// That a row is there, where it was deleted and nothing that is wanted of it is later than that.
+fn brought_back(items: &[Item], wanted: &dyn Fn(&Item) -> bool) -> Option<Item> {
+    let deleted = items.iter().find(|item| matches!(item.body, Body::Tombstone { .. }))?;
+    let later = || items.iter().filter(|item| item.hlc > deleted.hlc);
+    let latest = later().max_by(|a, b| a.hlc.cmp(&b.hlc))?;
+    let row = Item {
+        table: Rc::clone(&latest.table),
+        pk: latest.pk.clone(),
+        field: ROW.to_owned(),
+        hlc: latest.hlc.clone(),
+        body: Body::Row,
+        seen: None,
+    };
+    (!later().any(wanted) && wanted(&row)).then_some(row)
 }
 
 /// `crdt_merge(json)`

@@ -70,6 +70,37 @@ fn filters() {
     assert_eq!(ask(json!({"pk_filter": ["none"]})), [] as [&str; 0]);
 }
 
+/// Who has the delete must learn that the row is back, by whatever write it is.
+#[test]
+fn that_a_row_is_back_passes_a_filter_of_fields() {
+    for (write, format) in [("done = 1", "grove"), ("priority = 2", "grove"), ("done = 1", "compact")] {
+        let [hub, b, client] = nodes(["hub", "b", "client"], TASKS);
+        run(&hub, "INSERT INTO tasks(id, title) VALUES ('t1', 'x'), ('t2', 'y')");
+        send(&hub, &b);
+        let mut since = Value::Null;
+        let mut ask = || {
+            let filter = json!({"field_filter": ["title"]});
+            let request =
+                json!({"tables": ["tasks"], "node_id": "client", "since": since, "filter": filter, "format": format});
+            let json = text(&hub, "SELECT crdt_pull(?1)", [request.to_string()]);
+            merge(&client, &json);
+            let page = page(&text(&hub, "SELECT crdt_convert(?1, 'grove')", [json]));
+            since = cursor(&page);
+            page.fields()
+        };
+        assert_eq!(ask(), ["t1.title", "t2.title"]);
+        run(&hub, "DELETE FROM tasks WHERE id = 't1'");
+        assert_eq!(ask(), ["t1._tombstone"]);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        run(&b, &format!("UPDATE tasks SET {write}"));
+        send(&b, &hub);
+        assert_eq!(ask(), ["t1._row", "t1._tombstone", "t1.title"], "nothing of t2, which was never deleted");
+        assert_eq!(rows(&client, "SELECT id, title FROM tasks ORDER BY id"), ["'t1', 'x'", "'t2', 'y'"]);
+        run(&hub, "UPDATE tasks SET title = 'z' WHERE id = 't1'");
+        assert_eq!(ask(), ["t1._tombstone", "t1.title"], "what is wanted tells it by itself");
+    }
+}
+
 #[test]
 fn rejected_changes_are_named() {
     let hub = node("hub", TASKS);
