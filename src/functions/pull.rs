@@ -72,8 +72,8 @@ impl Filter {
         }
     }
 
-    /// Deletes, rows that come back, and records that leave a filter, pass a filter of fields: who has the record must learn of them. None passes
-    /// a filter of keys that does not name the record: who has only others need not, and must not, learn of it.
+    /// Deletes, rows that come back, and records that leave a filter, pass a filter of fields: who has the record must learn of
+    /// them. None passes a filter of keys that does not name the record: who has only others need not, and must not, learn of it.
     fn wants(&self, item: &Item) -> bool {
         let listed = |list: &Option<HashSet<String>>, name: &str| {
             list.as_ref().is_none_or(|list| list.is_empty() || list.contains(name))
@@ -190,7 +190,7 @@ pub fn pull(call: &Call<'_, Conn>) -> Result<Out> {
             let sifted = request.filter.is_some() || !matches!(without, Without::Nothing);
             let limit = options.limit.into_iter().chain(request.limit).min().map(|n| i64::from(n.get()));
             let bytes = options.bytes.and_then(|n| usize::try_from(n.get()).ok());
-            let by_field = filter.field_filter.as_ref().is_some_and(|fields| !fields.is_empty());
+            let by_field = filter.field_filter.is_some();
             let page = Page { limit, bytes, format, wanted: sifted.then_some(&wanted), by_field };
             let end = if options.end { Some(cursor::at_end(store, &scope)?) } else { None };
             let (answer, sent) = page_of(store, end.as_deref().or(since), &scope, &page)?;

@@ -223,16 +223,12 @@ fn fill<A: Answer>(
 fn brought_back(items: &[Item], wanted: &dyn Fn(&Item) -> bool) -> Option<Item> {
     let deleted = items.iter().find(|item| matches!(item.body, Body::Tombstone { .. }))?;
     let later = || items.iter().filter(|item| item.hlc > deleted.hlc);
-    let latest = later().max_by(|a, b| a.hlc.cmp(&b.hlc))?;
-    let row = Item {
-        table: Rc::clone(&latest.table),
-        pk: latest.pk.clone(),
-        field: ROW.to_owned(),
-        hlc: latest.hlc.clone(),
-        body: Body::Row,
-        seen: None,
-    };
-    (!later().any(wanted) && wanted(&row)).then_some(row)
+    if !wanted(deleted) || later().any(wanted) {
+        return None;
+    }
+    let hlc = later().map(|item| &item.hlc).max()?.clone();
+    let (table, pk) = (Rc::clone(&deleted.table), deleted.pk.clone());
+    Some(Item { table, pk, field: ROW.to_owned(), hlc, body: Body::Row, seen: None })
 }
 
 /// `crdt_merge(json)`
