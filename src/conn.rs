@@ -13,6 +13,7 @@ use crate::aside::Aside;
 use crate::clock::Tick;
 use crate::error::{Error, Result};
 use crate::ffi::{Attachment, Db, Stmt, ValueRef};
+use crate::fold::unfolded::Kept;
 use crate::foreign::Foreign;
 use crate::rollback::Rollbacks;
 use crate::schema::Catalog;
@@ -63,6 +64,8 @@ pub struct Conn {
     pub foreign: RefCell<Rc<Foreign>>,
     /// What the page of a readable view shown last was made from.
     pub tail: RefCell<Option<Tail>>,
+    /// Updates that an export has told without folding them.
+    pub unfolded: RefCell<Option<Kept>>,
     /// What triggers rolled back in the call under way.
     pub rollbacks: Rollbacks,
     /// What rows had that are away for the moment.
@@ -92,6 +95,7 @@ impl Conn {
             pass: RefCell::default(),
             foreign: RefCell::default(),
             tail: RefCell::default(),
+            unfolded: RefCell::default(),
             rollbacks: Rollbacks::default(),
             aside: Aside::default(),
             _attachment: attachment,

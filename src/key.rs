@@ -65,7 +65,15 @@ impl Pk {
 
     /// Whether it is longer than any peer takes: the record stays here.
     pub fn is_too_long(&self) -> bool {
-        matches!(self, Pk::Text(text) if text.len() > MAX_KEY_BYTES)
+        self.bytes() > MAX_KEY_BYTES
+    }
+
+    /// Bytes that it has besides its own size.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Pk::Int(_) => 0,
+            Pk::Text(text) => text.len(),
+        }
     }
 
     /// As a value for SQL.

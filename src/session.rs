@@ -2,7 +2,7 @@
 
 use crate::conn::Conn;
 use crate::error::{Error, Result};
-use crate::fold::{fold, Into};
+use crate::fold::{fold, unfolded, Into};
 use crate::schema::{compare, heirs, purged, rekey, upgrade, Catalog, FORMAT};
 use crate::sql::SCHEMA;
 use crate::store::Store;
@@ -104,6 +104,23 @@ fn is_locked(conn: &Conn) -> Result<bool> {
 ///
 /// `work` may run twice: the lock may turn out to be held when the fold is committed.
 pub fn read<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Option<T>> {
+    read_by(conn, |_| Ok(false), work)
+}
+
+/// As [`read`], for work that tells records one by one: a short tail of updates is told as it is, and neither folded nor written.
+pub fn read_lightly<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Option<T>> {
+    let as_it_is = |store: &mut Store<'_>| {
+        let end = store.last_seq()?;
+        Ok(!pending::is_due(store)? && !heirs::due(store) && unfolded::take(store, end)?)
+    };
+    read_by(conn, as_it_is, work)
+}
+
+fn read_by<T>(
+    conn: &Conn,
+    as_it_is: impl Fn(&mut Store<'_>) -> Result<bool>,
+    work: impl Fn(&Store<'_>) -> Result<T>,
+) -> Result<Option<T>> {
     // In a transaction of the caller's nothing is written that its rollback would take back.
     if conn.db.autocommit() && !conn.db.is_readonly() {
         let whole = || {
@@ -119,6 +136,10 @@ pub fn read<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Op
                 && !heirs::due(&store)
                 && !store.catalog.compare_due
             {
+                return work(&store).map(Some);
+            }
+            if as_it_is(&mut store)? {
+                store.may_write.set(false);
                 return work(&store).map(Some);
             }
             catch_up(&mut store)?;

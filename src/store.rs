@@ -9,6 +9,7 @@ use crate::clock::{Hlc, Tick, MILLISECOND};
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::ValueRef;
+use crate::fold::unfolded::Unfolded;
 use crate::key::Pk;
 use crate::nodes::NodeTable;
 use crate::overwrite;
@@ -39,6 +40,9 @@ pub struct Store<'a> {
     pub wall: i64,
     /// How far ahead of the wall clock a stamp may lie, nanoseconds.
     pub max_drift: i64,
+    /// A log row written later than this, nanoseconds, was written at a time that the wall clock has since come back from. By the
+    /// clock too: what was told of such a row is what the fold makes of it, whatever the wall clock is by then.
+    pub credible: i64,
     /// Node ids.
     pub nodes: NodeTable<'a>,
     /// Whether any record is pending.
@@ -57,6 +61,8 @@ pub struct Store<'a> {
     pub compared_from: BTreeMap<i64, Tick>,
     /// Records as they would be if the log's tail had been folded, where it could not be.
     pub overlay: BTreeMap<RecordKey, Record>,
+    /// Updates that are not folded, where they are told as they are.
+    pub unfolded: Rc<Unfolded>,
 }
 
 /// Wall time in nanoseconds, from the VFS, as the triggers see it.
@@ -99,14 +105,16 @@ impl<'a> Store<'a> {
         let (me, ts, c, folded) = row.flatten().ok_or_else(|| Error::data("_crdt_state holds no row of ours"))?;
         let nodes = NodeTable::new(conn);
         let me = nodes.node(u32::try_from(me).map_err(|_| Error::data("_crdt_state names no node"))?)?;
+        let (wall, max_drift) = (wall(conn)?, crate::pragma::number(conn, "max_drift")?);
         Ok(Some(Store {
             conn,
             catalog,
             me,
             clock: Tick { ts, c },
             folded,
-            wall: wall(conn)?,
-            max_drift: crate::pragma::number(conn, "max_drift")?,
+            wall,
+            max_drift,
+            credible: wall.max(ts).saturating_add(max_drift),
             nodes,
             any_pending: Cell::new(conn.int("SELECT 1 FROM main._crdt_pending LIMIT 1", &[])?.is_some()),
             any_left: Cell::new(None),
@@ -116,16 +124,17 @@ impl<'a> Store<'a> {
             later: BTreeMap::new(),
             compared_from: BTreeMap::new(),
             overlay: BTreeMap::new(),
+            unfolded: Rc::default(),
         }))
     }
 
     /// A new stamp of this node at wall time `at`.
     pub fn stamp(&mut self, at: i64) -> Hlc {
-        self.clock = stamped(self.clock, at, self.limit());
+        self.clock = stamped(self.clock, at, self.credible);
         self.clock.by(&self.me)
     }
 
-    /// A later time is no time to go by: the wall clock has since come back from it.
+    /// The latest time that a stamp may have.
     pub fn limit(&self) -> i64 {
         self.wall.saturating_add(self.max_drift)
     }
@@ -158,7 +167,13 @@ impl<'a> Store<'a> {
                 return Ok(Some(record.clone()));
             }
         }
-        self.load_stored(table, pk)
+        let stored = self.load_stored(table, pk)?;
+        if !self.unfolded.has(table.id, pk) {
+            return Ok(stored);
+        }
+        let mut record = stored.unwrap_or_default();
+        self.unfolded.update(table.id, pk, &mut record);
+        Ok(Some(record))
     }
 
     fn load_stored(&self, table: &Table, pk: &Pk) -> Result<Option<Record>> {

@@ -58,7 +58,7 @@ pub(super) fn prefix(store: &mut Store<'_>, end: i64) -> Result<()> {
     }
     let last = "SELECT pk FROM main._crdt_clock WHERE t = ?1 ORDER BY pk DESC LIMIT 1";
     let last = conn.first(last, &[table.id.into()], |row| Pk::from_stored(row.column(0)))?.transpose()?;
-    let (clock, limit, taken) = (store.clock, store.limit(), store.folded);
+    let (clock, limit, taken) = (store.clock, store.credible, store.folded);
     let append = Append { t: table.id, class, last, clock, limit, taken, ended: false };
     let append = Rc::new(RefCell::new(append));
     run(store, [table.id, table.gen.into()], end, &append)?;

@@ -27,6 +27,7 @@ mod edits;
 mod entries;
 mod order;
 mod replay;
+pub mod unfolded;
 mod write;
 
 /// Log rows gathered before the records they touch are written: bounds the memory.
@@ -121,8 +122,7 @@ fn part(store: &mut Store<'_>, into: Into, end: i64) -> Result<Cells> {
     if into == Into::Database {
         append::prefix(store, end)?;
     }
-    let (written, suspects, deleted, burials, cells, at) = Default::default();
-    let mut fold = Fold { store, into, written, suspects, deleted, burials, cells, at };
+    let mut fold = Fold::new(store, into);
     fold.run(end)?;
     fold.finish(end)
 }
@@ -194,7 +194,12 @@ struct At {
     fields: Option<Rc<[FieldId]>>,
 }
 
-impl Fold<'_, '_> {
+impl<'s, 'c> Fold<'s, 'c> {
+    fn new(store: &'s mut Store<'c>, into: Into) -> Self {
+        let (written, suspects, deleted, burials, cells, at) = Default::default();
+        Fold { store, into, written, suspects, deleted, burials, cells, at }
+    }
+
     fn run(&mut self, end: i64) -> Result<()> {
         let mut rows = Entries::new(self.store.conn, self.store.folded, end)?;
         while let Some(entries) = rows.next(&self.likely()?)? {

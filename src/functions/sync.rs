@@ -45,7 +45,7 @@ pub fn cursor(call: &Call<'_, Conn>) -> Result<Out> {
     session::refuse_after_writes(args.conn(), "crdt_cursor")?;
     args.named(|| {
         let end = |store: &Store<'_>| cursor::at_end(store, &Scope::new(store, None)?);
-        read_or_install(args.conn(), &end).map(Out::Text)
+        light(args.conn(), &end).map(Out::Text)
     })
 }
 
@@ -68,8 +68,21 @@ pub fn changes_since(call: &Call<'_, Conn>) -> Result<Out> {
             let scope = Scope::new(store, tables.as_deref())?;
             Ok(page_of(store, since, &scope, &Page { limit, format, ..Page::default() })?.0)
         };
-        read_or_install(args.conn(), &page).map(Out::Text)
+        match since.is_some_and(cursor::is_place) {
+            true => light(args.conn(), &page),
+            // From the beginning all is told, and the log pruned before.
+            false => read_or_install(args.conn(), &page),
+        }
+        .map(Out::Text)
     })
+}
+
+/// As [`read_or_install`], for work that tells records one by one.
+fn light<T>(conn: &Conn, work: &dyn Fn(&Store<'_>) -> Result<T>) -> Result<T> {
+    match session::read_lightly(conn, |store| work(store))? {
+        Some(answer) => Ok(answer),
+        None => session::write(conn, |store| work(store)),
+    }
 }
 
 /// Runs `work` on the state; on that of new tables of ours when there are none yet.

@@ -121,11 +121,12 @@ impl<A: Answer> Chunk<'_, '_, A> {
             return places.iter().try_for_each(|place| self.tell_record(*place));
         };
         let is_plain = |place: &usize| key(place).is_some_and(|(_, pk)| pk.plain(&form.shape.classes).is_some());
-        let (plain, others): (Vec<usize>, Vec<usize>) = places.iter().partition(|place| is_plain(place));
+        let (plain, mut unknown): (Vec<usize>, Vec<usize>) = places.iter().partition(|place| is_plain(place));
         let mut found = Found::new(store, *t, form, plain.iter().filter_map(key).map(|(_, pk)| pk))?;
         for (place, (_, pk)) in plain.iter().filter_map(|place| Some((place, key(place)?))) {
             found.next(pk)?;
             if !found.is_known() {
+                unknown.push(*place);
                 continue;
             }
             let (row, first) = found.row();
@@ -133,7 +134,7 @@ impl<A: Answer> Chunk<'_, '_, A> {
             let whole = Whole { state: state(store, &table, pk, found.clock())?, live };
             self.tell(&table, *place, &whole)?;
         }
-        others.into_iter().try_for_each(|place| self.tell_record(place))
+        unknown.into_iter().try_for_each(|place| self.tell_record(place))
     }
 
     /// Tells a record that is looked up by itself.

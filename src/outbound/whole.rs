@@ -108,15 +108,20 @@ pub fn state(
     // A table of nothing but its key tells the row itself.
     if gen == Some(table.gen.into()) && !table.covered().is_empty() && table.ended().is_none() {
         if let Some(base) = store.base(stored)? {
-            let Some(x) = x else { return Ok(State::Base(base)) };
-            let (covered, mut cells) = (table.covered(), Cells::new());
-            if unpack_cells(&base, x, (covered, covered), &store.nodes, &mut cells)? {
+            if x.is_none() && !store.unfolded.has(table.id, pk) {
+                return Ok(State::Base(base));
+            }
+            let (x, covered, mut cells) = (x.unwrap_or_default(), table.covered(), Cells::new());
+            if unpack_cells(&base, x, (covered, covered), &store.nodes, &mut cells)?
+                && store.unfolded.update_cells(table.id, pk, covered, &mut cells)
+            {
                 return Ok(State::Cells(base, cells));
             }
         }
     }
     let mut record = store.unpack(table, gen, stored, x)?;
     store.complete(table, pk, &mut record)?;
+    store.unfolded.update(table.id, pk, &mut record);
     Ok(State::Record(Box::new(record)))
 }
 
@@ -130,7 +135,8 @@ fn together<'w>(
     let mut row = store.conn.stmt(&row::whole(form))?;
     row.bind_all(&[key, table.id.into()])?;
     if !row.step()? {
-        return Ok(None);
+        drop(row);
+        return apart(store, table, Some(form), pk);
     }
     let state = state(store, table, pk, (row.i64(0), [row.i64(1), row.i64(2), row.i64(3)], row.bytes(4)))?;
     let row = if row.column(5) == ValueRef::Null { Row::None } else { Row::Statement(row) };

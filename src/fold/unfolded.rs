@@ -1,0 +1,155 @@
+//! A short tail of the log that holds nothing but updates of cells: told as it is, so that an export of a few rows writes nothing and waits
+//! for nobody. What the fold would make of it is made of each record when it is told.
+//!
+//! It is kept with the connection: the next export reads only what was logged since. Stamps are those that the fold will give, as
+//! nothing else is between it and them: the log grows at its end only, and whatever else moves the clock folds first.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::entries::Entries;
+use super::{Fold, Into, What, Write};
+use crate::clock::{Hlc, Tick};
+use crate::cursor;
+use crate::error::Result;
+use crate::filter::registry;
+use crate::key::Pk;
+use crate::local;
+use crate::pack::Cells;
+use crate::record::{FieldId, Record};
+use crate::schema::Catalog;
+use crate::store::{RecordKey, Store};
+use crate::types::lww::Lww;
+
+/// Log rows that are told so at most: then they are folded, many for each page that this writes. Few where assertions are on, so that
+/// tests come past them.
+const MOST: i64 = if cfg!(debug_assertions) { 6 } else { 2_000 };
+/// Bytes of their keys at most: they stay in memory.
+const MOST_BYTES: usize = 1 << 20;
+
+/// Updates of cells that are not folded yet.
+#[derive(Default)]
+pub struct Unfolded {
+    /// By table and record, in the order of the log.
+    updates: BTreeMap<i64, BTreeMap<Pk, Vec<Update>>>,
+    bytes: usize,
+}
+
+struct Update {
+    stamp: Hlc,
+    fields: Rc<[FieldId]>,
+}
+
+/// Those that a connection has read, and what they were read on top of.
+pub struct Kept {
+    unfolded: Rc<Unfolded>,
+    catalog: Rc<Catalog>,
+    /// The fold's mark, and its clock.
+    folded: (i64, Tick),
+    /// The last log row that was read, what tells it from another, and the clock after it.
+    last: (i64, Option<String>, Tick),
+}
+
+/// Takes the log's tail up to `end` as it is, into `store.unfolded`; false where it is to be folded.
+pub fn take(store: &mut Store<'_>, end: i64) -> Result<bool> {
+    let kept = store.conn.unfolded.take();
+    if end.saturating_sub(store.folded) > MOST || !is_plain(store)? {
+        return Ok(false);
+    }
+    let folded = (store.folded, store.clock);
+    let (from, mut unfolded) = match kept {
+        Some(kept) if kept.fits(store)? => {
+            store.clock = kept.last.2;
+            (kept.last.0, Rc::try_unwrap(kept.unfolded).unwrap_or_default())
+        }
+        _ => (store.folded, Unfolded::default()),
+    };
+    if !unfolded.read(store, (from, end), folded.1)? {
+        store.clock = folded.1;
+        return Ok(false);
+    }
+    store.folded = end;
+    store.unfolded = Rc::new(unfolded);
+    let last = (end, cursor::check(store.conn, &store.me, end, "")?, store.clock);
+    let (unfolded, catalog) = (Rc::clone(&store.unfolded), Rc::clone(&store.catalog));
+    store.conn.unfolded.replace(Some(Kept { unfolded, catalog, folded, last }));
+    Ok(true)
+}
+
+/// Whether nothing is going on that a fold would see to, or that looks at records otherwise than one by one.
+fn is_plain(store: &Store<'_>) -> Result<bool> {
+    let catalog = &store.catalog;
+    let is_quiet = !catalog.has_notes && !catalog.counts_anew && catalog.hooks.all().is_empty();
+    Ok(is_quiet && !store.any_pending.get() && registry::own(store.conn)?.is_empty())
+}
+
+impl Kept {
+    /// Whether the state is still what they were read on top of.
+    fn fits(&self, store: &Store<'_>) -> Result<bool> {
+        let (seq, row, _) = &self.last;
+        let same = Rc::ptr_eq(&self.catalog, &store.catalog) && self.folded == (store.folded, store.clock);
+        // Another file may have been put in this one's place.
+        Ok(same && row.is_some() && cursor::check(store.conn, &store.me, *seq, "")? == *row)
+    }
+}
+
+impl Unfolded {
+    /// Reads log rows; false where one is none of these. `folded` is the clock of the fold.
+    fn read(&mut self, store: &mut Store<'_>, (from, end): (i64, i64), folded: Tick) -> Result<bool> {
+        // A time up to here is one to go by, whatever the wall clock is at the fold.
+        let sure = folded.ts.saturating_add(store.max_drift);
+        let mut rows = Entries::new(store.conn, from, end)?;
+        let mut fold = Fold::new(store, Into::Memory);
+        while let Some(entries) = rows.next(&fold.likely()?)? {
+            for entry in entries {
+                if entry.at > sure {
+                    return Ok(false);
+                }
+                fold.take(entry)?;
+            }
+        }
+        if !fold.suspects.is_empty() {
+            return Ok(false);
+        }
+        let Fold { written, store, .. } = fold;
+        Ok(written.into_iter().all(|write| self.add(store, write)))
+    }
+
+    fn add(&mut self, store: &Store<'_>, ((t, pk), Write { stamp, what }): (RecordKey, Write)) -> bool {
+        let What::Cells(fields) = what else { return false };
+        self.bytes = self.bytes.saturating_add(pk.bytes());
+        self.updates.entry(t).or_default().entry(pk).or_default().push(Update { stamp, fields });
+        self.bytes <= MOST_BYTES && store.table(t).is_some_and(|table| table.ended().is_none())
+    }
+
+    fn of(&self, t: i64, pk: &Pk) -> &[Update] {
+        self.updates.get(&t).and_then(|of_table| of_table.get(pk)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a record was updated.
+    pub fn has(&self, t: i64, pk: &Pk) -> bool {
+        !self.of(t, pk).is_empty()
+    }
+
+    /// Updates a record.
+    pub fn update(&self, t: i64, pk: &Pk, record: &mut Record) {
+        for Update { stamp, fields } in self.of(t, pk) {
+            local::update(record, fields, stamp);
+        }
+    }
+
+    /// Updates a record that has nothing but the clocks of the fields `covered`; false where there would be more to it.
+    pub fn update_cells(&self, t: i64, pk: &Pk, covered: &[FieldId], cells: &mut Cells) -> bool {
+        self.of(t, pk).iter().all(|Update { stamp, fields }| {
+            fields.iter().all(|field| {
+                let place = covered.binary_search(field).ok();
+                let Some(cell) = place.and_then(|place| cells.get_mut(place)) else { return false };
+                *cell = Some(match cell {
+                    Some(old) => old.overwritten(stamp.clone(), &[]),
+                    None => Lww::first(stamp.clone(), &[]),
+                });
+                true
+            })
+        })
+    }
+}
