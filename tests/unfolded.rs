@@ -209,7 +209,7 @@ fn put_back(conn: &Connection, pages: &[u8]) {
         let copy = ffi::sqlite3_malloc64(pages.len() as u64).cast::<u8>();
         std::ptr::copy_nonoverlapping(pages.as_ptr(), copy, pages.len());
         let size = pages.len() as i64;
-        let code = ffi::sqlite3_deserialize(conn.handle(), c"main".as_ptr(), copy, size, size, flags as u32);
+        let code = ffi::sqlite3_deserialize(conn.handle(), c"main".as_ptr(), copy, size, size, flags);
         assert_eq!(code, ffi::SQLITE_OK);
     }
 }

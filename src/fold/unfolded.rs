@@ -8,17 +8,18 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::entries::Entries;
-use super::{Fold, Into, What, Write};
+use super::{Fold, Into, What};
 use crate::clock::{Hlc, Tick};
 use crate::cursor;
 use crate::error::Result;
 use crate::filter::registry;
 use crate::key::Pk;
 use crate::local;
+use crate::log::Event;
 use crate::pack::Cells;
 use crate::record::{FieldId, Record};
 use crate::schema::Catalog;
-use crate::store::{RecordKey, Store};
+use crate::store::Store;
 use crate::types::lww::Lww;
 
 /// Log rows that are told so at most: then they are folded, many for each page that this writes. Few where assertions are on, so that
@@ -30,14 +31,26 @@ const MOST_BYTES: usize = 1 << 20;
 /// Updates of cells that are not folded yet.
 #[derive(Default)]
 pub struct Unfolded {
-    /// By table and record, in the order of the log.
-    updates: BTreeMap<i64, BTreeMap<Pk, Vec<Update>>>,
+    /// In the order of the log.
+    updates: Vec<Update>,
+    /// Their places, by table and record.
+    places: BTreeMap<i64, BTreeMap<Rc<Pk>, Vec<usize>>>,
     bytes: usize,
+    /// The log row that they come after; None where the log was not read.
+    from: Option<i64>,
 }
 
-struct Update {
+/// A log row that says that cells were updated.
+pub struct Update {
+    /// Its place in the log.
+    pub seq: i64,
+    /// The table's number.
+    pub t: i64,
+    /// The record's key.
+    pub pk: Rc<Pk>,
+    /// The fields that were updated.
+    pub fields: Rc<[FieldId]>,
     stamp: Hlc,
-    fields: Rc<[FieldId]>,
 }
 
 /// Those that a connection has read, and what they were read on top of.
@@ -57,12 +70,17 @@ pub fn take(store: &mut Store<'_>, end: i64) -> Result<bool> {
         return Ok(false);
     }
     let folded = (store.folded, store.clock);
+    let kept = match kept {
+        // A statement under way may still tell of them.
+        Some(kept) if kept.fits(store)? => Rc::try_unwrap(kept.unfolded).ok().map(|unfolded| (kept.last, unfolded)),
+        _ => None,
+    };
     let (from, mut unfolded) = match kept {
-        Some(kept) if kept.fits(store)? => {
-            store.clock = kept.last.2;
-            (kept.last.0, Rc::try_unwrap(kept.unfolded).unwrap_or_default())
+        Some(((seq, _, clock), unfolded)) => {
+            store.clock = clock;
+            (seq, unfolded)
         }
-        _ => (store.folded, Unfolded::default()),
+        None => (store.folded, Unfolded { from: Some(store.folded), ..Unfolded::default() }),
     };
     if !unfolded.read(store, (from, end), folded.1)? {
         store.clock = folded.1;
@@ -102,45 +120,56 @@ impl Unfolded {
         let mut fold = Fold::new(store, Into::Memory);
         while let Some(entries) = rows.next(&fold.likely()?)? {
             for entry in entries {
-                if entry.at > sure {
+                if entry.at > sure || !matches!(entry.event, Event::Update(_)) {
                     return Ok(false);
                 }
+                let seq = entry.seq;
                 fold.take(entry)?;
+                let Some(((t, pk), write)) = fold.written.pop() else { continue };
+                let What::Cells(fields) = write.what else { return Ok(false) };
+                self.add(Update { seq, t, pk: Rc::new(pk), fields, stamp: write.stamp });
+                let may_be_told = fold.store.table(t).is_some_and(|table| table.ended().is_none());
+                if !may_be_told || self.bytes > MOST_BYTES {
+                    return Ok(false);
+                }
             }
         }
-        if !fold.suspects.is_empty() {
-            return Ok(false);
-        }
-        let Fold { written, store, .. } = fold;
-        Ok(written.into_iter().all(|write| self.add(store, write)))
+        Ok(true)
     }
 
-    fn add(&mut self, store: &Store<'_>, ((t, pk), Write { stamp, what }): (RecordKey, Write)) -> bool {
-        let What::Cells(fields) = what else { return false };
-        self.bytes = self.bytes.saturating_add(pk.bytes());
-        self.updates.entry(t).or_default().entry(pk).or_default().push(Update { stamp, fields });
-        self.bytes <= MOST_BYTES && store.table(t).is_some_and(|table| table.ended().is_none())
+    fn add(&mut self, update: Update) {
+        self.bytes = self.bytes.saturating_add(update.pk.bytes());
+        let of_table = self.places.entry(update.t).or_default();
+        of_table.entry(Rc::clone(&update.pk)).or_default().push(self.updates.len());
+        self.updates.push(update);
     }
 
-    fn of(&self, t: i64, pk: &Pk) -> &[Update] {
-        self.updates.get(&t).and_then(|of_table| of_table.get(pk)).map_or(&[], Vec::as_slice)
+    /// All that the log has after a row; None where that was not read.
+    pub fn after(&self, seq: i64) -> Option<&[Update]> {
+        self.from.filter(|from| *from <= seq)?;
+        self.updates.get(self.updates.partition_point(|update| update.seq <= seq)..)
+    }
+
+    fn of(&self, t: i64, pk: &Pk) -> impl Iterator<Item = &Update> {
+        let places = self.places.get(&t).and_then(|of_table| of_table.get(pk));
+        places.into_iter().flatten().filter_map(|place| self.updates.get(*place))
     }
 
     /// Whether a record was updated.
     pub fn has(&self, t: i64, pk: &Pk) -> bool {
-        !self.of(t, pk).is_empty()
+        self.of(t, pk).next().is_some()
     }
 
     /// Updates a record.
     pub fn update(&self, t: i64, pk: &Pk, record: &mut Record) {
-        for Update { stamp, fields } in self.of(t, pk) {
+        for Update { stamp, fields, .. } in self.of(t, pk) {
             local::update(record, fields, stamp);
         }
     }
 
     /// Updates a record that has nothing but the clocks of the fields `covered`; false where there would be more to it.
     pub fn update_cells(&self, t: i64, pk: &Pk, covered: &[FieldId], cells: &mut Cells) -> bool {
-        self.of(t, pk).iter().all(|Update { stamp, fields }| {
+        self.of(t, pk).all(|Update { stamp, fields, .. }| {
             fields.iter().all(|field| {
                 let place = covered.binary_search(field).ok();
                 let Some(cell) = place.and_then(|place| cells.get_mut(place)) else { return false };

@@ -19,6 +19,7 @@ use crate::conn::Conn;
 use crate::cursor::{self, Since};
 use crate::error::Result;
 use crate::filter::{Debt, Reach, Verdict};
+use crate::fold::unfolded::Update;
 use crate::hooks;
 use crate::key::places_in_order;
 use crate::log::Reader;
@@ -285,6 +286,12 @@ impl Export {
     /// Reads log rows until the window is full.
     fn gather(&mut self, store: &Store<'_>, scope: &Scope) -> Result<()> {
         let mut window = Window { number: self.window.number + 1, ..Window::default() };
+        if self.read_unfolded(store, scope, &mut window.found) {
+            window.settle();
+            self.gathered = self.end;
+            (self.window, self.told) = (Rc::new(window), 0);
+            return Ok(());
+        }
         let mut rows = Reader::new(store.conn, self.gathered, self.end)?;
         let mut covered = BTreeMap::new();
         while window.found.len() < self.size {
@@ -298,6 +305,18 @@ impl Export {
         }
         (self.window, self.told) = (Rc::new(window), 0);
         Ok(())
+    }
+
+    /// Appends what log rows touched that were read already; false where they were not, or are to be judged.
+    fn read_unfolded(&self, store: &Store<'_>, scope: &Scope, found: &mut Vec<Found>) -> bool {
+        let is_whole = scope.filters.is_empty() && matches!(self.since, Since::Place(..));
+        let Some(updates) = store.unfolded.after(self.gathered).filter(|_| is_whole) else { return false };
+        let covers = |t: i64| store.table(t).is_some_and(|table| scope.covers(&table));
+        let told = updates.iter().filter(|update| covers(update.t) && !update.pk.is_too_long());
+        found.extend(told.map(|Update { t, pk, fields, seq, .. }| {
+            ((*t, (**pk).clone()), Pick::Fields(fields.iter().copied().collect()), *seq)
+        }));
+        true
     }
 
     /// Appends what log rows touched, until there is enough of it; whether the log has come to its end.
