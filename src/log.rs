@@ -91,12 +91,11 @@ pub fn masked<C: FromIterator<FieldId>>(table: &Table, word: impl Fn(usize) -> i
     table.fields.iter().filter(|f| f.bit.is_some_and(set)).map(|f| f.id).collect()
 }
 
-/// The first row after `from`, up to `end`: a range of places may hold none.
-pub fn first_after(conn: &Conn, from: i64, end: i64) -> Result<Option<i64>> {
-    conn.int(
-        "SELECT seq FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT 1",
-        &[from.into(), end.into()],
-    )
+/// Place and table of the first row after `from`, up to `end`: a range of places may hold none.
+pub fn first_after(conn: &Conn, from: i64, end: i64) -> Result<Option<(i64, i64)>> {
+    let sql = "SELECT seq, t FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT 1";
+    let first = conn.first(sql, &[from.into(), end.into()], |row| Some((row.i64(0)?, row.i64(1).unwrap_or(0))))?;
+    Ok(first.flatten())
 }
 
 /// How many key columns and value columns the log has.

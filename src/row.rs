@@ -35,6 +35,15 @@ fn key_is(form: &Form, prefix: &str, value: impl Fn(usize) -> String) -> String 
     form.shape.key.iter().enumerate().map(exact).collect::<Vec<_>>().join(" AND ")
 }
 
+/// Joins rows to the records of a batch, whose key is one column. Plain keys are of the column's own type, and others are not looked for: where
+/// no collation takes two for one, that they are equal is enough.
+fn key_found(form: &Form) -> String {
+    match (form.shape.collates, form.shape.key.as_slice()) {
+        (false, [key]) => format!("r.{} = c.pk", ident(key)),
+        _ => key_is(form, "r.", |_| "c.pk".to_owned()),
+    }
+}
+
 /// A statement on a table's rows.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Text {
@@ -90,7 +99,7 @@ fn write(form: &Form, what: &Text) -> String {
             let columns = list(columns.map(|column| format!("r.{}", ident(column))));
             let (known, key, from, which) = match what {
                 Text::Whole => ("", key_condition_of(form, "r."), "", " WHERE c.t = ?2 AND c.pk = ?1"),
-                _ => ("c.t, ", key_is(form, "r.", |_| "c.pk".to_owned()), "main._crdt_batch b LEFT JOIN ", ""),
+                _ => ("c.t, ", key_found(form), "main._crdt_batch b LEFT JOIN ", ""),
             };
             let on = if which.is_empty() { " ON c.t = ?1 AND c.pk = b.c0" } else { "" };
             format!(

@@ -168,11 +168,12 @@ impl<'a> Store<'a> {
             }
         }
         let stored = self.load_stored(table, pk)?;
-        if !self.unfolded.has(table.id, pk) {
+        let updates = self.unfolded.of(table.id, pk);
+        if updates.is_empty() {
             return Ok(stored);
         }
         let mut record = stored.unwrap_or_default();
-        self.unfolded.update(table.id, pk, &mut record);
+        updates.update(&mut record);
         Ok(Some(record))
     }
 

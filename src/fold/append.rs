@@ -70,7 +70,7 @@ fn run(store: &Store<'_>, [t, gen]: [i64; 2], end: i64, append: &Rc<RefCell<Appe
     let me = i64::from(store.nodes.number(&store.me)?);
     let mut from = store.folded;
     while !append.borrow().ended {
-        let Some(first) = log::first_after(store.conn, from, end)? else { break };
+        let Some((first, _)) = log::first_after(store.conn, from, end)? else { break };
         let to = end.min(first.saturating_add(MANY - 1));
         let values = [t, gen, me, from, to].map(ValueRef::Integer);
         let count = store.conn.run_pass(APPEND, &values, Rc::<RefCell<Append>>::clone(append))?;

@@ -40,8 +40,8 @@ enum Key {
     Values(Vec<Value>),
 }
 
-/// The key columns of the table that rows are most likely about.
-pub(super) type Likely = Option<(i64, Rc<[KeyClass]>)>;
+/// The table that rows are most likely about, and its key columns.
+type Likely = Option<(i64, Rc<[KeyClass]>)>;
 
 impl Entry {
     /// The key, of a table with such key columns.
@@ -81,16 +81,16 @@ impl<'c> Entries<'c> {
         Ok(Entries { conn, width: Width::of_log(conn)?, at: from, end })
     }
 
-    /// The next ones; None where there are no more.
-    pub fn next(&mut self, likely: &Likely) -> Result<Option<Vec<Entry>>> {
-        let Some(first) = log::first_after(self.conn, self.at, self.end)? else { return Ok(None) };
+    /// The next ones; None where there are no more. `classes` tells a table's key columns.
+    pub fn next(&mut self, classes: impl Fn(i64) -> Result<Option<Rc<[KeyClass]>>>) -> Result<Option<Vec<Entry>>> {
+        let Some((first, t)) = log::first_after(self.conn, self.at, self.end)? else { return Ok(None) };
+        let likely = classes(t)?.map(|classes| (t, classes));
         let to = self.end.min(first.saturating_add(MANY - 1));
         let columns = format!("seq,t,m,at{}", self.width.columns());
         let range = "FROM main._crdt_log WHERE seq > ?1 AND seq <= ?2";
         let values = [self.at.into(), to.into()];
         self.at = to;
-        let mut taken =
-            Taken { likely: likely.clone(), width: self.width, times: Times::default(), entries: Vec::new() };
+        let mut taken = Taken { likely, width: self.width, times: Times::default(), entries: Vec::new() };
         if FIRST + self.width.keys + self.width.values > ARGUMENTS.min(self.conn.db.most_arguments()) {
             let mut rows = self.conn.stmt(&format!("SELECT {columns} {range} ORDER BY seq"))?;
             rows.bind_all(&values)?;

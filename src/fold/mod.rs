@@ -13,6 +13,7 @@ use crate::cells::Cells;
 use crate::clock::{Hlc, BASE_NODE};
 use crate::error::Result;
 use crate::ffi::Value;
+use crate::key::KeyClass;
 use crate::log::{Event, Reader};
 use crate::record::FieldId;
 use crate::schema::install::WORD_BITS;
@@ -20,7 +21,7 @@ use crate::schema::{notes, Table};
 use crate::store::{RecordKey, Store};
 use crate::types::Type;
 
-use entries::{Entries, Entry, Likely};
+use entries::{Entries, Entry};
 
 mod append;
 mod edits;
@@ -202,7 +203,7 @@ impl<'s, 'c> Fold<'s, 'c> {
 
     fn run(&mut self, end: i64) -> Result<()> {
         let mut rows = Entries::new(self.store.conn, self.store.folded, end)?;
-        while let Some(entries) = rows.next(&self.likely()?)? {
+        while let Some(entries) = rows.next(|t| self.classes(t))? {
             for entry in entries {
                 let seq = entry.seq;
                 self.take(entry)?;
@@ -217,11 +218,10 @@ impl<'s, 'c> Fold<'s, 'c> {
         Ok(())
     }
 
-    /// What the next rows are about, if it is the same as the last ones.
-    fn likely(&self) -> Result<Likely> {
-        let Some(table) = &self.at.table else { return Ok(None) };
-        let form = table.form_if_usable(self.store.conn)?;
-        Ok(form.map(|form| (table.id, Rc::clone(&form.shape.classes))))
+    /// What kinds of values a table's key columns hold; None where its rows cannot be read.
+    fn classes(&self, t: i64) -> Result<Option<Rc<[KeyClass]>>> {
+        let Some(table) = self.store.table(t) else { return Ok(None) };
+        Ok(table.form_if_usable(self.store.conn)?.map(|form| Rc::clone(&form.shape.classes)))
     }
 
     fn take(&mut self, mut row: Entry) -> Result<()> {

@@ -118,7 +118,7 @@ impl Unfolded {
         let sure = folded.ts.saturating_add(store.max_drift);
         let mut rows = Entries::new(store.conn, from, end)?;
         let mut fold = Fold::new(store, Into::Memory);
-        while let Some(entries) = rows.next(&fold.likely()?)? {
+        while let Some(entries) = rows.next(|t| fold.classes(t))? {
             for entry in entries {
                 if entry.at > sure || !matches!(entry.event, Event::Update(_)) {
                     return Ok(false);
@@ -150,26 +150,39 @@ impl Unfolded {
         self.updates.get(self.updates.partition_point(|update| update.seq <= seq)..)
     }
 
-    fn of(&self, t: i64, pk: &Pk) -> impl Iterator<Item = &Update> {
+    /// Those of a record.
+    pub fn of(&self, t: i64, pk: &Pk) -> OfRecord<'_> {
         let places = self.places.get(&t).and_then(|of_table| of_table.get(pk));
-        places.into_iter().flatten().filter_map(|place| self.updates.get(*place))
+        OfRecord { all: &self.updates, places: places.map_or(&[], Vec::as_slice) }
+    }
+}
+
+/// The updates of a record, in the order of the log.
+pub struct OfRecord<'u> {
+    all: &'u [Update],
+    places: &'u [usize],
+}
+
+impl OfRecord<'_> {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
 
-    /// Whether a record was updated.
-    pub fn has(&self, t: i64, pk: &Pk) -> bool {
-        self.of(t, pk).next().is_some()
+    fn each(&self) -> impl Iterator<Item = &Update> {
+        self.places.iter().filter_map(|place| self.all.get(*place))
     }
 
-    /// Updates a record.
-    pub fn update(&self, t: i64, pk: &Pk, record: &mut Record) {
-        for Update { stamp, fields, .. } in self.of(t, pk) {
+    /// Updates the record.
+    pub fn update(&self, record: &mut Record) {
+        for Update { stamp, fields, .. } in self.each() {
             local::update(record, fields, stamp);
         }
     }
 
     /// Updates a record that has nothing but the clocks of the fields `covered`; false where there would be more to it.
-    pub fn update_cells(&self, t: i64, pk: &Pk, covered: &[FieldId], cells: &mut Cells) -> bool {
-        self.of(t, pk).all(|Update { stamp, fields, .. }| {
+    pub fn update_cells(&self, covered: &[FieldId], cells: &mut Cells) -> bool {
+        self.each().all(|Update { stamp, fields, .. }| {
             fields.iter().all(|field| {
                 let place = covered.binary_search(field).ok();
                 let Some(cell) = place.and_then(|place| cells.get_mut(place)) else { return false };

@@ -87,14 +87,13 @@ impl<D: Clone + Default> Ahead<D> {
         self.records.clear();
         self.records.resize(size, (D::default(), Tick::default()));
         let mut chunk = Chunk { store, window, first, records: &mut self.records, out };
-        let mut rest: Vec<usize> = (first..first + size).collect();
+        let mut rest = window.in_order(first..first + size);
         if let Some(clocks) = &self.clocks {
             rest.retain(|place| clocks.get(*place).is_none());
             for table in clocks.tables() {
                 chunk.tell_rows(table, clocks)?;
             }
         }
-        rest.sort_unstable_by_key(|place| window.found.get(*place).map(|(key, ..)| key));
         let table = |place: usize| window.found.get(place).map(|((t, _), ..)| *t);
         rest.chunk_by(|a, b| table(*a) == table(*b)).try_for_each(|places| chunk.tell_some(places))
     }

@@ -12,6 +12,7 @@ mod tell;
 mod whole;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::clock::{Tick, MILLISECOND};
@@ -369,6 +370,17 @@ impl Export {
 }
 
 impl Window {
+    /// Places in the order of tables and keys.
+    fn in_order(&self, places: Range<usize>) -> Vec<usize> {
+        // Where most are wanted it is faster to leave the others out than to compare keys again.
+        if places.len() * 8 > self.order.len() {
+            return self.order.iter().copied().filter(|place| places.contains(place)).collect();
+        }
+        let mut few: Vec<usize> = places.collect();
+        few.sort_unstable_by_key(|place| self.found.get(*place).map(|(key, ..)| key));
+        few
+    }
+
     /// Makes one of those that are of the same record, at the place of the first, and finds the order of the keys.
     fn settle(&mut self) {
         let order = places_in_order(self.found.iter().map(|((t, pk), ..)| (*t, pk)));

@@ -81,8 +81,7 @@ pub fn tell(table: &Table, whole: &Whole<'_>, pick: &Pick, sink: &mut impl Sink)
 fn tell_base(table: &Table, base: &Hlc, live: &Live<'_>, pick: &Pick, sink: &mut impl Sink) -> Tick {
     let told = Told { hlc: base, prev: None, altered: false, seen: None };
     let mut latest = Tick::default();
-    for (field, (value, form)) in live.covered() {
-        let Some(field) = table.fields.get(field).filter(|field| pick.has(field.id)) else { continue };
+    for (field, (value, form)) in live.covered(table, pick) {
         sink.cell(&field.name, &told, Cell::Live(value, form));
         latest = base.tick();
     }
@@ -92,8 +91,7 @@ fn tell_base(table: &Table, base: &Hlc, live: &Live<'_>, pick: &Pick, sink: &mut
 /// A row of which some cells were written since.
 fn tell_cells(table: &Table, cells: &[Option<Lww>], live: &Live<'_>, pick: &Pick, sink: &mut impl Sink) -> Tick {
     let mut latest = Tick::default();
-    for (field, (value, form)) in live.covered() {
-        let Some(field) = table.fields.get(field).filter(|field| pick.has(field.id)) else { continue };
+    for (field, (value, form)) in live.covered(table, pick) {
         let place = table.covered().binary_search(&field.id).ok();
         let Some(Some(cell)) = place.and_then(|place| cells.get(place)) else { continue };
         sink.cell(&field.name, &Told::of(cell), Cell::Live(value, form));

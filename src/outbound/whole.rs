@@ -1,5 +1,6 @@
 //! A record and its row, read together: one statement where the key allows.
 
+use super::pick::Pick;
 use crate::clock::Hlc;
 use crate::conn::Cached;
 use crate::error::Result;
@@ -8,7 +9,7 @@ use crate::key::Pk;
 use crate::pack::{unpack_cells, Cells};
 use crate::record::{FieldId, Record};
 use crate::row;
-use crate::schema::{Form, Table};
+use crate::schema::{Field, Form, Table};
 use crate::store::Store;
 use crate::types::Type;
 
@@ -66,10 +67,15 @@ impl<'w> Live<'w> {
         self.at(i)
     }
 
-    /// The places, in the table's fields, of those that a base stamp covers, with what their columns hold; none without row.
-    pub fn covered(&self) -> impl Iterator<Item = (usize, (ValueRef<'_>, crate::value::Form))> {
+    /// The picked ones of the fields that a base stamp covers, with what their columns hold; none without row.
+    pub fn covered<'l>(
+        &'l self,
+        table: &'l Table,
+        pick: &'l Pick,
+    ) -> impl Iterator<Item = (&'l Field, (ValueRef<'l>, crate::value::Form))> {
         let covered = self.form.map(|form| form.covered.as_slice()).unwrap_or_default();
-        covered.iter().filter_map(|(field, i)| Some((*field, self.at(*i)?)))
+        let picked = |place: usize| table.fields.get(place).filter(|field| pick.has(field.id));
+        covered.iter().filter_map(move |(place, i)| Some((picked(*place)?, self.at(*i)?)))
     }
 
     /// What a tracked column holds.
@@ -108,12 +114,13 @@ pub fn state(
     // A table of nothing but its key tells the row itself.
     if gen == Some(table.gen.into()) && !table.covered().is_empty() && table.ended().is_none() {
         if let Some(base) = store.base(stored)? {
-            if x.is_none() && !store.unfolded.has(table.id, pk) {
+            let updates = store.unfolded.of(table.id, pk);
+            if x.is_none() && updates.is_empty() {
                 return Ok(State::Base(base));
             }
             let (x, covered, mut cells) = (x.unwrap_or_default(), table.covered(), Cells::new());
             if unpack_cells(&base, x, (covered, covered), &store.nodes, &mut cells)?
-                && store.unfolded.update_cells(table.id, pk, covered, &mut cells)
+                && updates.update_cells(covered, &mut cells)
             {
                 return Ok(State::Cells(base, cells));
             }
@@ -121,7 +128,7 @@ pub fn state(
     }
     let mut record = store.unpack(table, gen, stored, x)?;
     store.complete(table, pk, &mut record)?;
-    store.unfolded.update(table.id, pk, &mut record);
+    store.unfolded.of(table.id, pk).update(&mut record);
     Ok(State::Record(Box::new(record)))
 }
 
