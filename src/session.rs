@@ -107,11 +107,15 @@ pub fn read<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Op
     read_by(conn, |_| Ok(false), work)
 }
 
-/// As [`read`], for work that tells records one by one: a short tail of updates is told as it is, and neither folded nor written.
+/// As [`read`], for work that tells records one by one: a short tail of updates is told as it is, and not folded.
 pub fn read_lightly<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<Option<T>> {
     let as_it_is = |store: &mut Store<'_>| {
         let end = store.last_seq()?;
-        Ok(!pending::is_due(store)? && !heirs::due(store) && unfolded::take(store, end)?)
+        let taken = !pending::is_due(store)? && !heirs::due(store) && unfolded::take(store, end)?;
+        if taken {
+            store.note_place(end)?;
+        }
+        Ok(taken)
     };
     read_by(conn, as_it_is, work)
 }

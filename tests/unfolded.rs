@@ -1,4 +1,4 @@
-//! A short tail of updates is told as it is: the same as if it were folded, and nothing is written for it.
+//! A short tail of updates is told as it is: the same as if it were folded, without the fold.
 
 #[path = "common/mod.rs"]
 mod common;
@@ -42,7 +42,7 @@ fn answer(conn: &Connection, cursor: &str, form: &str) -> String {
 }
 
 #[test]
-fn an_export_of_a_few_updates_writes_nothing_and_waits_for_nobody() {
+fn an_export_of_a_few_updates_folds_nothing_and_waits_for_nobody() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.db");
     let a = file_node(&path, "a", TABLES);
@@ -253,4 +253,41 @@ fn connections_take_turns() {
     }
     sound(&a);
     sound(&b);
+}
+
+#[test]
+fn a_cursor_of_an_unfolded_place_outlives_pruning() {
+    let a = node("a", TABLES);
+    fill(&a);
+    let (mut cursors, mut folds) = (vec![mark(&a)], 0);
+    for round in 0..900 {
+        let before = folded(&a);
+        run(
+            &a,
+            &format!(
+                "UPDATE tasks SET a = {round} WHERE id = {}; UPDATE numbers SET b = {round} WHERE id = 2",
+                round % 3
+            ),
+        );
+        // Who asked some answers ago, and has not asked since.
+        let old = since(&a, Some(&cursors[cursors.len().saturating_sub(9)]));
+        let told = since(&a, cursors.last().map(String::as_str));
+        for page in [&old, &told] {
+            // Of the records that were written pruning may have more told; of others nothing.
+            assert!(
+                !page.fields().iter().any(|field| field == "7.a"),
+                "it started over in round {round}: {:?}",
+                page.fields()
+            );
+        }
+        cursors.push(told.cursor);
+        folds += usize::from(folded(&a) != before);
+    }
+    let places: String = a.query_row("SELECT places FROM _crdt_state", [], |row| row.get(0)).unwrap();
+    assert!((24..=80).contains(&places.split(',').count()), "{places}");
+    let rows = |a: &Connection| a.query_row("SELECT count(*) FROM _crdt_log", [], |row| row.get::<_, i64>(0)).unwrap();
+    if cfg!(debug_assertions) {
+        assert!((1..450).contains(&folds), "{folds}");
+        assert!(rows(&a) < 1_500, "nothing was pruned: {}", rows(&a));
+    }
 }

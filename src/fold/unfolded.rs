@@ -1,4 +1,4 @@
-//! A short tail of the log that holds nothing but updates of cells: told as it is, so that an export of a few rows writes nothing and waits
+//! A short tail of the log that holds nothing but updates of cells: told as it is, so that an export of a few rows writes no records and waits
 //! for nobody. What the fold would make of it is made of each record when it is told.
 //!
 //! It is kept with the connection: the next export reads only what was logged since. Stamps are those that the fold will give, as
