@@ -146,7 +146,7 @@ pub fn at_end(store: &Store<'_>, scope: &Scope) -> Result<String> {
 }
 
 /// The check of a log row; None when there is no such row.
-pub fn check(conn: &Conn, me: &str, seq: i64, scope: &str) -> Result<Option<String>> {
+fn check(conn: &Conn, me: &str, seq: i64, scope: &str) -> Result<Option<String>> {
     let mut row = conn.stmt("SELECT t, m, at, k0 FROM main._crdt_log WHERE seq = ?1")?;
     row.bind(1, seq)?;
     if !row.step()? {

@@ -27,7 +27,7 @@ pub struct Found<'c>(Way<'c>);
 
 enum Way<'c> {
     /// One statement looks for each. Before its first step it is given what is wanted.
-    Join { conn: &'c Conn, wanted: Option<Rc<Rows>>, rows: Cached<'c> },
+    Join { conn: &'c Conn, wanted: Option<Rc<Rows>>, rows: Cached<'c>, here: bool },
     /// Two go from key to key.
     Walks { clocks: Walk<'c>, rows: Walk<'c>, known: bool, here: bool },
 }
@@ -39,7 +39,7 @@ impl<'c> Found<'c> {
         wanted.extend(keys.map(Pk::as_ref));
         let mut rows = store.conn.stmt(&row::found(form))?;
         rows.bind_all(&[t.into()])?;
-        Ok(Found(Way::Join { conn: store.conn, wanted: Some(Rc::new(wanted)), rows }))
+        Ok(Found(Way::Join { conn: store.conn, wanted: Some(Rc::new(wanted)), rows, here: false }))
     }
 
     /// The same for records of which `key` gives each one's key: there may be many next to each other.
@@ -62,7 +62,7 @@ impl<'c> Found<'c> {
     /// Goes to the next record, whose key is `pk`.
     pub fn next(&mut self, pk: &Pk) -> Result<()> {
         match &mut self.0 {
-            Way::Join { conn, wanted, rows } => {
+            Way::Join { conn, wanted, rows, here } => {
                 let more = match wanted.take() {
                     Some(wanted) => conn.begin_batch(rows, &wanted)?,
                     None => rows.step()?,
@@ -70,6 +70,12 @@ impl<'c> Found<'c> {
                 if !more {
                     return Err(Error::internal("a record that was looked for has no place"));
                 }
+                // SQL finds -9223372036854775808.0, which an INTEGER column keeps as it is, equal to the integer.
+                *here = match rows.column(OWN) {
+                    ValueRef::Integer(_) => matches!(pk, Pk::Int(_)),
+                    ValueRef::Text(_) => matches!(pk, Pk::Text(_)),
+                    _ => false,
+                };
             }
             Way::Walks { clocks, rows, known, here } => {
                 *known = clocks.find(pk)?;
@@ -90,8 +96,7 @@ impl<'c> Found<'c> {
     /// Whether what is known of the record has a row.
     pub fn has_row(&self) -> bool {
         match &self.0 {
-            Way::Join { rows, .. } => rows.column(OWN) != ValueRef::Null,
-            Way::Walks { here, .. } => *here,
+            Way::Join { here, .. } | Way::Walks { here, .. } => *here,
         }
     }
 

@@ -98,6 +98,13 @@ pub fn first_after(conn: &Conn, from: i64, end: i64) -> Result<Option<(i64, i64)
     Ok(first.flatten())
 }
 
+/// All values of a row; None where there is no such row.
+pub fn values(conn: &Conn, seq: i64) -> Result<Option<Vec<Value>>> {
+    let mut row = conn.stmt("SELECT * FROM main._crdt_log WHERE seq = ?1")?;
+    row.bind(1, seq)?;
+    Ok(row.step()?.then(|| (0..row.column_count()).map(|i| row.column(i).to_value()).collect()))
+}
+
 /// How many key columns and value columns the log has.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Width {

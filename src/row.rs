@@ -35,8 +35,8 @@ fn key_is(form: &Form, prefix: &str, value: impl Fn(usize) -> String) -> String 
     form.shape.key.iter().enumerate().map(exact).collect::<Vec<_>>().join(" AND ")
 }
 
-/// Joins rows to the records of a batch, whose key is one column. Plain keys are of the column's own type, and others are not looked for: where
-/// no collation takes two for one, that they are equal is enough.
+/// Joins rows to the records of a batch, whose key is one column: by value where that finds one row at most. [`crate::found`] looks whether its
+/// key is of the same type.
 fn key_found(form: &Form) -> String {
     match (form.shape.collates, form.shape.key.as_slice()) {
         (false, [key]) => format!("r.{} = c.pk", ident(key)),

@@ -10,12 +10,12 @@ use std::rc::Rc;
 use super::entries::Entries;
 use super::{Fold, Into, What};
 use crate::clock::{Hlc, Tick};
-use crate::cursor;
 use crate::error::Result;
+use crate::ffi::Value;
 use crate::filter::registry;
 use crate::key::Pk;
 use crate::local;
-use crate::log::Event;
+use crate::log::{self, Event};
 use crate::pack::Cells;
 use crate::record::{FieldId, Record};
 use crate::schema::Catalog;
@@ -59,8 +59,8 @@ pub struct Kept {
     catalog: Rc<Catalog>,
     /// The fold's mark, and its clock.
     folded: (i64, Tick),
-    /// The last log row that was read, what tells it from another, and the clock after it.
-    last: (i64, Option<String>, Tick),
+    /// The last log row that was read, all of its values, and the clock after it.
+    last: (i64, Option<Vec<Value>>, Tick),
 }
 
 /// Takes the log's tail up to `end` as it is, into `store.unfolded`; false where it is to be folded.
@@ -88,7 +88,7 @@ pub fn take(store: &mut Store<'_>, end: i64) -> Result<bool> {
     }
     store.folded = end;
     store.unfolded = Rc::new(unfolded);
-    let last = (end, cursor::check(store.conn, &store.me, end, "")?, store.clock);
+    let last = (end, log::values(store.conn, end)?, store.clock);
     let (unfolded, catalog) = (Rc::clone(&store.unfolded), Rc::clone(&store.catalog));
     store.conn.unfolded.replace(Some(Kept { unfolded, catalog, folded, last }));
     Ok(true)
@@ -107,7 +107,7 @@ impl Kept {
         let (seq, row, _) = &self.last;
         let same = Rc::ptr_eq(&self.catalog, &store.catalog) && self.folded == (store.folded, store.clock);
         // Another file may have been put in this one's place.
-        Ok(same && row.is_some() && cursor::check(store.conn, &store.me, *seq, "")? == *row)
+        Ok(same && row.is_some() && log::values(store.conn, *seq)? == *row)
     }
 }
 

@@ -21,7 +21,7 @@ const LEAST: usize = if cfg!(debug_assertions) { 1 } else { 64 };
 /// Records told ahead at most: bounds what is read in vain at the end of a page.
 const MOST: usize = if cfg!(debug_assertions) { 3 } else { 2_048 };
 /// Who asks for so many is likely to ask for all: the clocks of the whole window are read at once.
-const MANY: usize = if cfg!(debug_assertions) { 2 } else { 1_024 };
+const MANY: usize = if cfg!(debug_assertions) { 3 } else { 1_024 };
 
 /// So many are worth looking up together.
 const FEW: usize = if cfg!(debug_assertions) { 2 } else { 4 };
