@@ -63,14 +63,15 @@ fn an_export_of_a_few_updates_folds_nothing_and_waits_for_nobody() {
     assert_eq!(next.fields(), ["5.b"]);
     assert_eq!(folded(&a), before, "it was folded");
     // Many are folded, and what is no update.
-    run(&a, "UPDATE numbers SET a = 'many', b = 'x'; UPDATE pairs SET c = 'z'");
-    assert_eq!(since(&a, Some(&next.cursor)).changes.len(), 24);
-    if cfg!(debug_assertions) {
-        assert!(folded(&a) > before);
+    for i in 0..130 {
+        run(&a, &format!("UPDATE numbers SET a = 'many', b = {i}; UPDATE pairs SET c = {i}"));
     }
+    let many = since(&a, Some(&next.cursor));
+    assert!(many.changes.len() >= 24, "{:?}", many.fields());
+    assert!(folded(&a) > before);
     let before = folded(&a);
     run(&a, "DELETE FROM tasks WHERE id = 1");
-    assert_eq!(since(&a, Some(&next.cursor)).changes.len(), 25);
+    assert_eq!(since(&a, Some(&many.cursor)).changes.len(), 1);
     assert!(folded(&a) > before);
     sound(&a);
 }
@@ -115,7 +116,7 @@ fn of_a_folded_copy(path: &std::path::Path, cursor: &str, form: &str) -> String 
 fn what_is_told_is_what_the_fold_makes_of_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut lightly = 0;
-    for seed in 0..if cfg!(debug_assertions) { 6 } else { 30 } {
+    for seed in 0..6 {
         let mut random = Random::new(seed);
         let path = dir.path().join(format!("{seed}.db"));
         let (a, peer) = (file_node(&path, "a", TABLES), node("peer", TABLES));
@@ -262,7 +263,7 @@ fn a_cursor_of_an_unfolded_place_outlives_pruning() {
     let a = node("a", TABLES);
     fill(&a);
     let (mut cursors, mut folds) = (vec![mark(&a)], 0);
-    for round in 0..900 {
+    for round in 0..1_300 {
         let before = folded(&a);
         run(
             &a,
@@ -288,8 +289,6 @@ fn a_cursor_of_an_unfolded_place_outlives_pruning() {
     let places: String = a.query_row("SELECT places FROM _crdt_state", [], |row| row.get(0)).unwrap();
     assert!((24..=80).contains(&places.split(',').count()), "{places}");
     let rows = |a: &Connection| a.query_row("SELECT count(*) FROM _crdt_log", [], |row| row.get::<_, i64>(0)).unwrap();
-    if cfg!(debug_assertions) {
-        assert!((1..450).contains(&folds), "{folds}");
-        assert!(rows(&a) < 1_500, "nothing was pruned: {}", rows(&a));
-    }
+    assert!((1..650).contains(&folds), "{folds}");
+    assert!(rows(&a) < 1_500, "nothing was pruned: {}", rows(&a));
 }
