@@ -48,10 +48,8 @@ pub struct Conn {
     pub put_off: Cell<bool>,
     /// Savepoints of ours that are open.
     depth: Cell<u32>,
-    /// How often the clock was saved by this connection.
+    /// How often this connection saved the clock or noted a place.
     pub saves: Cell<u32>,
-    /// The place that it noted last, for a cursor.
-    pub noted: Cell<i64>,
     /// What `_crdt_batch` gives.
     pub batch: RefCell<Rc<crate::batch::Rows>>,
     /// What `_crdt_meet`, `_crdt_give` and `_crdt_edit` ask.
@@ -91,7 +89,6 @@ impl Conn {
             depth: Cell::new(0),
             prune_due: Cell::new(0),
             saves: Cell::new(0),
-            noted: Cell::new(0),
             fresh: Cell::new(0),
             retold: Cell::new(false),
             batch: RefCell::default(),

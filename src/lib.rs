@@ -55,6 +55,7 @@ mod fold;
 mod outbound;
 mod overwrite;
 mod pass;
+mod places;
 mod prune;
 mod scope;
 

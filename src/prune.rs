@@ -14,6 +14,7 @@ use crate::error::{unless_missing, Result};
 use crate::log::{Event, Reader, Rewritten};
 use crate::outbound::{picked, Pick};
 use crate::peers;
+use crate::places;
 use crate::schema::Table;
 use crate::store::{RecordKey, Store};
 
@@ -28,35 +29,10 @@ const MOST_AHEAD: usize = 100_000;
 /// Log rows that a pass goes back through when it runs by itself. Bounds its time.
 const REACH: i64 = 500_000;
 
-/// Places that are kept for cursors of clients that do not say who they are.
-const PLACES: usize = 48;
-
-/// How many places a connection adds to them before it makes them sparser, the first time at once.
-pub const ADDED: u32 = 24;
-
 /// A number of `_crdt_horizon`; 0 while there is none.
 pub fn horizon(conn: &Conn, column: &str) -> Result<i64> {
     let number = conn.int(&format!("SELECT {column} FROM main._crdt_horizon"), &[]);
     Ok(unless_missing(number, None)?.unwrap_or(0))
-}
-
-/// Where the log ended lately.
-fn places(conn: &Conn) -> Result<Vec<i64>> {
-    let text = conn.first("SELECT places FROM main._crdt_state", &[], |row| row.text(0).map(str::to_owned))?;
-    Ok(text.flatten().unwrap_or_default().split(',').filter_map(|place| place.parse().ok()).collect())
-}
-
-/// The list of such places with one more. Older ones grow sparse.
-pub fn places_with(conn: &Conn, end: i64) -> Result<String> {
-    let mut all = places(conn)?;
-    if end > 0 && all.last() != Some(&end) {
-        all.push(end);
-    }
-    while all.len() > PLACES {
-        let (old, recent) = all.split_at(PLACES / 2);
-        all = old.iter().step_by(2).chain(recent).copied().collect();
-    }
-    Ok(all.iter().map(i64::to_string).collect::<Vec<_>>().join(","))
 }
 
 /// What a pass knows of one record, from its later entries.
@@ -177,7 +153,7 @@ fn pass(store: &Store<'_>, end: i64, (reach, count): (i64, usize), class: (i64, 
     let passed = peers::passed(store)?;
     let mut standing = passed.places.clone();
     standing.insert(end); // a sequence is never used again, and most cursors stand here
-    standing.extend(places(store.conn)?);
+    standing.extend(places::all(store.conn)?);
     let mut records = Records::with_capacity_and_hasher(count, Default::default());
     let births = crate::filter::registry::secret(store.conn)?.is_some();
     let mut plan = Plan { births, ..Plan::default() };

@@ -7,7 +7,7 @@ use crate::schema::{compare, heirs, purged, rekey, upgrade, Catalog, FORMAT};
 use crate::sql::SCHEMA;
 use crate::store::Store;
 use crate::tail::{self, Mark, Tail};
-use crate::{pending, rollback};
+use crate::{pending, places, rollback};
 
 /// Runs `work` with write access: all of it happens, or nothing. Our tables are made if they are not there yet.
 pub fn write<T>(conn: &Conn, mut work: impl FnMut(&mut Store<'_>) -> Result<T>) -> Result<T> {
@@ -113,7 +113,7 @@ pub fn read_lightly<T>(conn: &Conn, work: impl Fn(&Store<'_>) -> Result<T>) -> R
         let end = store.last_seq()?;
         let taken = !pending::is_due(store)? && !heirs::due(store) && unfolded::take(store, end)?;
         if taken {
-            store.note_place(end)?;
+            places::note(conn, end)?;
         }
         Ok(taken)
     };

@@ -14,6 +14,7 @@ use crate::key::Pk;
 use crate::nodes::NodeTable;
 use crate::overwrite;
 use crate::pack::{self, Nodes, Packed};
+use crate::places;
 use crate::record::{FieldId, Record};
 use crate::schema::{Catalog, Kind, Table};
 use crate::types::Type;
@@ -142,10 +143,11 @@ impl<'a> Store<'a> {
     /// Writes the clock and the fold's mark.
     pub fn save_clock(&self) -> Result<()> {
         let (ts, c, folded) = (self.clock.ts.into(), i64::from(self.clock.c).into(), self.folded.into());
-        match self.sparser_places(self.folded)? {
+        match places::sparser(self.conn, self.folded)? {
             None => {
                 let sql = "UPDATE main._crdt_state SET ts = ?1, c = ?2, folded = ?3, places =
-                           CASE WHEN folded = ?3 OR ?3 = 0 THEN places ELSE coalesce(places || ',', '') || ?3 END";
+                           CASE WHEN folded = ?3 OR ?3 = 0 OR substr(',' || places, -length(?3) - 1) = ',' || ?3 THEN places
+                                ELSE coalesce(places || ',', '') || ?3 END";
                 self.conn.run(sql, &[ts, c, folded]).map(drop)
             }
             Some(places) => {
@@ -153,35 +155,6 @@ impl<'a> Store<'a> {
                 self.conn.run(sql, &[ts, c, folded, places.as_str().into()]).map(drop)
             }
         }
-    }
-
-    /// Notes that a cursor is handed out that stands on a log row which is not folded yet: pruning leaves it.
-    ///
-    /// # Errors
-    /// SQLite's. That another connection holds the write lock is none: the cursor may have to start over then.
-    pub fn note_place(&self, place: i64) -> Result<()> {
-        if self.conn.noted.get() == place {
-            return Ok(());
-        }
-        let noted = match self.sparser_places(place)? {
-            None => {
-                let sql = "UPDATE main._crdt_state SET places = coalesce(places || ',', '') || ?1
-                           WHERE substr(',' || places, -length(?1) - 1) IS NOT ',' || ?1";
-                self.conn.run(sql, &[place.to_string().as_str().into()])
-            }
-            Some(places) => self.conn.run("UPDATE main._crdt_state SET places = ?1", &[places.as_str().into()]),
-        };
-        match noted {
-            Err(e) if e.is_busy() || e.is_readonly() => Ok(()),
-            outcome => outcome.map(|_| self.conn.noted.set(place)),
-        }
-    }
-
-    /// The list of places with one more, when it is time to make it sparser: to take it apart each time costs more than all the rest.
-    fn sparser_places(&self, place: i64) -> Result<Option<String>> {
-        let saves = self.conn.saves.get();
-        self.conn.saves.set(saves.wrapping_add(1));
-        saves.is_multiple_of(crate::prune::ADDED).then(|| crate::prune::places_with(self.conn, place)).transpose()
     }
 
     /// The table of that number.

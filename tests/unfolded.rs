@@ -8,7 +8,7 @@ mod support;
 
 use common::{open_file, text};
 use random::Random;
-use rusqlite::{ffi, Connection};
+use rusqlite::Connection;
 use support::*;
 
 const TABLES: &str = "
@@ -190,42 +190,18 @@ fn a_write_far_ahead_is_not_told_before_it_is_folded() {
     assert_eq!(since(&a, Some(&cursor)).changes, told.changes);
 }
 
-/// The pages of the database, and what puts them back as SQLite has them from a file or a network: the schema's version is the same.
-fn pages(conn: &Connection) -> Vec<u8> {
-    let mut size = 0;
-    // SAFETY: a live connection; the copy is SQLite's, and of that size.
-    unsafe {
-        let copy = ffi::sqlite3_serialize(conn.handle(), c"main".as_ptr(), &mut size, 0);
-        assert!(!copy.is_null());
-        let pages = std::slice::from_raw_parts(copy, size as usize).to_vec();
-        ffi::sqlite3_free(copy.cast());
-        pages
-    }
-}
-
-fn put_back(conn: &Connection, pages: &[u8]) {
-    let flags = ffi::SQLITE_DESERIALIZE_FREEONCLOSE | ffi::SQLITE_DESERIALIZE_RESIZEABLE;
-    // SAFETY: a live connection, which takes memory of SQLite's over.
-    unsafe {
-        let copy = ffi::sqlite3_malloc64(pages.len() as u64).cast::<u8>();
-        std::ptr::copy_nonoverlapping(pages.as_ptr(), copy, pages.len());
-        let size = pages.len() as i64;
-        let code = ffi::sqlite3_deserialize(conn.handle(), c"main".as_ptr(), copy, size, size, flags);
-        assert_eq!(code, ffi::SQLITE_OK);
-    }
-}
-
 /// What a connection has read of the log is of no use in another file, put in the place of the one it was read from.
 #[test]
 fn a_backup_that_is_put_back_is_read_anew() {
     for round in 0..10 {
-        let a = node("a", TABLES);
+        let mut a = node("a", TABLES);
         fill(&a);
         let cursor = mark(&a);
-        let saved = pages(&a);
+        let saved = a.serialize("main").unwrap().to_vec();
         run(&a, "UPDATE tasks SET a = 'lost' WHERE id = 1");
         assert_eq!(since(&a, Some(&cursor)).fields(), ["1.a"]);
-        put_back(&a, &saved);
+        // SQLite's schema version is the same.
+        a.deserialize_read_exact("main", saved.as_slice(), saved.len(), false).unwrap();
         // In the same millisecond most often.
         run(&a, "UPDATE tasks SET b = 'other' WHERE id = 1");
         let told = since(&a, Some(&cursor));
@@ -287,8 +263,30 @@ fn a_cursor_of_an_unfolded_place_outlives_pruning() {
         folds += usize::from(folded(&a) != before);
     }
     let places: String = a.query_row("SELECT places FROM _crdt_state", [], |row| row.get(0)).unwrap();
-    assert!((24..=80).contains(&places.split(',').count()), "{places}");
+    let places: Vec<i64> = places.split(',').map(|place| place.parse().unwrap()).collect();
+    assert!((24..=80).contains(&places.len()) && places.is_sorted_by(|a, b| a < b), "{places:?}");
     let rows = |a: &Connection| a.query_row("SELECT count(*) FROM _crdt_log", [], |row| row.get::<_, i64>(0)).unwrap();
     assert!((1..650).contains(&folds), "{folds}");
     assert!(rows(&a) < 1_500, "nothing was pruned: {}", rows(&a));
+}
+
+/// What a call has noted is gone where it fails.
+#[test]
+fn a_cursor_is_noted_after_a_call_that_failed() {
+    let a = node("a", TABLES);
+    fill(&a);
+    let cursor = mark(&a);
+    run(&a, "UPDATE tasks SET a = 'new' WHERE id = 1");
+    let bad = cursor.replace("\"ts\":", "\"ts\":-");
+    assert!(a.query_row("SELECT crdt_changes_since(?1)", [&bad], |_| Ok(())).is_err());
+    for _ in 0..3 {
+        assert_eq!(since(&a, Some(&cursor)).fields(), ["1.a"]);
+    }
+    // Nor is it noted again when it is folded.
+    for _ in 0..2 {
+        let [places, end] =
+            ["SELECT places FROM _crdt_state", "SELECT max(seq) FROM _crdt_log"].map(|sql| text(&a, sql, []));
+        assert_eq!(places.split(',').filter(|place| *place == end).count(), 1, "{places}, {end}");
+        text(&a, "SELECT crdt_digest('tasks')", []);
+    }
 }

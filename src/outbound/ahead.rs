@@ -7,7 +7,7 @@ use super::answer::Answer;
 use super::clocks::{Clocks, Known};
 use super::tell::tell;
 use super::whole::{state, Live, Whole};
-use super::Window;
+use super::window::Window;
 use crate::batch::Rows;
 use crate::clock::Tick;
 use crate::error::{Error, Result};

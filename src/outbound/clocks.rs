@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::whole::{state, State};
-use super::Window;
+use super::window::Window;
 use crate::error::Result;
 use crate::key::Pk;
 use crate::schema::Table;

@@ -10,9 +10,9 @@ mod json;
 mod pick;
 mod tell;
 mod whole;
+mod window;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::rc::Rc;
 
 use crate::clock::{Tick, MILLISECOND};
@@ -22,7 +22,6 @@ use crate::error::Result;
 use crate::filter::{Debt, Reach, Verdict};
 use crate::fold::unfolded::Update;
 use crate::hooks;
-use crate::key::places_in_order;
 use crate::log::Reader;
 use crate::schema::Table;
 pub use crate::scope::Scope;
@@ -38,6 +37,7 @@ pub use whole::with_values;
 use item::Items;
 use tell::tell;
 use whole::Whole;
+use window::Window;
 
 /// Records gathered before they are written out: bounds the memory of a page. A record that was touched often is told once for
 /// each window.
@@ -47,17 +47,6 @@ pub const SMALL_WINDOW: usize = 4_000;
 
 /// A record to be told: what of it, and the first row of the log that asks for it.
 type Found = (RecordKey, Pick, i64);
-
-/// Records gathered from the log.
-#[derive(Default)]
-pub struct Window {
-    /// How often records were gathered.
-    number: u64,
-    /// In the order of the log, each once.
-    found: Vec<Found>,
-    /// Their places, in the order of tables and keys.
-    order: Vec<usize>,
-}
 
 /// Tells a record, somewhere.
 type Telling<'t> = dyn FnMut(&mut Export, &Rc<Table>, &Found) -> Result<()> + 't;
@@ -287,22 +276,20 @@ impl Export {
     /// Reads log rows until the window is full.
     fn gather(&mut self, store: &Store<'_>, scope: &Scope) -> Result<()> {
         let mut window = Window { number: self.window.number + 1, ..Window::default() };
-        if self.read_unfolded(store, scope, &mut window.found) {
+        let mut ended = self.read_unfolded(store, scope, &mut window.found);
+        if ended {
             window.settle();
-            self.gathered = self.end;
-            (self.window, self.told) = (Rc::new(window), 0);
-            return Ok(());
-        }
-        let mut rows = Reader::new(store.conn, self.gathered, self.end)?;
-        let mut covered = BTreeMap::new();
-        while window.found.len() < self.size {
-            let ended = self.read_log(store, scope, &mut rows, &mut covered, &mut window.found)?;
-            // What remains of it when each record is there once may be less.
-            window.settle();
-            if ended {
-                self.gathered = self.end;
-                break;
+        } else {
+            let mut rows = Reader::new(store.conn, self.gathered, self.end)?;
+            let mut covered = BTreeMap::new();
+            while !ended && window.found.len() < self.size {
+                ended = self.read_log(store, scope, &mut rows, &mut covered, &mut window.found)?;
+                // What remains of it when each record is there once may be less.
+                window.settle();
             }
+        }
+        if ended {
+            self.gathered = self.end;
         }
         (self.window, self.told) = (Rc::new(window), 0);
         Ok(())
@@ -366,49 +353,5 @@ impl Export {
             found.push((key, pick, rows.seq()));
         }
         Ok(false)
-    }
-}
-
-impl Window {
-    /// Places in the order of tables and keys.
-    fn in_order(&self, places: Range<usize>) -> Vec<usize> {
-        // Where most are wanted it is faster to leave the others out than to compare keys again.
-        if places.len() * 8 > self.order.len() {
-            return self.order.iter().copied().filter(|place| places.contains(place)).collect();
-        }
-        let mut few: Vec<usize> = places.collect();
-        few.sort_unstable_by_key(|place| self.found.get(*place).map(|(key, ..)| key));
-        few
-    }
-
-    /// Makes one of those that are of the same record, at the place of the first, and finds the order of the keys.
-    fn settle(&mut self) {
-        let order = places_in_order(self.found.iter().map(|((t, pk), ..)| (*t, pk)));
-        let mut first: Vec<usize> = (0..self.found.len()).collect();
-        for pair in order.windows(2) {
-            let [a, b] = pair else { continue };
-            let same = self.found.get(*a).map(|found| &found.0) == self.found.get(*b).map(|found| &found.0);
-            if let (true, Some(of_a)) = (same, first.get(*a).copied()) {
-                if let Some(of_b) = first.get_mut(*b) {
-                    *of_b = of_a;
-                }
-                let pick = self.found.get_mut(*b).map(|found| std::mem::replace(&mut found.1, Pick::Later));
-                if let (Some(pick), Some(found)) = (pick, self.found.get_mut(of_a)) {
-                    found.1.add(pick);
-                }
-            }
-        }
-        // Where those that stay go to.
-        let stays = |place: usize| first.get(place) == Some(&place);
-        let mut to: Vec<usize> = vec![0; self.found.len()];
-        let mut count = 0;
-        for (place, to) in to.iter_mut().enumerate() {
-            *to = count;
-            count += usize::from(stays(place));
-        }
-        self.order =
-            order.into_iter().filter(|place| stays(*place)).filter_map(|place| to.get(place).copied()).collect();
-        let mut place = 0..;
-        self.found.retain(|_| place.next().is_some_and(stays));
     }
 }

@@ -111,10 +111,10 @@ pub fn state(
     pk: &Pk,
     (gen, stored, x): (Option<i64>, [Option<i64>; 3], Option<&[u8]>),
 ) -> Result<State> {
+    let updates = store.unfolded.of(table.id, pk);
     // A table of nothing but its key tells the row itself.
     if gen == Some(table.gen.into()) && !table.covered().is_empty() && table.ended().is_none() {
         if let Some(base) = store.base(stored)? {
-            let updates = store.unfolded.of(table.id, pk);
             if x.is_none() && updates.is_empty() {
                 return Ok(State::Base(base));
             }
@@ -128,7 +128,7 @@ pub fn state(
     }
     let mut record = store.unpack(table, gen, stored, x)?;
     store.complete(table, pk, &mut record)?;
-    store.unfolded.of(table.id, pk).update(&mut record);
+    updates.update(&mut record);
     Ok(State::Record(Box::new(record)))
 }
 
