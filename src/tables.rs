@@ -5,13 +5,18 @@ use std::rc::Rc;
 use crate::conn::Conn;
 use crate::error::{Error, Result};
 use crate::ffi::{Out, Registrar, RowCursor, TableFunction, Value};
-use crate::outbound::{Export, Item, Reached, Scope, SMALL_WINDOW};
+use crate::outbound::{Ahead, Export, Item, Items, Reached, Scope, SMALL_WINDOW};
 use crate::schema::Kind;
 use crate::session;
 use crate::store::Store;
 
-/// Changes read ahead by `crdt_changes`.
-const BATCH: usize = 2_000;
+/// Changes read ahead by `crdt_changes` at first; each further time twice as many, as long as somebody goes on asking.
+const FIRST_BATCH: usize = 2_000;
+/// Changes read ahead at most: bounds its memory.
+const BATCH: usize = 16_000;
+
+/// Bytes that most changes take as JSON: one that takes more is moved as it grows.
+const CHANGE: usize = 512;
 
 /// Registers every table-valued function.
 pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
@@ -49,6 +54,8 @@ struct ChangeRows {
     going: Option<(Rc<str>, Scope, Export)>,
     /// The batch at hand: items, and how far the export has come after each.
     batch: std::vec::IntoIter<(Item, Reached)>,
+    /// How many changes come with the next one.
+    size: usize,
     /// Where the log ended then.
     logged: i64,
     now: Option<(Item, Reached)>,
@@ -77,7 +84,8 @@ impl TableFunction for Changes {
             Ok((Rc::clone(&store.me), scope, export))
         });
         let going = start.map_err(in_error)?;
-        Ok(ChangeRows { conn: Rc::clone(conn), going, batch: Vec::new().into_iter(), logged: 0, now: None, row: 0 })
+        let (conn, batch) = (Rc::clone(conn), Vec::new().into_iter());
+        Ok(ChangeRows { conn, going, batch, size: FIRST_BATCH, logged: 0, now: None, row: 0 })
     }
 
     fn disconnect(conn: &Rc<Conn>) {
@@ -97,19 +105,23 @@ impl ChangeRows {
                 export.gather_again(); // the application has written since
             }
             let mut batch: Vec<(Item, Reached)> = Vec::new();
-            let mut items = Vec::new();
+            let (mut ahead, mut items) = (Ahead::new(), Items::default());
             let mut here = export.reached();
-            while batch.len() < BATCH && export.next(store, &scope, &mut items)? {
+            while (batch.len() < self.size || export.is_told(&ahead))
+                && export.write_next(store, &scope, &mut ahead, &mut items)?
+            {
                 // Within a record the place to go on from is the one before it: a record is never split.
                 let after = export.reached();
-                let last = items.len().saturating_sub(1);
-                batch.extend(items.drain(..).enumerate().map(|(i, item)| (item, if i == last { after } else { here })));
+                let last = items.told.len().saturating_sub(1);
+                let told = items.told.drain(..).enumerate();
+                batch.extend(told.map(|(i, item)| (item, if i == last { after } else { here })));
                 here = after;
             }
             Ok((batch, logged, (Rc::clone(&store.me), scope, export)))
         })?;
         if let Some((batch, logged, going)) = read {
             self.batch = batch.into_iter();
+            self.size = BATCH.min(self.size * 2);
             (self.logged, self.going) = (logged, Some(going));
         }
         Ok(())
@@ -130,8 +142,8 @@ impl RowCursor for ChangeRows {
         let Some((item, reached)) = &self.now else { return Ok(Out::Null) };
         Ok(match i {
             0 => Out::Text(item.table.name.clone()),
-            1 => Out::Text(item.pk.clone()),
-            2 => Out::Text(item.field.clone()),
+            1 => Out::Text(item.pk.to_string()),
+            2 => Out::Text(item.field.to_string()),
             3 => Out::Text(item.crdt_type().to_owned()),
             4..=6 if item.is_left() => Out::Null,
             4 => Out::Int(item.hlc.ts),
@@ -140,7 +152,7 @@ impl RowCursor for ChangeRows {
             7 => item.value()?,
             8 => Out::Int(i64::from(item.is_tombstone())),
             9 => {
-                let mut json = String::new();
+                let mut json = String::with_capacity(CHANGE);
                 item.write_json(&mut json);
                 Out::Text(json)
             }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::ffi::{Call, Out};
 use crate::inbound::{merge_changes, Report};
 use crate::limits::Limits;
-use crate::outbound::{Ahead, Answer, Compact, Export, Item, Json, Scope};
+use crate::outbound::{Ahead, Compact, Export, Item, Items, Json, Paged, Scope};
 use crate::store::Store;
 use crate::{import, pragma, session, stream};
 
@@ -197,7 +197,7 @@ pub fn page_of(store: &Store<'_>, since: Option<&str>, scope: &Scope, page: &Pag
 }
 
 /// Writes records until the page is full.
-fn fill<A: Answer>(
+fn fill<A: Paged>(
     store: &Store<'_>,
     scope: &Scope,
     page: &Page<'_>,
@@ -206,7 +206,8 @@ fn fill<A: Answer>(
     out: &mut A,
 ) -> Result<()> {
     let limit = page.most();
-    let (mut ahead, mut items, frame, mut records) = (Ahead::new(), Vec::new(), out.len(), 0);
+    let (mut ahead, frame, mut records) = (Ahead::new(), out.len(), 0);
+    let mut looked_at = (Ahead::new(), Items::default());
     while out.count() < limit && (out.count() == 0 || out.len() - frame < bytes) {
         if records > 0 && export.is_between_windows() {
             // As many again as go into what is left, and a few more.
@@ -216,20 +217,26 @@ fn fill<A: Answer>(
         records += 1;
         let more = match page.wanted {
             None => export.write_next(store, scope, &mut ahead, out)?,
-            Some(_) => export.next(store, scope, &mut items)?,
+            Some(wanted) => {
+                let (ahead, items) = &mut looked_at;
+                let more = export.write_next(store, scope, ahead, items)?;
+                out.items(wanted_of(std::mem::take(&mut items.told), wanted, page.by_field));
+                more
+            }
         };
         if !more {
             break;
         }
-        if let Some(wanted) = page.wanted {
-            let back = if page.by_field { brought_back(&items, wanted) } else { None };
-            items.retain(wanted);
-            items.extend(back);
-            out.items(&items);
-            items.clear();
-        }
     }
     Ok(())
+}
+
+/// Those of a record's changes that are wanted.
+fn wanted_of(mut items: Vec<Item>, wanted: &dyn Fn(&Item) -> bool, by_field: bool) -> Vec<Item> {
+    let back = if by_field { brought_back(&items, wanted) } else { None };
+    items.retain(wanted);
+    items.extend(back);
+    items
 }
 
 /// That a row is there, where it was deleted and nothing that is wanted of it is later than that.
@@ -240,8 +247,8 @@ fn brought_back(items: &[Item], wanted: &dyn Fn(&Item) -> bool) -> Option<Item> 
         return None;
     }
     let hlc = later().map(|item| &item.hlc).max()?.clone();
-    let (table, pk) = (Rc::clone(&deleted.table), deleted.pk.clone());
-    Some(Item { table, pk, field: ROW.to_owned(), hlc, body: Body::Row, seen: None })
+    let (table, pk) = (Rc::clone(&deleted.table), Rc::clone(&deleted.pk));
+    Some(Item { table, pk, field: ROW.into(), hlc, body: Body::Row, seen: None })
 }
 
 /// `crdt_merge(json)`

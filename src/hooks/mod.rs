@@ -193,11 +193,10 @@ pub fn outbound(store: &Store<'_>, table: &Table, from: usize, items: &mut Vec<I
             continue;
         }
         let Item { table, pk, field, hlc, body, seen } = item;
-        let (pk, field, seen) = (Rc::from(pk), Rc::from(field), seen.map(Box::new));
-        let change = Change { table: Rc::from(table.name.as_str()), pk, field, hlc, body, seen };
+        let (name, seen) = (Rc::from(table.name.as_str()), seen.map(Box::new));
+        let change = Change { table: name, pk, field, hlc, body, seen };
         if let Some(Change { pk, field, hlc, body, seen, .. }) = run::before(store.conn, &chain, change)? {
-            let (pk, field, seen) = (pk.to_string(), field.to_string(), seen.map(|seen| *seen));
-            items.push(Item { table, pk, field, hlc, body, seen });
+            items.push(Item { table, pk, field, hlc, body, seen: seen.map(|seen| *seen) });
         }
     }
     Ok(())

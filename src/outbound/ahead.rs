@@ -65,6 +65,11 @@ impl<D: Clone + Default> Ahead<D> {
         Ok(*latest)
     }
 
+    /// Whether the record at a place of the window is told already.
+    pub fn has(&self, window: &Window, place: usize) -> bool {
+        window.number == self.window && self.at(place).is_some()
+    }
+
     fn at(&self, place: usize) -> Option<&(D, Tick)> {
         self.records.get(place.checked_sub(self.first)?)
     }
@@ -169,10 +174,10 @@ impl<A: Answer> Chunk<'_, '_, A> {
         Ok(())
     }
 
-    fn tell(&mut self, table: &Table, place: usize, whole: &Whole<'_>) -> Result<()> {
+    fn tell(&mut self, table: &Rc<Table>, place: usize, whole: &Whole<'_>) -> Result<()> {
         let lost = || Error::internal("an export lost its place");
         let ((_, pk), pick, _) = self.window.found.get(place).ok_or_else(lost)?;
-        self.out.record(&table.name, &pk.wire());
+        self.out.record(table, &pk.wire());
         let latest = tell(table, whole, pick, self.out);
         let record = self.records.get_mut(place - self.first).ok_or_else(lost)?;
         *record = (self.out.drafted(), latest);

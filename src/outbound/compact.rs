@@ -1,11 +1,14 @@
 //! Changes into an answer of the compact form.
 
-use super::answer::Answer;
+use std::rc::Rc;
+
+use super::answer::{Answer, Paged};
 use super::item::Item;
 use super::tell::{Cell, Sink, Told};
 use crate::change::Body;
 use crate::clock::Hlc;
 use crate::compact::{Draft, Of, Writer};
+use crate::schema::Table;
 use crate::types::seen::Seen;
 
 /// An answer in the making.
@@ -36,8 +39,8 @@ impl Sink for Compact<'_> {
 impl Answer for Compact<'_> {
     type Draft = Draft;
 
-    fn record(&mut self, table: &str, pk: &str) {
-        self.writer.record(table, pk);
+    fn record(&mut self, table: &Rc<Table>, pk: &str) {
+        self.writer.record(&table.name, pk);
     }
 
     fn drafted(&mut self) -> Draft {
@@ -53,17 +56,19 @@ impl Answer for Compact<'_> {
         self.count += draft.changes;
     }
 
-    fn items(&mut self, items: &[Item]) {
+    fn items(&mut self, items: Vec<Item>) {
         let Some(first) = items.first() else { return };
         self.count += items.len();
         self.writer.put_one(self.out, |writer| {
             writer.record(&first.table.name, &first.pk);
-            for Item { field, hlc, body, seen, .. } in items {
+            for Item { field, hlc, body, seen, .. } in &items {
                 writer.change(field, hlc, body, seen.as_ref());
             }
         });
     }
+}
 
+impl Paged for Compact<'_> {
     fn count(&self) -> usize {
         self.count
     }

@@ -1,7 +1,9 @@
 //! One change of an answer, by itself.
 
+use std::ops::Range;
 use std::rc::Rc;
 
+use super::answer::Answer;
 use super::tell::{Cell, Sink, Told};
 use crate::change::{Body, Writer};
 use crate::clock::Hlc;
@@ -14,9 +16,9 @@ pub struct Item {
     /// The table's name.
     pub table: Rc<Table>,
     /// The key's text.
-    pub pk: String,
+    pub pk: Rc<str>,
     /// Field name as on the wire.
-    pub field: String,
+    pub field: Rc<str>,
     /// Stamp.
     pub hlc: Hlc,
     /// What it says.
@@ -58,26 +60,59 @@ impl Item {
     }
 }
 
-/// Gathers the changes of one record.
-pub struct Items<'i> {
-    /// The record's table.
-    pub table: &'i Rc<Table>,
-    /// The key's text.
-    pub pk: &'i str,
-    /// Where they go.
-    pub items: &'i mut Vec<Item>,
+/// Changes by themselves, for who looks at each.
+#[derive(Default)]
+pub struct Items {
+    /// The record that is being told.
+    of: Option<(Rc<Table>, Rc<str>)>,
+    /// What is told ahead of its turn, and where that of the record begins.
+    ahead: Vec<Option<Item>>,
+    from: usize,
+    /// Those whose turn has come.
+    pub told: Vec<Item>,
 }
 
-impl Sink for Items<'_> {
+impl Items {
+    /// All that was told ahead.
+    pub fn into_ahead(self) -> impl Iterator<Item = Item> {
+        self.ahead.into_iter().flatten()
+    }
+}
+
+impl Answer for Items {
+    type Draft = Range<usize>;
+
+    fn record(&mut self, table: &Rc<Table>, pk: &str) {
+        self.of = Some((Rc::clone(table), Rc::from(pk)));
+        self.from = self.ahead.len();
+    }
+
+    fn drafted(&mut self) -> Range<usize> {
+        self.from..self.ahead.len()
+    }
+
+    fn clear(&mut self) {
+        self.ahead.clear();
+    }
+
+    fn put(&mut self, draft: &Range<usize>) {
+        let items = self.ahead.get_mut(draft.clone()).into_iter().flatten();
+        self.told.extend(items.filter_map(Option::take));
+    }
+
+    fn items(&mut self, items: Vec<Item>) {
+        self.told.extend(items);
+    }
+}
+
+impl Sink for Items {
     fn cell(&mut self, field: &str, told: &Told<'_>, value: Cell<'_>) {
-        let mut json = String::new();
-        value.write_json(&mut json);
-        let body = Body::Lww { value: json, prev: told.prev.cloned(), altered: told.altered };
+        let body = Body::Lww { value: value.to_json(), prev: told.prev.cloned(), altered: told.altered };
         self.change(field, told.hlc, body, told.seen);
     }
 
     fn change(&mut self, field: &str, hlc: &Hlc, body: Body, seen: Option<&Seen>) {
-        let (table, pk, field) = (Rc::clone(self.table), self.pk.to_owned(), field.to_owned());
-        self.items.push(Item { table, pk, field, hlc: hlc.clone(), body, seen: seen.cloned() });
+        let Some((table, pk)) = self.of.clone() else { return };
+        self.ahead.push(Some(Item { table, pk, field: field.into(), hlc: hlc.clone(), body, seen: seen.cloned() }));
     }
 }

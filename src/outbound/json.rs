@@ -1,12 +1,14 @@
 //! Changes straight into the answer's JSON, what they have in common written once a record.
 
 use std::ops::Range;
+use std::rc::Rc;
 
-use super::answer::Answer;
+use super::answer::{Answer, Paged};
 use super::item::Item;
 use super::tell::{Cell, Sink, Told};
 use crate::change::{write_seen, Body, Writer};
 use crate::clock::Hlc;
+use crate::schema::Table;
 use crate::types::seen::Seen;
 use crate::value::write_text;
 
@@ -69,7 +71,8 @@ impl<'o> Json<'o> {
 impl Answer for Json<'_> {
     type Draft = Draft;
 
-    fn record(&mut self, table: &str, pk: &str) {
+    fn record(&mut self, table: &Rc<Table>, pk: &str) {
+        let table = table.name.as_str();
         if self.table != table {
             table.clone_into(&mut self.table);
         }
@@ -97,7 +100,7 @@ impl Answer for Json<'_> {
         self.count += draft.changes;
     }
 
-    fn items(&mut self, items: &[Item]) {
+    fn items(&mut self, items: Vec<Item>) {
         for item in items {
             if self.count > 0 {
                 self.out.push(',');
@@ -106,7 +109,9 @@ impl Answer for Json<'_> {
             self.count += 1;
         }
     }
+}
 
+impl Paged for Json<'_> {
     fn count(&self) -> usize {
         self.count
     }

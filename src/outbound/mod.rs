@@ -27,14 +27,13 @@ use crate::schema::Table;
 pub use crate::scope::Scope;
 use crate::store::{RecordKey, Store};
 pub use ahead::Ahead;
-pub use answer::Answer;
+pub use answer::{Answer, Paged};
 pub use compact::Compact;
-pub use item::Item;
+pub use item::{Item, Items};
 pub use json::Json;
 pub use pick::{picked, touches, Pick};
 pub use whole::with_values;
 
-use item::Items;
 use tell::tell;
 use whole::Whole;
 use window::Window;
@@ -139,6 +138,11 @@ impl Export {
         usize::try_from(self.end.saturating_sub(self.gathered)).unwrap_or(0)
     }
 
+    /// Whether the next record was told ahead of its turn.
+    pub fn is_told<D: Clone + Default>(&self, ahead: &Ahead<D>) -> bool {
+        ahead.has(&self.window, self.told)
+    }
+
     /// Whether all that was gathered is told.
     pub fn is_between_windows(&self) -> bool {
         self.told >= self.window.found.len()
@@ -221,7 +225,7 @@ impl Export {
             if found.1 == Pick::Later || store.catalog.hooks.any(hooks::Event::BeforeOutbound) {
                 let mut items = Vec::new();
                 export.gather_items(store, table, found, &mut items)?;
-                out.items(&items);
+                out.items(items);
                 return Ok(());
             }
             export.latest = export.latest.max(ahead.write(store, &export.window, export.told, out)?);
@@ -261,8 +265,11 @@ impl Export {
     ) -> Result<()> {
         let Some(whole) = Whole::read(store, table, pk)? else { return Ok(()) };
         let from = items.len();
-        tell(table, &whole, pick, &mut Items { table, pk: &pk.wire(), items });
+        let mut told = Items::default();
+        told.record(table, &pk.wire());
+        tell(table, &whole, pick, &mut told);
         drop(whole); // hooks run SQL of their own
+        items.extend(told.into_ahead());
         if let (Since::Instant(tick), Pick::Later) = (self.since, pick) {
             let later = items.split_off(from).into_iter().filter(|item| item.hlc.tick() > tick);
             items.extend(later);

@@ -49,6 +49,14 @@ pub enum Cell<'a> {
 }
 
 impl Cell<'_> {
+    /// Its JSON.
+    pub fn to_json(self) -> String {
+        match self {
+            Cell::Json(json) => json.to_owned(),
+            Cell::Live(value, form) => crate::value::to_json(value, form),
+        }
+    }
+
     /// Appends its JSON.
     pub fn write_json(self, out: &mut String) {
         match self {
