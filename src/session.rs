@@ -185,22 +185,15 @@ pub fn peek_from<T>(
 
 fn peek_with<T>(conn: &Conn, work: impl FnOnce(&mut Store<'_>) -> Result<T>) -> Result<Option<T>> {
     let in_memory = || {
+        // A statement that is not at its end holds the view. A savepoint would too, but to release it fails where the caller is
+        // interrupted, and the transaction would stay open.
+        let mut view = conn.stmt("SELECT 1 FROM main.sqlite_schema")?;
+        view.step()?;
         let Some(mut store) = Store::open(conn)? else { return Ok(None) };
         work(&mut store).map(Some)
     };
     conn.outermost.set(conn.db.autocommit());
-    let outcome = fresh_catalog(conn, || {
-        forwards(conn, || match conn.run("SAVEPOINT crdt", &[]) {
-            Ok(_) => {
-                let outcome = in_memory();
-                conn.run("RELEASE crdt", &[])?;
-                outcome
-            }
-            // A writing statement of the caller's is under way: its transaction is the view.
-            Err(e) if e.is_busy() => in_memory(),
-            Err(e) => Err(e),
-        })
-    });
+    let outcome = fresh_catalog(conn, || forwards(conn, in_memory));
     outcome.map_err(|e| upgrade::explain(conn, e))
 }
 

@@ -28,6 +28,15 @@ fn two(folder: &tempfile::TempDir) -> [Connection; 2] {
 /// Calls `sql` on a connection made by `open`, which is interrupted ever later: all of it happens, or nothing.
 fn interrupted(open: impl Fn() -> Connection, sql: &str, json: &str) {
     let untouched = table(&open(), "tasks");
+    interrupted_with(open, sql, json, |b, after| {
+        assert!(b.is_autocommit(), "{sql}: a transaction is left open after {after} calls");
+        assert_eq!(table(b, "tasks"), untouched, "{sql}: half of it is left after {after} calls");
+        sound(b);
+    });
+}
+
+/// The same; what is to hold after each interrupt.
+fn interrupted_with(open: impl Fn() -> Connection, sql: &str, json: &str, holds: impl Fn(&Connection, u32)) {
     for after in (1..).step_by(7) {
         let b = open();
         let (calls, handle) = (Arc::new(AtomicU32::new(0)), b.get_interrupt_handle());
@@ -48,9 +57,7 @@ fn interrupted(open: impl Fn() -> Connection, sql: &str, json: &str) {
             return;
         }
         if outcome.is_err() {
-            assert!(b.is_autocommit(), "{sql}: a transaction is left open after {after} calls");
-            assert_eq!(table(&b, "tasks"), untouched, "{sql}: half of it is left after {after} calls");
-            sound(&b);
+            holds(&b, after);
         }
     }
 }
@@ -75,6 +82,34 @@ fn an_interrupted_call_leaves_no_transaction_open() {
     interrupted(open, "SELECT crdt_merge(?1)", &thirty());
     interrupted(open, "SELECT crdt_enable('other'), ?1", "");
     interrupted(open, "SELECT crdt_disable('tasks'), ?1", "");
+}
+
+/// An application reads, under a deadline, what is to be folded first.
+#[test]
+fn an_interrupted_read_leaves_no_transaction_and_no_savepoint_open() {
+    let filled = || {
+        let b = node("b", SETS);
+        run(&b, "INSERT INTO tasks VALUES ('own', 't', '[\"q\"]'), ('two', 't', '[]')");
+        b
+    };
+    interrupted(filled, "SELECT count(*) || ?1 FROM _tasks_crdt", "");
+    let begun = || {
+        let b = filled();
+        run(&b, "BEGIN");
+        b
+    };
+    for sql in [
+        "SELECT crdt_digest('tasks'), ?1",
+        "SELECT crdt_changes_since(NULL), ?1",
+        "SELECT crdt_inspect('tasks', 'own'), ?1",
+    ] {
+        interrupted_with(begun, sql, "", |b, after| {
+            assert!(!b.is_autocommit(), "{sql}: the transaction is gone after {after} calls");
+            assert!(try_run(b, "RELEASE crdt").is_err(), "{sql}: a savepoint is left after {after} calls");
+            run(b, "COMMIT");
+            sound(b);
+        });
+    }
 }
 
 #[test]
