@@ -36,7 +36,8 @@ pub struct Conn {
     touched: Cell<bool>,
     /// The enabled tables as last read, and the marks of what was read.
     pub catalog: RefCell<Option<Rc<Catalog>>>,
-    /// The latest stamp that crdt_now handed out here: a rollback takes back the stored clock, not what was handed out.
+    /// The latest stamp that was handed out here, by crdt_now or from a fold in memory, that the stored clock may be behind: a rollback
+    /// takes back the clock, not what was handed out.
     pub issued: Cell<Tick>,
     /// Whether the call that reads without writing began outside of a transaction.
     pub outermost: Cell<bool>,
@@ -58,8 +59,8 @@ pub struct Conn {
     pub fresh: Cell<i64>,
     /// Whether a record that was known was logged as a whole, to be told anew: a merge may log more than what came.
     pub retold: Cell<bool>,
-    /// The log's end at which pruning is due, as last read.
-    pub prune_due: Cell<i64>,
+    /// The log's end when it was last read at which end pruning is due, and that end.
+    pub prune_due: Cell<(i64, i64)>,
     /// The foreign keys, as read when rows began to be shown.
     pub foreign: RefCell<Rc<Foreign>>,
     /// What the page of a readable view shown last was made from.
@@ -87,7 +88,7 @@ impl Conn {
             incoming: RefCell::default(),
             put_off: Cell::new(false),
             depth: Cell::new(0),
-            prune_due: Cell::new(0),
+            prune_due: Cell::default(),
             saves: Cell::new(0),
             fresh: Cell::new(0),
             retold: Cell::new(false),
@@ -192,6 +193,7 @@ impl Conn {
             Ok(value)
         });
         if outcome.is_err() {
+            self.prune_due.take();
             self.take_back(name, outermost);
         }
         outcome

@@ -78,14 +78,18 @@ fn grown(kept: i64) -> i64 {
 
 /// Prunes when enough was logged since the last time. In the caller's savepoint, the log folded.
 pub fn if_due(store: &Store<'_>) -> Result<()> {
-    // Where this connection last saw that it would be due: another one's pruning only puts that off.
-    if store.folded < store.conn.prune_due.get() {
+    // In a transaction of the caller's nothing is kept that it may roll back.
+    let own = !store.conn.rollbacks.is_foreign();
+    // Where this connection last saw that it would be due: another one's pruning only puts that off. A log that has become shorter is
+    // another one.
+    let (seen, due) = store.conn.prune_due.get();
+    if own && (seen..due).contains(&store.folded) {
         return Ok(());
     }
     let (pruned, kept) = (horizon(store.conn, "pruned")?, horizon(store.conn, "kept")?);
     let (end, due) = (store.last_seq()?, pruned.saturating_add(LEAST.max(grown(kept))));
-    let fresh = store.conn.fresh.take();
-    if end >= due && fresh > 0 {
+    let fresh = if end >= due || !own { store.conn.fresh.take() } else { 0 };
+    if fresh > 0 {
         // Pruning would keep these: they count as kept, and not among those that have come.
         store.conn.run(
             "INSERT INTO main._crdt_horizon(one, pruned, kept, own) VALUES (1, 0, ?1, 0)
@@ -99,7 +103,9 @@ pub fn if_due(store: &Store<'_>) -> Result<()> {
         let kept = kept.clamp(0, rows(store)?);
         return passes(store, end, REACH.max(kept.saturating_add(grown(kept))), kept);
     }
-    store.conn.prune_due.set(due);
+    if own {
+        store.conn.prune_due.set((end, due));
+    }
     Ok(())
 }
 

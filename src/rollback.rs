@@ -76,6 +76,11 @@ impl Rollbacks {
         })
     }
 
+    /// Whether the transaction of the call under way is the caller's.
+    pub fn is_foreign(&self) -> bool {
+        self.foreign.get()
+    }
+
     /// The release of these changes rolled back, by what a hook wrote. One is found out when it is tried alone.
     pub fn note_due(&self, ids: &[i64]) {
         let mut due = self.due.borrow_mut();
@@ -164,6 +169,9 @@ pub fn again<T>(conn: &Conn, mut work: impl FnMut() -> Result<T>) -> Result<T> {
             break outcome;
         }
     };
+    if outcome.is_err() {
+        conn.fresh.set(fresh);
+    }
     conn.rollbacks.foreign.set(foreign);
     conn.rollbacks.bold.set(bold);
     conn.rollbacks.forget();

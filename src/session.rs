@@ -162,7 +162,7 @@ fn read_by<T>(
 /// As [`read`], without ever writing: also for what a view calls, where the schema cannot be trusted.
 pub fn peek<T>(conn: &Conn, work: impl FnOnce(&Store<'_>) -> Result<T>) -> Result<Option<T>> {
     peek_with(conn, |store| {
-        fold(store, Into::Memory)?;
+        fold_in_memory(store)?;
         work(store)
     })
 }
@@ -177,10 +177,17 @@ pub fn peek_from<T>(
     peek_with(conn, |store| {
         let mark = tail::mark(store)?;
         if !tail.is_some_and(|tail| tail.give(store, mark)) {
-            fold(store, Into::Memory)?;
+            fold_in_memory(store)?;
         }
         work(store, mark)
     })
+}
+
+/// What is folded so may be handed out: to the fold in the database its times are ones to go by.
+fn fold_in_memory(store: &mut Store<'_>) -> Result<()> {
+    fold(store, Into::Memory)?;
+    store.conn.issued.set(store.conn.issued.get().max(store.clock));
+    Ok(())
 }
 
 fn peek_with<T>(conn: &Conn, work: impl FnOnce(&mut Store<'_>) -> Result<T>) -> Result<Option<T>> {

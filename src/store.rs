@@ -115,7 +115,7 @@ impl<'a> Store<'a> {
             folded,
             wall,
             max_drift,
-            credible: wall.max(ts).saturating_add(max_drift),
+            credible: wall.max(ts).max(conn.issued.get().ts).saturating_add(max_drift),
             nodes,
             any_pending: Cell::new(conn.int("SELECT 1 FROM main._crdt_pending LIMIT 1", &[])?.is_some()),
             any_left: Cell::new(None),

@@ -172,6 +172,26 @@ fn a_clock_set_back_before_the_fold_changes_no_stamp() {
     sound(&a);
 }
 
+/// Nor one that was told from a fold in memory, in a transaction of the application's.
+#[test]
+fn a_clock_set_back_changes_no_stamp_that_was_told_in_a_transaction() {
+    let start = 1_800_000_000_000;
+    support::clock::set(start);
+    let a = named(support::clock::open(":memory:"), "a", TABLES);
+    fill(&a);
+    let cursor = mark(&a);
+    support::clock::set(start + 3_600_000);
+    run(&a, "UPDATE tasks SET a = 'ahead' WHERE id = 1; BEGIN");
+    let told = since(&a, Some(&cursor));
+    run(&a, "COMMIT");
+    support::clock::set(start);
+    text(&a, "SELECT crdt_digest('tasks')", []);
+    assert_eq!(since(&a, Some(&cursor)).changes, told.changes);
+    run(&a, "UPDATE tasks SET a = 'later' WHERE id = 1");
+    assert!(stamp_of(&since(&a, Some(&cursor)).changes[0]) > stamp_of(&told.changes[0]));
+    sound(&a);
+}
+
 /// A time that the wall clock has come back from is none to go by: not before the fold either.
 #[test]
 fn a_write_far_ahead_is_not_told_before_it_is_folded() {

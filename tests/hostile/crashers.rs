@@ -74,6 +74,25 @@ fn pruning_goes_through_the_log_that_is_there() {
     sound(&a);
 }
 
+/// What a rollback takes back stayed in the connection: the log grew without an end.
+#[test]
+fn rows_that_were_rolled_back_put_no_pruning_off() {
+    let a = node("a", TABLES);
+    run(&a, "INSERT INTO tasks(id) VALUES ('t1')");
+    let rows: Vec<String> = (0..6_000).map(|i| format!("('row {i}')")).collect();
+    run(&a, &format!("BEGIN; INSERT INTO tasks(id) VALUES {}", rows.join(",")));
+    ask(&a, "SELECT crdt_merge('[]')", &[]).unwrap();
+    run(&a, "ROLLBACK");
+    for round in 0..8 {
+        let updates = (0..500).map(|i| format!("UPDATE tasks SET title = '{round} {i}' WHERE id = 't1';"));
+        run(&a, &format!("BEGIN; {} COMMIT", updates.collect::<String>()));
+        ask(&a, "SELECT crdt_digest('tasks')", &[]).unwrap();
+    }
+    let rows: i64 = a.query_row("SELECT count(*) FROM _crdt_log", [], |row| row.get(0)).unwrap();
+    assert!(rows < 1_100, "{rows}");
+    sound(&a);
+}
+
 /// A format that there has never been was upgraded from, step by step.
 #[test]
 fn a_format_below_all_formats_is_refused() {
