@@ -85,11 +85,12 @@ impl Tick {
     }
 
     /// The next tick in the same instant. Goes to the next whole microsecond when `c` is full, or after a foreign stamp
-    /// that is none; stays put at the end of time.
+    /// that is none; where time ends before that it counts on, up to the last tick of all.
     fn next(self) -> Tick {
-        match self.c.checked_add(1) {
-            Some(c) if self.ts % GRAIN == 0 => Tick { ts: self.ts, c },
-            _ => Tick { ts: self.ts.saturating_add(GRAIN) / GRAIN * GRAIN, c: 0 },
+        let (c, later) = (self.c.saturating_add(1), self.ts.saturating_add(GRAIN) / GRAIN * GRAIN);
+        match self.ts % GRAIN == 0 && c > self.c || later <= self.ts {
+            true => Tick { ts: self.ts, c },
+            false => Tick { ts: later, c: 0 },
         }
     }
 
@@ -152,6 +153,17 @@ mod tests {
         let foreign = Tick { ts: 5_001, c: u32::MAX };
         assert!(foreign.advance(0) > foreign);
         assert_eq!(foreign.advance(0).ts % GRAIN, 0);
+    }
+
+    #[test]
+    fn at_the_end_of_time_the_counter_goes_on() {
+        for ts in (i64::MAX - 2 * GRAIN..=i64::MAX).step_by(7).chain([i64::MAX]) {
+            let before = Tick { ts, c: 5 };
+            assert!(before.advance(0) > before, "{before:?}");
+            assert!(before.advance(0).advance(i64::MAX) > before, "{before:?}");
+        }
+        let last = Tick { ts: i64::MAX, c: u32::MAX };
+        assert_eq!(last.advance(i64::MAX), last);
     }
 
     #[test]

@@ -181,7 +181,12 @@ impl Conn {
     /// Runs `work` in a savepoint: all of it happens, or nothing.
     pub fn savepoint<T>(&self, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let outermost = self.db.autocommit();
-        self.run(&format!("SAVEPOINT {name}"), &[])?;
+        self.run(&format!("SAVEPOINT {name}"), &[]).inspect_err(|_| {
+            // A progress handler that stops a statement at its end stops it after it has worked.
+            if outermost && !self.db.autocommit() {
+                self.take_back(name, true);
+            }
+        })?;
         self.depth.set(self.depth.get() + 1);
         // A panic is caught at the edge to SQLite; the savepoint must not outlive it.
         let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {

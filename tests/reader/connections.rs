@@ -62,6 +62,24 @@ fn interrupted_with(open: impl Fn() -> Connection, sql: &str, json: &str, holds:
     }
 }
 
+/// The same where a progress handler stops the call, from ever later on: also at the very end of a statement of ours.
+fn stopped(open: impl Fn() -> Connection, sql: &str) {
+    for after in 1..60 {
+        let b = open();
+        let mut calls = 0;
+        let stop = move || {
+            calls += 1;
+            calls >= after
+        };
+        b.progress_handler(1, Some(stop)).unwrap();
+        let outcome = b.query_row(sql, [], |_| Ok(()));
+        b.progress_handler(0, None::<fn() -> bool>).unwrap();
+        assert!(outcome.is_err(), "{sql} was over after {after} steps");
+        assert!(b.is_autocommit(), "{sql}: a transaction is left open after {after} steps");
+        sound(&b);
+    }
+}
+
 /// Thirty rows of another node.
 fn thirty() -> String {
     let a = node("a", SETS);
@@ -82,6 +100,30 @@ fn an_interrupted_call_leaves_no_transaction_open() {
     interrupted(open, "SELECT crdt_merge(?1)", &thirty());
     interrupted(open, "SELECT crdt_enable('other'), ?1", "");
     interrupted(open, "SELECT crdt_disable('tasks'), ?1", "");
+}
+
+#[test]
+fn a_call_past_its_deadline_leaves_no_transaction_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let a = file_node(&file(&folder), "a", SETS);
+    run(&a, "INSERT INTO tasks VALUES ('own', 't', '[\"q\"]')");
+    for sql in [
+        "SELECT crdt_merge('[]')",
+        "SELECT crdt_changes_since(NULL)",
+        "SELECT crdt_digest('tasks')",
+        "SELECT crdt_pull('{\"node_id\":\"p\"}')",
+    ] {
+        // Again on a connection that has its statements ready.
+        stopped(|| open_file(file(&folder)), sql);
+        stopped(
+            || {
+                let b = open_file(file(&folder));
+                run(&b, "SELECT crdt_merge('[]'); UPDATE tasks SET title = title || '.'");
+                b
+            },
+            sql,
+        );
+    }
 }
 
 /// An application reads, under a deadline, what is to be folded first.
