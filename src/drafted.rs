@@ -122,7 +122,7 @@ fn tables(store: &Store<'_>, drafts: &Drafts<'_>) -> Result<Tables> {
             continue;
         }
         last = Some(number);
-        let table = store.catalog.enabled(drafts.name(number))?;
+        let table = store.catalog.listed(drafts.name(number))?;
         let form = table.form(store.conn)?;
         let apart = !store.any_pending.get() && unique::read(store.conn, form)?.is_empty();
         let lww = Kind::Known(Type::Lww);

@@ -25,14 +25,12 @@ pub fn parse(json: &str) -> Result<Vec<Change>> {
         return Ok(changes);
     }
     let (changes, format) = raw_changes(json)?;
-    let format = format.map_or(Ok(Format::Grove), |name| Format::named(&name));
-    if matches!(format, Ok(Format::Compact)) {
+    if format.map_or(Ok(Format::Grove), |name| Format::named(&name))? == Format::Compact {
         return compact(json); // told after the changes, as where somebody sorted the keys
     }
     let read =
         |(i, raw): (usize, &&RawValue)| one(raw.get(), &mut names).map_err(|e| e.context(&format!("change {i}")));
-    let read: Result<Vec<Change>> = changes.iter().enumerate().map(read).collect();
-    read.map_err(|e| format.err().unwrap_or(e))
+    changes.iter().enumerate().map(read).collect()
 }
 
 fn compact(json: &str) -> Result<Vec<Change>> {
@@ -118,7 +116,7 @@ impl<'c> Finder<'c> {
         match &self.table {
             Some((name, table)) if Rc::ptr_eq(name, &change.table) => Ok(Rc::clone(table)),
             _ => {
-                let table = Rc::clone(self.catalog.enabled(&change.table)?);
+                let table = Rc::clone(self.catalog.listed(&change.table)?);
                 self.table = Some((Rc::clone(&change.table), Rc::clone(&table)));
                 self.fields.clear();
                 Ok(table)

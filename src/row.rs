@@ -268,7 +268,8 @@ pub fn insert(conn: &Conn, form: &Form, key: &[Value], cells: &[(usize, Value)])
 /// Runs an INSERT. One that is refused leaves its count of broken deferred keys behind where no trigger is on: SQLite keeps no
 /// journal of it then.
 fn inserted(conn: &Conn, form: &Form, insert: impl FnOnce() -> Result<i64>) -> Result<i64> {
-    match !conn.put_off.get() && conn.foreign.borrow().is_late_in(&form.shape.name) {
+    let late = !conn.put_off.get() && conn.foreign.borrow().is_late_in(&form.shape.name);
+    match late {
         true => conn.savepoint("crdt_row", insert),
         false => insert(),
     }

@@ -44,7 +44,7 @@ impl Scope {
         let Some(names) = names else { return Ok((None, format!("*{hooks}"))) };
         let mut ids = Vec::new();
         for name in names {
-            ids.push(store.catalog.enabled(name)?.id);
+            ids.push(store.catalog.listed(name)?.id);
         }
         ids.sort_unstable();
         ids.dedup();

@@ -161,6 +161,7 @@ impl<'de> Visitor<'de> for Whole<'_> {
             match (&*key, changes.take()) {
                 ("changes", Some(together)) => map.next_value_seed(together)?,
                 ("changes", None) => return Err(A::Error::custom("changes twice")),
+                ("format", _) => return Err(A::Error::custom("another form, perhaps")),
                 (_, left) => {
                     changes = left;
                     map.next_value::<IgnoredAny>()?;

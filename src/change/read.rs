@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{causes, Body, Change, Known, LEFT, MAX_NAME_BYTES, ROW, TOMBSTONE};
@@ -29,10 +29,15 @@ struct WireTick {
 
 #[derive(Deserialize)]
 struct WireDelta {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     inc: u128,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     dec: u128,
+}
+
+fn whole<'de, D: Deserializer<'de>>(json: D) -> std::result::Result<u128, D::Error> {
+    let number = <&RawValue>::deserialize(json)?.get();
+    number.parse().map_err(|_| serde::de::Error::custom("\"inc\" and \"dec\" are whole numbers from 0 to 2^128 - 1"))
 }
 
 #[derive(Deserialize)]

@@ -88,6 +88,7 @@ fn changes(out: &mut String, json: &str, (from, to): (Format, Format), most: usi
         Format::Grove => grove(json, &mut into, names)?,
     }
     into.flush();
+    into.check()?;
     out.push(']');
     Ok(())
 }
@@ -157,6 +158,11 @@ impl Into<'_> {
     /// Counts a change that is written, or held.
     fn counted(&mut self) -> Result<()> {
         self.count += 1;
+        self.check()
+    }
+
+    /// Fails where what is written is too much.
+    fn check(&self) -> Result<()> {
         match self.out.len().saturating_sub(self.from_here) > self.most {
             true => Err(Error::peer(format!(
                 "in that form the changes have more than {} bytes; send them in parts",

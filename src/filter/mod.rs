@@ -79,7 +79,7 @@ impl Filters {
     pub fn new(store: &Store<'_>, covers: impl Fn(i64) -> bool, of_peer: &BTreeMap<String, String>) -> Result<Filters> {
         let mut texts: BTreeMap<i64, String> = registry::own(store.conn)?.into_iter().collect();
         for (name, expr) in of_peer {
-            let table = store.catalog.enabled(name)?;
+            let table = store.catalog.listed(name)?;
             if registry::find(store.conn, table.id, expr)?.is_none() {
                 check(store, table, expr)?;
             }

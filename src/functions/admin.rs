@@ -13,6 +13,12 @@ fn requests(args: &Args<'_>) -> Result<Vec<Request>> {
     (1..args.len()).map(|i| enable::request(args.text(i, "column:type")?)).collect()
 }
 
+/// `crdt_version()`
+pub fn version(call: &Call<'_, Conn>) -> Result<Out> {
+    Args::new(call, "crdt_version", "", 0, 0)?;
+    Ok(Out::Text(env!("CARGO_PKG_VERSION").to_owned()))
+}
+
 /// `crdt_enable(table [, 'column:type' …])`
 pub fn enable(call: &Call<'_, Conn>) -> Result<Out> {
     let args = Args::new(call, "crdt_enable", "table [, 'column:type' …]", 1, 1000)?;

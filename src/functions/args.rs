@@ -44,8 +44,12 @@ impl<'a> Args<'a> {
     /// An error about argument `i`.
     pub fn wrong(&self, i: usize, name: &str, expected: &str) -> Error {
         let got = match self.value(i) {
-            ValueRef::Text(text) if std::str::from_utf8(text).is_err() => "text that is not UTF-8",
-            value => value.type_name(),
+            ValueRef::Integer(number) => format!("integer {number}"),
+            ValueRef::Text(text) => match std::str::from_utf8(text) {
+                Ok(text) => format!("text '{}'", crate::error::excerpt(text)),
+                Err(_) => "text that is not UTF-8".to_owned(),
+            },
+            value => value.type_name().to_owned(),
         };
         Error::caller(format!("{}: argument {} ({name}) is {expected}, not {got}", self.function, i + 1))
     }

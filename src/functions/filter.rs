@@ -17,7 +17,7 @@ pub fn filter(call: &Call<'_, Conn>) -> Result<Out> {
             let told = session::read(args.conn(), |store| present(store, name))?;
             return match told {
                 Some(expr) => Ok(out(expr)),
-                None => Err(crate::schema::not_enabled(name)),
+                None => Err(crate::schema::not_enabled(name, "")),
             };
         }
         let expr = args.optional(1, "expression")?;

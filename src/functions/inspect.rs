@@ -61,7 +61,7 @@ fn one_record(args: &Args<'_>, show: fn(&Table, &[String], &str, &Record) -> Str
 }
 
 fn on_state<T>(conn: &Conn, name: &str, work: impl Fn(&Store<'_>) -> Result<T>) -> Result<T> {
-    session::read(conn, work)?.ok_or_else(|| crate::schema::not_enabled(name))
+    session::read(conn, work)?.ok_or_else(|| crate::schema::not_enabled(name, ""))
 }
 
 /// `crdt_digest(table [, 'full'])`

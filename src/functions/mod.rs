@@ -20,12 +20,12 @@ use std::rc::Rc;
 
 use crate::conn::Conn;
 use crate::error::Result;
-use crate::ffi::{Flags, Out, Registrar};
+use crate::ffi::{Flags, Registrar};
 
 /// Registers every function.
 pub fn register(to: &mut Registrar, conn: &Rc<Conn>) -> Result<()> {
     let (pure, writes, reads) = (Flags::INNOCUOUS | Flags::DETERMINISTIC, Flags::DIRECTONLY, Flags::INNOCUOUS);
-    to.function(c"crdt_version", 0, pure, conn, |_| Ok(Out::Text(env!("CARGO_PKG_VERSION").to_owned())))?;
+    to.function(c"crdt_version", -1, pure, conn, admin::version)?;
     to.function(c"crdt_convert", -1, pure, conn, sync::convert)?;
 
     to.function(c"crdt_enable", -1, writes, conn, admin::enable)?;

@@ -220,7 +220,9 @@ pub fn counters_are_operations(options: Option<&str>, key: Option<&str>) -> Resu
         Some("totals") => Ok(Some(false)),
         Some("operations") => Ok(Some(true)),
         Some(other) => {
-            Err(Error::caller(format!("counters is 'totals' or 'operations', not '{}'", crate::error::excerpt(other))))
+            let other = crate::error::excerpt(other);
+            let known = "'totals', 'operations', or as an option of crdt_pull 'none'";
+            Err(Error::caller(format!("counters is {known}, not '{other}'")))
         }
     };
     match (wanted(options)?, wanted(key)?) {

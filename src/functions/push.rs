@@ -172,7 +172,7 @@ fn sift_each<P>(
     for (i, pushed) in pushed.enumerate() {
         let read = limits.check_place(i).and_then(|()| read(pushed)).and_then(|change| {
             limits.check(store, &change)?;
-            store.catalog.enabled(&change.table)?;
+            store.catalog.listed(&change.table)?;
             if let Some(unknown) = &mut unknown {
                 unknown.meet(&change)?;
             }

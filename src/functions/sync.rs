@@ -79,18 +79,16 @@ pub fn changes_since(call: &Call<'_, Conn>) -> Result<Out> {
 
 /// As [`read_or_install`], for work that tells records one by one.
 fn light<T>(conn: &Conn, work: &dyn Fn(&Store<'_>) -> Result<T>) -> Result<T> {
-    match session::read_lightly(conn, |store| work(store))? {
-        Some(answer) => Ok(answer),
-        None => session::write(conn, |store| work(store)),
-    }
+    or_install(conn, session::read_lightly(conn, |store| work(store))?, work)
 }
 
 /// Runs `work` on the state; on that of new tables of ours when there are none yet.
 pub fn read_or_install<T>(conn: &Conn, work: &dyn Fn(&Store<'_>) -> Result<T>) -> Result<T> {
-    match session::read(conn, |store| work(store))? {
-        Some(answer) => Ok(answer),
-        None => session::write(conn, |store| work(store)),
-    }
+    or_install(conn, session::read(conn, |store| work(store))?, work)
+}
+
+fn or_install<T>(conn: &Conn, answer: Option<T>, work: &dyn Fn(&Store<'_>) -> Result<T>) -> Result<T> {
+    answer.map_or_else(|| session::write(conn, |store| work(store)), Ok)
 }
 
 /// A name, or a JSON array of names.

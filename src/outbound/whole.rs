@@ -153,22 +153,20 @@ fn together<'w>(
 fn apart<'w>(store: &Store<'w>, table: &'w Table, form: Option<&'w Form>, pk: &Pk) -> Result<Option<Whole<'w>>> {
     let Some(record) = store.load(table, pk)? else { return Ok(None) };
     let needed = record.lww.values().any(|lww| lww.saved.is_none());
-    let row = match form.filter(|_| needed) {
-        Some(form) => row::read(store.conn, form, pk)?.map_or(Row::None, Row::Values),
-        None => Row::None,
-    };
+    let row = read_row(store, form.filter(|_| needed), pk)?;
     Ok(Some(Whole { state: State::Record(Box::new(record)), live: Live { form, row } }))
+}
+
+fn read_row<'w>(store: &Store<'w>, form: Option<&Form>, pk: &Pk) -> Result<Row<'w>> {
+    let row = form.map(|form| row::read(store.conn, form, pk)).transpose()?;
+    Ok(row.flatten().map_or(Row::None, Row::Values))
 }
 
 /// A record with the values of its live cells filled in, as JSON.
 pub fn with_values(store: &Store<'_>, table: &Table, pk: &Pk) -> Result<Option<Record>> {
     let Some(mut record) = store.load(table, pk)? else { return Ok(None) };
     let form = table.form_if_usable(store.conn)?.filter(|_| table.captured);
-    let row = match form {
-        Some(form) => row::read(store.conn, form, pk)?.map_or(Row::None, Row::Values),
-        None => Row::None,
-    };
-    let live = Live { form, row };
+    let live = Live { form, row: read_row(store, form, pk)? };
     for (field, lww) in record.lww.iter_mut().filter(|(_, lww)| lww.saved.is_none()) {
         lww.saved = live.cell(*field).map(|(value, form)| crate::value::to_json(value, form));
     }

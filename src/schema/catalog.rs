@@ -155,7 +155,16 @@ impl Catalog {
     /// # Errors
     /// It is not enabled, or its triggers are gone.
     pub fn enabled(&self, name: &str) -> Result<&Rc<Table>> {
-        let table = self.by_name(name).filter(|t| t.enabled).ok_or_else(|| not_enabled(name))?;
+        self.find(name, "")
+    }
+
+    /// The same for one of those that are told of together.
+    pub fn listed(&self, name: &str) -> Result<&Rc<Table>> {
+        self.find(name, ", or leave it out")
+    }
+
+    fn find(&self, name: &str, or: &str) -> Result<&Rc<Table>> {
+        let table = self.by_name(name).filter(|t| t.enabled).ok_or_else(|| not_enabled(name, or))?;
         if table.captured {
             return Ok(table);
         }
@@ -166,11 +175,11 @@ impl Catalog {
     }
 }
 
-/// The error for a table that is not enabled.
-pub fn not_enabled(name: &str) -> Error {
+/// The error for a table that is not enabled; `or` what else than to enable it can be done.
+pub fn not_enabled(name: &str, or: &str) -> Error {
     let name = crate::error::excerpt(name);
     let literal = crate::sql::literal(&name);
-    Error::caller(format!("table {literal} is not enabled; call SELECT crdt_enable({literal}) first, or leave it out"))
+    Error::caller(format!("table {literal} is not enabled; call SELECT crdt_enable({literal}) first{or}"))
 }
 
 /// The tables whose triggers are there, by number. SQLite renames the triggers' table with the table: they know its present name.

@@ -86,6 +86,7 @@ pub fn plan_with(
     let target = Target { t, shape: &shape, tracked: &tracked };
     let objects = target.objects(conn)?;
     check_view(conn, &target)?;
+    check_functions(conn, &tracked)?;
     let view = target.view_name();
     let old = known.and_then(|table| left_view(catalog, table));
     let views: Vec<&str> = [Some(view.as_str()), old.as_deref()].into_iter().flatten().collect();
@@ -235,6 +236,19 @@ fn check_view(conn: &Conn, target: &Target<'_>) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// The triggers of a set column call SQLite's `json_tree`, which a table or view of that name hides.
+fn check_functions(conn: &Conn, tracked: &[Tracked]) -> Result<()> {
+    let hidden =
+        "SELECT 1 FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name = 'json_tree' COLLATE NOCASE";
+    match tracked.iter().any(|tracked| tracked.ty == Type::Set) && conn.int(hidden, &[])?.is_some() {
+        true => Err(Error::caller(
+            "'json_tree' is a table or view of this database, and hides SQLite's function of that name, by which writes of set columns \
+             are checked; rename it",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Existing rows must be ones that the triggers would have let in. One pass over the table when they are.

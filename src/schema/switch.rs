@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::conn::Conn;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fold::{fold, Into};
 use crate::functions::json_strings;
 use crate::record::FieldId;
@@ -92,7 +92,10 @@ pub fn disable(store: &mut Store<'_>, name: &str, purge: bool) -> Result<String>
     let conn = store.conn;
     let table = match store.catalog.by_name(name) {
         Some(table) if table.enabled || purge => std::rc::Rc::clone(table),
-        _ => return Err(super::not_enabled(name)),
+        _ => {
+            let name = crate::sql::literal(&crate::error::excerpt(name));
+            return Err(Error::caller(format!("table {name} is not enabled: there is nothing to disable")));
+        }
     };
     if !purge {
         if let Some(form) = table.form_if_usable(conn)? {

@@ -283,6 +283,12 @@ fn messages_that_help() {
         ("crdt_changes_since(NULL, 'nothing')", &["nothing"]),
         ("crdt_node_id('new')", &["crdt_fork"]),
         ("crdt_merge('[{]')", &["JSON"]),
+        ("crdt_version(1)", &["crdt_version()"]),
+        ("crdt_disable('plain')", &["'plain' is not enabled: there is nothing to disable"]),
+        ("crdt_disable('plain', 'x')", &["the word 'purge'", "not text 'x'"]),
+        ("crdt_changes_since(NULL, NULL, -1)", &["an INTEGER above 0", "not integer -1"]),
+        ("crdt_pull('{}', '{\"counters\":\"x\"}')", &["'totals'", "'operations'", "'none'"]),
+        ("crdt_merge('{\"format\":\"zip\",\"changes\":[]}')", &["format 'zip' is not one of: grove, compact"]),
     ] {
         let function = call.split('(').next().unwrap();
         target.refuses_saying(function, &format!("SELECT {call}"), &[], parts);

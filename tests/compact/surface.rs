@@ -150,6 +150,12 @@ fn conversion() {
     let sql = "SELECT crdt_convert(?1, 'grove', ?2)";
     assert_eq!(text(&a, sql, within(whole.len())), ask(&compact, "grove"));
     assert!(error(&a, sql, within(whole.len() / 2)).contains("send them in parts"));
+    // The last record counts too, which is written when all has been read.
+    let one = json!([array[0]]).to_string();
+    for format in ["compact", "grove"] {
+        let refused = error(&a, "SELECT crdt_convert(?1, ?2, 3)", [&*one, format]);
+        assert!(refused.contains("send them in parts"), "{refused}");
+    }
 }
 
 /// zlib at its level 6, over rows of five fields with random keys.

@@ -186,3 +186,15 @@ fn a_column_that_appears_shows_what_was_kept() {
     assert_eq!(rows(&b, "SELECT count(*) FROM crdt_pending()"), ["0"]);
     same(&a, &b, "tasks");
 }
+
+/// A table of this name hides the function by which sets are checked: every write would fail.
+#[test]
+fn a_table_named_json_tree() {
+    let a = node("a", "CREATE TABLE json_tree(x); CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, s TEXT, n INTEGER)");
+    run(&a, "SELECT crdt_enable('t', 's:none', 'n:counter'); INSERT INTO t VALUES ('1', 'x', 1)");
+    let refused = error(&a, "SELECT crdt_enable('t', 's:set')", []);
+    assert!(refused.contains("'json_tree' is a table or view") && refused.contains("rename it"), "{refused}");
+    run(&a, "ALTER TABLE json_tree RENAME TO tree; UPDATE t SET s = NULL; SELECT crdt_enable('t', 's:set')");
+    run(&a, "UPDATE t SET s = '[\"x\"]'");
+    sound(&a);
+}
