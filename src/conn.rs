@@ -26,6 +26,9 @@ const MAX_STATEMENTS: usize = 256;
 /// leaves at the semicolon. (Switching triggers on or off makes every statement be prepared anew.)
 const INTERRUPTED_WRITE: &str = r#"UPDATE"main"."_crdt_state"SET"one"=1;"#;
 
+/// How often a savepoint is tried to be undone.
+const TRIES: usize = 4;
+
 const ABORT_ROLLBACK: i32 = 516;
 
 /// The state behind every function and virtual table of one connection.
@@ -207,16 +210,19 @@ impl Conn {
     /// Undoes a savepoint. The first error is the one to tell: SQLite may have rolled the transaction back already.
     fn take_back(&self, name: &str, outermost: bool) {
         // Releasing the outermost would commit, and touch the file though nothing changed.
-        let undone = match outermost {
-            true => self.run("ROLLBACK", &[]).is_ok() || self.db.autocommit(),
+        let undone = || match outermost {
+            true => self.run("ROLLBACK", &[]).is_ok(),
             false => self
                 .run(&format!("ROLLBACK TO {name}"), &[])
                 .and_then(|_| self.run(&format!("RELEASE {name}"), &[]))
                 .is_ok(),
         };
-        if !undone && !self.db.autocommit() {
-            // An interrupt stops the rollback too; an interrupted write rolls back the whole transaction.
-            // https://sqlite.org/c3ref/interrupt.html
+        // An interrupt stops the rollback too; an interrupted write rolls back the whole transaction. A progress handler may stop
+        // the one and not the other. https://sqlite.org/c3ref/interrupt.html
+        for _ in 0..TRIES {
+            if undone() || self.db.autocommit() {
+                return;
+            }
             let _ = self.run(INTERRUPTED_WRITE, &[]);
         }
     }

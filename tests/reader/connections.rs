@@ -126,6 +126,22 @@ fn a_call_past_its_deadline_leaves_no_transaction_open() {
     }
 }
 
+/// Each statement counts its own steps: what undoes a call is stopped now and then, and what would undo it otherwise is not.
+#[test]
+fn a_deadline_that_stops_few_statements_leaves_no_transaction_open() {
+    for every in [3, 5, 7, 50] {
+        let a = node("a", SETS);
+        run(&a, "INSERT INTO tasks VALUES ('own', 't', '[\"q\"]')");
+        for call in 0..every * 12 {
+            a.progress_handler(every, Some(|| true)).unwrap();
+            let _ = a.query_row("SELECT crdt_merge('[]')", [], |_| Ok(()));
+            a.progress_handler(0, None::<fn() -> bool>).unwrap();
+            assert!(a.is_autocommit(), "a transaction is left open after {call} calls, every {every} steps");
+        }
+        sound(&a);
+    }
+}
+
 /// An application reads, under a deadline, what is to be folded first.
 #[test]
 fn an_interrupted_read_leaves_no_transaction_and_no_savepoint_open() {
