@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::ffi::{Value, ValueRef};
 
 /// Functions that a hook may call: they only look at one record, or at nothing.
-const HARMLESS: [&str; 3] = ["crdt_state", "crdt_inspect", "crdt_shadow"];
+const HARMLESS: [&str; 4] = ["crdt_version", "crdt_state", "crdt_inspect", "crdt_shadow"];
 
 /// Refuses a call of ours from within a hook: a merge under way must not be merged into, or read half done.
 pub fn refuse_inside(conn: &Conn, function: &str, arguments: usize) -> Result<()> {
