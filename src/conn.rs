@@ -184,10 +184,12 @@ impl Conn {
     /// Runs `work` in a savepoint: all of it happens, or nothing.
     pub fn savepoint<T>(&self, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let outermost = self.db.autocommit();
-        self.run(&format!("SAVEPOINT {name}"), &[]).inspect_err(|_| {
+        self.run(&format!("SAVEPOINT {name}"), &[]).inspect_err(|e| {
             // A progress handler that stops a statement at its end stops it after it has worked.
-            if outermost && !self.db.autocommit() {
-                self.take_back(name, true);
+            match outermost {
+                true if !self.db.autocommit() => self.take_back(name, true),
+                false if e.is_interrupted() => drop(self.run(&format!("RELEASE {name}"), &[])),
+                _ => {}
             }
         })?;
         self.depth.set(self.depth.get() + 1);

@@ -46,6 +46,7 @@ const SQLITE_INTERNAL: i32 = 2;
 const SQLITE_BUSY: i32 = 5;
 const SQLITE_LOCKED: i32 = 6;
 const SQLITE_READONLY: i32 = 8;
+const SQLITE_INTERRUPT: i32 = 9;
 
 impl Error {
     fn new(kind: Kind, mut message: String) -> Self {
@@ -121,6 +122,11 @@ impl Error {
     /// Another connection holds the lock: the same call may succeed later.
     pub fn is_busy(&self) -> bool {
         matches!(self.primary(), SQLITE_BUSY | SQLITE_LOCKED)
+    }
+
+    /// The caller was interrupted, or a progress handler stopped it.
+    pub fn is_interrupted(&self) -> bool {
+        self.primary() == SQLITE_INTERRUPT
     }
 
     /// The database cannot be written.

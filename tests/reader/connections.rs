@@ -126,6 +126,26 @@ fn a_call_past_its_deadline_leaves_no_transaction_open() {
     }
 }
 
+/// The same in a transaction of the application's, where the handler stops one statement only.
+#[test]
+fn a_call_stopped_once_leaves_no_savepoint_in_a_transaction() {
+    for sql in ["SELECT crdt_merge('[]')", "SELECT crdt_retry()", "SELECT crdt_digest('tasks')"] {
+        for at in 1..80 {
+            let a = node("a", SETS);
+            run(&a, "INSERT INTO tasks VALUES ('own', 't', '[\"q\"]'); BEGIN");
+            let mut calls = 0;
+            let once = move || {
+                calls += 1;
+                calls == at
+            };
+            a.progress_handler(1, Some(once)).unwrap();
+            let _ = a.query_row(sql, [], |_| Ok(()));
+            a.progress_handler(0, None::<fn() -> bool>).unwrap();
+            assert!(try_run(&a, "RELEASE crdt").is_err(), "{sql}: a savepoint is left after {at} steps");
+        }
+    }
+}
+
 /// Each statement counts its own steps: what undoes a call is stopped now and then, and what would undo it otherwise is not.
 #[test]
 fn a_deadline_that_stops_few_statements_leaves_no_transaction_open() {
