@@ -10,10 +10,8 @@ use crate::schema::Kind;
 use crate::session;
 use crate::store::Store;
 
-/// Changes read ahead by `crdt_changes` at first; each further time twice as many, as long as somebody goes on asking.
-const FIRST_BATCH: usize = 2_000;
-/// Changes read ahead at most: bounds its memory.
-const BATCH: usize = 16_000;
+/// Changes read ahead by `crdt_changes`: bounds its memory.
+const BATCH: usize = 2_000;
 
 /// Bytes that most changes take as JSON: one that takes more is moved as it grows.
 const CHANGE: usize = 512;
@@ -54,8 +52,6 @@ struct ChangeRows {
     going: Option<(Rc<str>, Scope, Export)>,
     /// The batch at hand: items, and how far the export has come after each.
     batch: std::vec::IntoIter<(Item, Reached)>,
-    /// How many changes come with the next one.
-    size: usize,
     /// Where the log ended then.
     logged: i64,
     now: Option<(Item, Reached)>,
@@ -85,7 +81,7 @@ impl TableFunction for Changes {
         });
         let going = start.map_err(in_error)?;
         let (conn, batch) = (Rc::clone(conn), Vec::new().into_iter());
-        Ok(ChangeRows { conn, going, batch, size: FIRST_BATCH, logged: 0, now: None, row: 0 })
+        Ok(ChangeRows { conn, going, batch, logged: 0, now: None, row: 0 })
     }
 
     fn disconnect(conn: &Rc<Conn>) {
@@ -107,7 +103,7 @@ impl ChangeRows {
             let mut batch: Vec<(Item, Reached)> = Vec::new();
             let (mut ahead, mut items) = (Ahead::new(), Items::default());
             let mut here = export.reached();
-            while (batch.len() < self.size || export.is_told(&ahead))
+            while (batch.len() < BATCH || export.is_told(&ahead))
                 && export.write_next(store, &scope, &mut ahead, &mut items)?
             {
                 // Within a record the place to go on from is the one before it: a record is never split.
@@ -121,7 +117,6 @@ impl ChangeRows {
         })?;
         if let Some((batch, logged, going)) = read {
             self.batch = batch.into_iter();
-            self.size = BATCH.min(self.size * 2);
             (self.logged, self.going) = (logged, Some(going));
         }
         Ok(())
