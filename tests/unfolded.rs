@@ -149,25 +149,33 @@ fn what_is_told_is_what_the_fold_makes_of_it() {
     assert!(lightly > 200, "{lightly}");
 }
 
-/// What was told has its stamp, whatever the wall clock is when it is folded.
-#[test]
-fn a_clock_set_back_before_the_fold_changes_no_stamp() {
-    const HOUR: i64 = 3_600_000;
-    let start = 1_800_000_000_000;
-    support::clock::set(start);
+/// Where the wall clock stands, in milliseconds.
+const START: i64 = 1_800_000_000_000;
+const HOUR: i64 = 3_600_000;
+
+/// A node that was written to at that time, and its cursor.
+fn at_start() -> (Connection, String) {
+    support::clock::set(START);
     let a = named(support::clock::open(":memory:"), "a", TABLES);
     fill(&a);
     let cursor = mark(&a);
+    (a, cursor)
+}
+
+/// What was told has its stamp, whatever the wall clock is when it is folded.
+#[test]
+fn a_clock_set_back_before_the_fold_changes_no_stamp() {
+    let (a, cursor) = at_start();
     for (minutes, is_folded) in [(4, false), (60, true)] {
         let before = folded(&a);
-        support::clock::set(start + minutes * 60_000);
+        support::clock::set(START + minutes * 60_000);
         run(&a, &format!("UPDATE tasks SET a = 'in {minutes}' WHERE id = 1"));
         let told = since(&a, Some(&cursor));
         assert_eq!(folded(&a) > before, is_folded, "{minutes} minutes");
-        support::clock::set(start - 24 * HOUR);
+        support::clock::set(START - 24 * HOUR);
         text(&a, "SELECT crdt_digest('tasks')", []);
         assert_eq!(since(&a, Some(&cursor)).changes, told.changes, "{minutes} minutes");
-        assert_eq!(stamp_of(&told.changes[0]).0, (start + minutes * 60_000) * 1_000_000);
+        assert_eq!(stamp_of(&told.changes[0]).0, (START + minutes * 60_000) * 1_000_000);
     }
     sound(&a);
 }
@@ -175,16 +183,12 @@ fn a_clock_set_back_before_the_fold_changes_no_stamp() {
 /// Nor one that was told from a fold in memory, in a transaction of the application's.
 #[test]
 fn a_clock_set_back_changes_no_stamp_that_was_told_in_a_transaction() {
-    let start = 1_800_000_000_000;
-    support::clock::set(start);
-    let a = named(support::clock::open(":memory:"), "a", TABLES);
-    fill(&a);
-    let cursor = mark(&a);
-    support::clock::set(start + 3_600_000);
+    let (a, cursor) = at_start();
+    support::clock::set(START + HOUR);
     run(&a, "UPDATE tasks SET a = 'ahead' WHERE id = 1; BEGIN");
     let told = since(&a, Some(&cursor));
     run(&a, "COMMIT");
-    support::clock::set(start);
+    support::clock::set(START);
     text(&a, "SELECT crdt_digest('tasks')", []);
     assert_eq!(since(&a, Some(&cursor)).changes, told.changes);
     run(&a, "UPDATE tasks SET a = 'later' WHERE id = 1");
@@ -195,17 +199,13 @@ fn a_clock_set_back_changes_no_stamp_that_was_told_in_a_transaction() {
 /// A time that the wall clock has come back from is none to go by: not before the fold either.
 #[test]
 fn a_write_far_ahead_is_not_told_before_it_is_folded() {
-    let start = 1_800_000_000_000;
-    support::clock::set(start);
-    let a = named(support::clock::open(":memory:"), "a", TABLES);
-    fill(&a);
-    let cursor = mark(&a);
-    support::clock::set(start + 3_600_000);
+    let (a, cursor) = at_start();
+    support::clock::set(START + HOUR);
     run(&a, "UPDATE tasks SET a = 'ahead' WHERE id = 1");
-    support::clock::set(start + 1_000);
+    support::clock::set(START + 1_000);
     let told = since(&a, Some(&cursor));
-    assert!(stamp_of(&told.changes[0]).0 <= (start + 1_000) * 1_000_000, "{:?}", told.changes);
-    support::clock::set(start + 3_600_000);
+    assert!(stamp_of(&told.changes[0]).0 <= (START + 1_000) * 1_000_000, "{:?}", told.changes);
+    support::clock::set(START + HOUR);
     text(&a, "SELECT crdt_digest('tasks')", []);
     assert_eq!(since(&a, Some(&cursor)).changes, told.changes);
 }
