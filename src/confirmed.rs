@@ -19,7 +19,7 @@ impl Confirmed {
         if !scope.filters.is_empty() {
             return Ok(None); // who has what is then told by the log
         }
-        let mut export = Export::new(store, since, &scope)?.by(1);
+        let mut export = Export::new(store, since, &scope)?.by(1, 1);
         if export.starts_over() {
             return Ok(None); // it is to hear of that, also where there is nothing to tell besides
         }

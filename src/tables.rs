@@ -76,7 +76,7 @@ impl TableFunction for Changes {
         let names = tables.as_deref().map(crate::functions::table_names).transpose().map_err(in_error)?;
         let start = session::read(conn, |store| {
             let scope = Scope::new(store, names.as_deref())?;
-            let export = Export::new(store, since.as_deref(), &scope)?.by(SMALL_WINDOW);
+            let export = Export::new(store, since.as_deref(), &scope)?.by(SMALL_WINDOW, usize::MAX);
             Ok((Rc::clone(&store.me), scope, export))
         });
         let going = start.map_err(in_error)?;

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::text;
 use rusqlite::Connection;
-use support::{lww, mark, run, since, take};
+use support::{lww, mark, page, run, since, take};
 use tempfile::TempDir;
 
 use pages::vfs::{counted, open, Pages};
@@ -114,6 +114,21 @@ fn an_export_of_changes_does_not_scan() {
     });
     assert!(large.0.read as f64 <= 2.6 * small.0.read as f64, "{small:?}, {large:?}");
     assert!(large.0.read * 10 <= large.1, "{large:?}");
+}
+
+/// Who reads in small pages reads the log once, not four thousand rows of it for each page.
+#[test]
+fn a_page_of_a_few_changes_reads_little() {
+    let _alone = alone();
+    let folder = TempDir::new().unwrap();
+    let conn = database(&folder, 20_000, true);
+    let next = |from: &str| page(&text(&conn, "SELECT crdt_changes_since(?1, NULL, 50)", [from]));
+    let first = page(&text(&conn, "SELECT crdt_changes_since(NULL, NULL, 50)", []));
+    let second = next(&first.cursor);
+    let pages = cold(&conn, || assert_eq!(next(&second.cursor).changes.len(), 50));
+    eprintln!("10 rows: {pages:?}");
+    // Ten clocks, ten rows by an index, the trees above them, and a page or two of the log and of each small table.
+    assert!(pages.read <= 60, "{pages:?}");
 }
 
 /// A poll looks at the end of the log, and there is nothing.

@@ -146,10 +146,10 @@ impl Subject {
         }
     }
 
-    /// The same, of which the program keeps nothing; how many bytes that is.
-    pub fn export_in_place(self, conn: &Connection) -> usize {
+    /// The same, of which the program keeps nothing, in pages of so many changes; how many bytes that is.
+    pub fn export_in_place(self, conn: &Connection, limit: Option<i64>) -> usize {
         let mut bytes = 0;
-        each_page(conn, |page| bytes += page.len());
+        each_page(conn, limit, |page| bytes += page.len());
         bytes
     }
 
@@ -189,16 +189,16 @@ fn try_load(conn: &Connection, path: &Path) -> rusqlite::Result<()> {
 /// Every change there is, in pages.
 fn pages(conn: &Connection) -> Vec<String> {
     let mut pages = Vec::new();
-    each_page(conn, |page| pages.push(page.to_owned()));
+    each_page(conn, None, |page| pages.push(page.to_owned()));
     pages
 }
 
 /// Goes through every change there is. The cursor is taken from a page's end as text: to read JSON is the receiver's work.
-fn each_page(conn: &Connection, mut take: impl FnMut(&str)) {
-    let mut next = conn.prepare("SELECT crdt_changes_since(?1)").unwrap();
+fn each_page(conn: &Connection, limit: Option<i64>, mut take: impl FnMut(&str)) {
+    let mut next = conn.prepare("SELECT crdt_changes_since(?1, NULL, ?2)").unwrap();
     let mut cursor: Option<String> = None;
     loop {
-        let mut rows = next.query([&cursor]).unwrap();
+        let mut rows = next.query((&cursor, limit)).unwrap();
         let page = rows.next().unwrap().unwrap().get_ref(0).unwrap().as_str().unwrap();
         let (_, end) = page.rsplit_once("],\"latest_hlc\":").unwrap();
         let (latest, more) = end.rsplit_once(",\"has_more\":").unwrap();

@@ -14,7 +14,7 @@ use crate::workload::{Goal, Unit, Work, Workload};
 use crate::writes;
 
 /// Work in a database that is in that state.
-fn from(state: State, work: fn(&Ground, &Session)) -> Work {
+fn from(state: State, work: impl Fn(&Ground, &Session) + 'static) -> Work {
     Rc::new(move |ground, subject| ground.on(subject, state, |session| work(ground, session)))
 }
 
@@ -126,7 +126,8 @@ fn sync(n: usize) -> Vec<Workload> {
             ground.on(subject, state, |it| subject.merge(it, &payload))
         })
     };
-    let in_place = from(State::Folded, |_, it| assert!(it.subject.export_in_place(it) > 0));
+    let in_place =
+        |limit: Option<i64>| from(State::Folded, move |_, it| assert!(it.subject.export_in_place(it, limit) > 0));
     let stepped = from(State::Folded, |_, it| assert!(writes::read_in_place(it, "SELECT * FROM tasks") > 0));
     let out = |name, work| Workload::new(name, n, work).against(from(State::Folded, read)).ratio(6.0);
     let into = |name, limit, state, payload| {
@@ -134,7 +135,8 @@ fn sync(n: usize) -> Vec<Workload> {
     };
     vec![
         out("export all, to SELECT", export.clone()).rivals(),
-        out("export all, to SELECT, both read in place", in_place).against(stepped),
+        out("export all, to SELECT, both read in place", in_place(None)).against(stepped.clone()),
+        out("export all, 1,000 a page, to SELECT, in place", in_place(Some(1_000))).against(stepped).goal(Goal::None),
         out("export all, to SELECT of rows as JSON", export).against(as_json).goal(Goal::None).rivals(),
         out("export all, table-valued function, to SELECT", streamed),
         into("merge, empty peer, to upsert", 3.5, State::EmptyPeer, State::Folded),

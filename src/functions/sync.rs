@@ -162,7 +162,7 @@ impl Page<'_> {
 pub fn page_of(store: &Store<'_>, since: Option<&str>, scope: &Scope, page: &Page<'_>) -> Result<(String, i64)> {
     let bytes = usize::try_from(pragma::number(store.conn, "page_bytes")?).unwrap_or(usize::MAX);
     let bytes = page.bytes.map_or(bytes, |most| bytes.min(most));
-    let mut export = Export::new(store, since, scope)?.by(page.most().min(bytes / page.record_bytes()));
+    let mut export = Export::new(store, since, scope)?.by(bytes / page.record_bytes(), page.most());
     let mut out = String::with_capacity(bytes.min(export.rows().saturating_mul(page.record_bytes())).max(64));
     out.push('{');
     if page.format == Format::Compact {
@@ -207,10 +207,17 @@ fn fill<A: Paged>(
     let (mut ahead, frame, mut records) = (Ahead::new(), out.len(), 0);
     let mut looked_at = (Ahead::new(), Items::default());
     while out.count() < limit && (out.count() == 0 || out.len() - frame < bytes) {
-        if records > 0 && export.is_between_windows() {
-            // As many again as go into what is left, and a few more.
-            let each = ((out.len() - frame) / records).max(1);
-            export.expect(bytes.saturating_sub(out.len() - frame) / each * 17 / 16);
+        let is_told = match page.wanted {
+            None => export.is_told(&ahead),
+            Some(_) => export.is_told(&looked_at.0),
+        };
+        if records > 0 && !is_told {
+            let left = left(records, out.len() - frame, bytes).min(left(records, out.count(), limit));
+            ahead.expect(left);
+            looked_at.0.expect(left);
+            if export.is_between_windows() {
+                export.expect(left);
+            }
         }
         records += 1;
         let more = match page.wanted {
@@ -226,7 +233,14 @@ fn fill<A: Paged>(
             break;
         }
     }
+    export.finds_more(store, scope)?;
     Ok(())
+}
+
+/// How many more records go into a page that holds `most`, if so many took what is `written` of it: and a few more.
+fn left(records: usize, written: usize, most: usize) -> usize {
+    let more = records.saturating_mul(most.saturating_sub(written)) / written.max(1);
+    more.saturating_mul(17) / 16 + 1
 }
 
 /// Those of a record's changes that are wanted.

@@ -34,6 +34,8 @@ pub struct Ahead<D> {
     first: usize,
     /// Each record's draft, and the latest stamp told.
     records: Vec<(D, Tick)>,
+    /// How many are told next.
+    next: usize,
     /// The clocks of the window's records, once many were asked for.
     clocks: Option<Clocks>,
 }
@@ -41,7 +43,12 @@ pub struct Ahead<D> {
 impl<D: Clone + Default> Ahead<D> {
     /// Nothing yet.
     pub fn new() -> Self {
-        Ahead { window: 0, first: 0, records: Vec::new(), clocks: None }
+        Ahead { window: 0, first: 0, records: Vec::new(), next: LEAST, clocks: None }
+    }
+
+    /// Says that about so many more records are wanted, so that no more of them are told in vain.
+    pub fn expect(&mut self, records: usize) {
+        self.next = records.clamp(1, MOST);
     }
 
     /// Writes the record at a place of the window; its latest stamp. Those that come next are told with it.
@@ -53,12 +60,12 @@ impl<D: Clone + Default> Ahead<D> {
         out: &mut A,
     ) -> Result<Tick> {
         if window.number != self.window {
-            let asked = self.records.len();
-            (self.window, self.first, self.clocks) = (window.number, 0, None);
+            (self.window, self.clocks) = (window.number, None);
+            self.next = self.next.min(window.wanted.unwrap_or(MOST));
             self.records.clear();
-            self.fill(store, window, place, asked, out)?;
-        } else if self.at(place).is_none() {
-            self.fill(store, window, place, self.records.len() * 2, out)?;
+        }
+        if self.at(place).is_none() {
+            self.fill(store, window, place, out)?;
         }
         let Some((draft, latest)) = self.at(place) else { return Ok(Tick::default()) };
         out.put(draft);
@@ -74,16 +81,16 @@ impl<D: Clone + Default> Ahead<D> {
         self.records.get(place.checked_sub(self.first)?)
     }
 
-    /// Tells about `size` records from `first` on.
+    /// Tells the next records, from `first` on.
     fn fill<A: Answer<Draft = D>>(
         &mut self,
         store: &Store<'_>,
         window: &Window,
         first: usize,
-        size: usize,
         out: &mut A,
     ) -> Result<()> {
-        let size = size.clamp(LEAST, MOST).min(window.found.len().saturating_sub(first));
+        let size = self.next.min(window.found.len().saturating_sub(first));
+        self.next = (self.next * 2).min(MOST);
         if size >= MANY && self.clocks.is_none() {
             self.clocks = Some(Clocks::read(store, window, first)?);
         }

@@ -41,8 +41,10 @@ use window::Window;
 /// Records gathered before they are written out: bounds the memory of a page. A record that was touched often is told once for
 /// each window.
 const WINDOW: usize = 100_000;
-/// The same where only few changes are wanted, or row by row in constant memory.
+/// The same row by row in constant memory.
 pub const SMALL_WINDOW: usize = 4_000;
+/// The same at least, and at first where only so many changes are wanted.
+const LEAST_WINDOW: usize = if cfg!(debug_assertions) { 3 } else { 64 };
 
 /// A record to be told: what of it, and the first row of the log that asks for it.
 type Found = (RecordKey, Pick, i64);
@@ -71,8 +73,8 @@ pub struct Export {
     told: usize,
     /// The log row that the gathered records reach to.
     gathered: i64,
-    /// Records gathered at a time.
-    size: usize,
+    /// Records gathered at a time, and changes.
+    size: (usize, usize),
 }
 
 /// How far an export has come: the log row, and the latest stamp delivered.
@@ -110,13 +112,14 @@ impl Export {
             window: Rc::default(),
             told: 0,
             gathered: at,
-            size: WINDOW,
+            size: (WINDOW, usize::MAX),
         })
     }
 
-    /// The same for somebody who wants about so many records at a time.
-    pub fn by(mut self, records: usize) -> Export {
+    /// The same for somebody who wants about so many records at a time, and so many changes.
+    pub fn by(mut self, records: usize, changes: usize) -> Export {
         self.expect(records);
+        self.size.1 = changes;
         self
     }
 
@@ -150,7 +153,7 @@ impl Export {
 
     /// Says that about so many more records are wanted.
     pub fn expect(&mut self, records: usize) {
-        self.size = records.clamp(SMALL_WINDOW, WINDOW);
+        self.size = (records.clamp(LEAST_WINDOW, WINDOW), usize::MAX);
     }
 
     /// Gathers anew what is not told yet: filters judge a record as it is when it is told.
@@ -233,26 +236,32 @@ impl Export {
         })
     }
 
+    /// Goes on to the next record that there is, so that `has_more` does not speak of rows of the log that ask for none.
+    pub fn finds_more(&mut self, store: &Store<'_>, scope: &Scope) -> Result<bool> {
+        while self.is_between_windows() {
+            self.at = self.gathered;
+            if self.gathered >= self.end {
+                return Ok(false);
+            }
+            self.gather(store, scope)?;
+        }
+        Ok(true)
+    }
+
     /// Goes to the next record and has it told.
     fn step(&mut self, store: &Store<'_>, scope: &Scope, tell: &mut Telling<'_>) -> Result<bool> {
-        loop {
-            let window = Rc::clone(&self.window);
-            let Some(found) = window.found.get(self.told) else {
-                self.at = self.gathered;
-                if self.gathered >= self.end {
-                    return Ok(false);
-                }
-                self.gather(store, scope)?;
-                continue;
-            };
-            if let Some(table) = store.table(found.0 .0) {
-                tell(self, &table, found)?;
-            }
-            self.told += 1;
-            // Everything before the first row of the next record is delivered.
-            self.at = window.found.get(self.told).map_or(self.gathered, |(_, _, first)| first.saturating_sub(1));
-            return Ok(true);
+        if !self.finds_more(store, scope)? {
+            return Ok(false);
         }
+        let window = Rc::clone(&self.window);
+        let Some(found) = window.found.get(self.told) else { return Ok(false) };
+        if let Some(table) = store.table(found.0 .0) {
+            tell(self, &table, found)?;
+        }
+        self.told += 1;
+        // Everything before the first row of the next record is delivered.
+        self.at = window.found.get(self.told).map_or(self.gathered, |(_, _, first)| first.saturating_sub(1));
+        Ok(true)
     }
 
     /// Appends the changes of a record, through the hooks on the way out.
@@ -283,17 +292,16 @@ impl Export {
     /// Reads log rows until the window is full.
     fn gather(&mut self, store: &Store<'_>, scope: &Scope) -> Result<()> {
         let mut window = Window { number: self.window.number + 1, ..Window::default() };
+        let (records, changes) = self.size;
         let mut ended = self.read_unfolded(store, scope, &mut window.found);
         if ended {
             window.settle();
         } else {
             let mut rows = Reader::new(store.conn, self.gathered, self.end)?;
             let mut covered = BTreeMap::new();
-            while !ended && window.found.len() < self.size {
-                ended = self.read_log(store, scope, &mut rows, &mut covered, &mut window.found)?;
-                // What remains of it when each record is there once may be less.
-                window.settle();
-            }
+            let mut read = |found: &mut _, most| self.read_log(store, scope, &mut rows, &mut covered, found, most);
+            let enough = |found: &[Found]| records.min(records_of(store, found, changes));
+            ended = window.fill(&enough, &mut read)?;
         }
         if ended {
             self.gathered = self.end;
@@ -314,7 +322,7 @@ impl Export {
         true
     }
 
-    /// Appends what log rows touched, until there is enough of it; whether the log has come to its end.
+    /// Appends what log rows touched, until there are `most` of it; whether the log has come to its end.
     fn read_log(
         &mut self,
         store: &Store<'_>,
@@ -322,8 +330,9 @@ impl Export {
         rows: &mut Reader<'_>,
         covered: &mut BTreeMap<i64, Option<Rc<Table>>>,
         found: &mut Vec<Found>,
+        most: usize,
     ) -> Result<bool> {
-        while found.len() < self.size {
+        while found.len() < most {
             if !rows.step()? {
                 return Ok(true);
             }
@@ -360,5 +369,18 @@ impl Export {
             found.push((key, pick, rows.seq()));
         }
         Ok(false)
+    }
+}
+
+/// About how many records have so many changes, going by those that were found.
+fn records_of(store: &Store<'_>, found: &[Found], changes: usize) -> usize {
+    if changes == usize::MAX {
+        return changes;
+    }
+    let fields = |t: i64| store.table(t).map_or(1, |table| table.fields.len());
+    let found_changes: usize = found.iter().map(|((t, _), pick, _)| pick.changes(fields(*t))).sum();
+    match found.len() {
+        0 => LEAST_WINDOW,
+        records => changes.saturating_mul(records) / found_changes.max(1) + 1,
     }
 }

@@ -34,6 +34,15 @@ impl Pick {
         }
     }
 
+    /// About how many changes it is, in a table of so many fields.
+    pub fn changes(&self, fields: usize) -> usize {
+        match self {
+            Pick::All | Pick::Later => fields.max(1),
+            Pick::Fields(fields) => fields.iter().count().max(1),
+            Pick::Gone => 1,
+        }
+    }
+
     /// Whether another selection is part of this one.
     pub fn includes(&self, other: &Pick) -> bool {
         match (self, other) {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::pick::Pick;
 use super::Found;
+use crate::error::Result;
 use crate::key::places_in_order;
 
 /// Records gathered from the log.
@@ -15,9 +16,32 @@ pub struct Window {
     pub(super) found: Vec<Found>,
     /// Their places, in the order of tables and keys.
     pub(super) order: Vec<usize>,
+    /// How many of them are wanted, as far as that is known.
+    pub(super) wanted: Option<usize>,
 }
 
 impl Window {
+    /// Gathers records until as many are there as `enough` says of those so far. `read` appends what comes next in the log until
+    /// there are as many as it is told, and says whether that is all.
+    pub(super) fn fill(
+        &mut self,
+        enough: &dyn Fn(&[Found]) -> usize,
+        read: &mut dyn FnMut(&mut Vec<Found>, usize) -> Result<bool>,
+    ) -> Result<bool> {
+        let mut ended = false;
+        loop {
+            let (have, enough) = (self.found.len(), enough(&self.found));
+            if ended || have >= enough {
+                self.wanted = Some(enough);
+                return Ok(ended);
+            }
+            // Each time all is sorted, so that half as many at least have to come in between: where records are touched again
+            // and again, hardly a row may be of another one.
+            ended = read(&mut self.found, enough.max(have + enough.div_ceil(2)))?;
+            self.settle();
+        }
+    }
+
     /// Places in the order of tables and keys.
     pub(super) fn in_order(&self, places: Range<usize>) -> Vec<usize> {
         // Where most are wanted it is faster to leave the others out than to compare keys again.
@@ -58,5 +82,36 @@ impl Window {
             order.into_iter().filter(|place| stays(*place)).filter_map(|place| to.get(place).copied()).collect();
         let mut place = 0..;
         self.found.retain(|_| place.next().is_some_and(stays));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Pk;
+
+    /// Rows that touch `hot` records in turn are read into a window of `size`; how many records it has, and how often it was
+    /// sorted.
+    fn filled(hot: i64, rows: i64, size: usize) -> (usize, usize) {
+        let (mut window, mut seq, mut sorted) = (Window::default(), 0, 0);
+        let mut read = |found: &mut Vec<Found>, most: usize| {
+            sorted += 1;
+            while found.len() < most && seq < rows {
+                seq += 1;
+                found.push(((1, Pk::Int(seq % hot)), Pick::All, seq));
+            }
+            Ok(found.len() < most)
+        };
+        assert_eq!(window.fill(&|_| size, &mut read).ok(), Some(true));
+        (window.found.len(), sorted)
+    }
+
+    #[test]
+    fn rows_of_the_same_records_are_sorted_together() {
+        for hot in [1, 50, 98, 99] {
+            let (records, sorted) = filled(hot, 10_000, 100);
+            assert_eq!(i64::try_from(records), Ok(hot));
+            assert!(sorted <= 10_000 / 50 + 1, "{sorted} times for {hot} records");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! An export reads clocks and rows of many records ahead, in the order in which they are stored. `crdt_changes` looks each record up
 //! by itself: both tell the same, in the same order.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::common::text;
@@ -104,5 +106,46 @@ fn in_pages() {
             }
         }
         assert_eq!(told, whole, "pages of {bytes} bytes");
+    }
+}
+
+/// Pages of every size tell what one page tells, and `has_more` speaks of changes, not of rows of the log: neither of those of
+/// another table nor of a record that was told.
+#[test]
+fn in_pages_of_any_size() {
+    let db = node("n", "");
+    run(&db, "CREATE TABLE t(id PRIMARY KEY NOT NULL, x, y); CREATE TABLE other(id PRIMARY KEY NOT NULL, z)");
+    // Of its counter there is nothing to tell.
+    run(&db, "CREATE TABLE sparse(id PRIMARY KEY NOT NULL, x INTEGER, y)");
+    run(&db, "SELECT crdt_enable('t'), crdt_enable('other'), crdt_enable('sparse', 'x:counter')");
+    let first = mark(&db);
+    for i in 0..40 {
+        run(&db, &format!("INSERT INTO t VALUES ({i}, 'a', {i}); INSERT INTO sparse(id, y) VALUES ({i}, 1)"));
+        run(&db, &format!("UPDATE t SET x = {i} WHERE id % 7 = {i} % 7; DELETE FROM t WHERE id = {i} - 30"));
+    }
+    run(&db, "UPDATE t SET x = 'b' WHERE id % 3 = 1");
+    // A multiple of the least that is gathered for a page.
+    run(&db, "INSERT INTO sparse(id, y) VALUES (40, 1), (41, 1)");
+    run(&db, "WITH i(i) AS (SELECT id FROM sparse) INSERT INTO other SELECT i, 1 FROM i");
+    for (table, from) in [("t", None), ("t", Some(first.as_str())), ("sparse", None), ("other", None)] {
+        let next = |from: Option<&str>, limit: Option<i64>| {
+            page(&text(&db, "SELECT crdt_changes_since(?1, ?2, ?3)", rusqlite::params![from, table, limit]))
+        };
+        let all = next(from, None);
+        assert!(!all.more);
+        let all: BTreeSet<String> = all.changes.iter().map(Value::to_string).collect();
+        for limit in (1..10).chain([20, 50, 100, 1_000]) {
+            let (mut told, mut at) = (BTreeSet::new(), from.map(str::to_owned));
+            loop {
+                let page = next(at.as_deref(), Some(limit));
+                assert!(!page.changes.is_empty(), "{table}: a page of {limit} after one that said has_more");
+                told.extend(page.changes.iter().map(Value::to_string));
+                if !page.more {
+                    break;
+                }
+                at = Some(page.cursor);
+            }
+            assert_eq!(told, all, "{table}: pages of {limit}");
+        }
     }
 }
